@@ -1,0 +1,141 @@
+"""What a backend is: it lowers a graph to a program, and a program runs on a simulator or a chip."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from snnc.errors import UnsupportedOpError
+from snnc.ir.graph import Graph
+from snnc.ir.op import Op
+from snnc.ir.types import Array
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What verify accepts of a backend."""
+
+    rate: float = 1e-5
+    """Largest error of a network of rate neurons, relative to the largest output."""
+    agreement: float = 0.9
+    """Smallest share of samples for which a spiking network's arg-max is the model's."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a run gave. All arrays are float32 in the model's own units."""
+
+    outputs: dict[str, Array]
+    """By output name: ``(batch, steps, *shape)``."""
+    means: dict[str, Array] = field(default_factory=dict)
+    """By watched node: ``(batch, *shape)``, the mean over the read-out window."""
+    totals: dict[str, Array] = field(default_factory=dict)
+    """By watched node: ``(batch, *shape)``, the sum over all steps."""
+
+
+def readout_window(steps: int) -> slice:
+    """Return the steps that the read-out averages: the second half, when the network has settled."""
+    return slice(steps // 2, steps)
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How one backend builds one op."""
+
+    backend: str
+    op: type[Op]
+    function: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """Return ``backend:kind``."""
+        return f"{self.backend}:{self.op.kind}"
+
+
+def lowering(backend: str, op: type[Op]) -> Callable[[Callable[..., Any]], Lowering]:
+    """Make a lowering of a function; nothing is registered, a hook must return it.
+
+    What the function is given, and what it returns, is the backend's own contract.
+    """
+    return lambda function: Lowering(backend, op, function)
+
+
+@dataclass(frozen=True)
+class Lowerings:
+    """The lowerings of a backend and of those that it extends, nearest first."""
+
+    backend: str
+    table: Mapping[type[Op], Callable[..., Any]]
+
+    def get(self, op: Op) -> Callable[..., Any] | None:
+        """Return the lowering of an op's class, or None."""
+        return self.table.get(type(op))
+
+    def require(self, graph: Graph) -> None:
+        """Raise UnsupportedOpError naming every node that has no lowering."""
+        missing = [
+            (n.name, n.op.kind, "drop the layer, or add a lowering with the hook snnc_register_lowerings")
+            for n in graph
+            if n.op.arity != 0 and self.get(n.op) is None
+        ]
+        if missing:
+            raise UnsupportedOpError(self.backend, missing)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a backend is told besides the graph."""
+
+    lowerings: Lowerings
+    dt: float = 0.001
+    """Seconds a step."""
+    seed: int = 0
+
+
+class Program(ABC):
+    """A lowered graph that can run."""
+
+    network: Any = None
+    """The ``nengo.Network``, where there is one."""
+
+    @property
+    def network_map(self) -> Mapping[str, Any]:
+        """Return the backend's object for each layer, by the layer's name."""
+        return {}
+
+    @abstractmethod
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        *,
+        watch: Collection[str] = (),
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> Recording:
+        """Present each sample for a number of steps, every one from the same fresh state.
+
+        Args:
+            inputs: ``(batch, *shape)`` by input name.
+            steps: how many steps of ``dt`` each sample is shown.
+            watch: nodes of the graph whose values are wanted too.
+            progress: show a progress bar.
+            jobs: how many processes; None takes what pays.
+        """
+
+
+class Backend(ABC):
+    """A target of compile."""
+
+    name: ClassVar[str]
+    extends: ClassVar[str | None] = None
+    """The backend whose lowerings are looked up next."""
+    extra: ClassVar[str] = ""
+    """The extra of the distribution that installs what it needs."""
+    tolerance: ClassVar[Tolerance] = Tolerance()
+
+    @abstractmethod
+    def lower(self, graph: Graph, target: Target) -> Program:
+        """Return a program for the graph; raise LoweringError where that is impossible."""

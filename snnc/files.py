@@ -1,0 +1,189 @@
+"""Files that may be hostile on the way in, and all-or-nothing on the way out."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from snnc.errors import FileError
+from snnc.ir.types import AnyArray
+
+_FREE = 64 << 20
+"""Bytes that a zip entry may unpack to without a question."""
+_RATIO = 50
+"""Beyond that, how many times its packed size an entry may have: weights pack 1 to 4 times, bombs 1000 times."""
+MAX_JSON = 256 << 20
+
+
+def require_file(path: Path) -> Path:
+    """Return the path of a regular, non-empty file; raise FileError otherwise."""
+    if not path.exists():
+        raise FileError(f"{path}: no such file or folder")
+    if not path.is_file():
+        raise FileError(f"{path}: not a file")
+    if path.stat().st_size == 0:
+        raise FileError(f"{path}: the file is empty")
+    return path
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a damaged file raises into one FileError."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, KeyError, IndexError, NotImplementedError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FileError(f"{path}: not a readable {what} (truncated or damaged?): {reason[:200]}") from error
+    except (MemoryError, RecursionError, OverflowError) as error:
+        raise FileError(f"{path}: this {what} is nested or sized beyond reason") from error
+
+
+class SafeZip:
+    """A zip whose entries are checked for path traversal and for bombs before a byte of them is unpacked."""
+
+    def __init__(self, path: Path) -> None:
+        """Open and check every entry; nothing is ever unpacked to disk."""
+        self.path = path
+        with reading(path, "zip archive"):
+            self._zip = zipfile.ZipFile(path)
+        self._entries = {}
+        for info in self._zip.infolist():
+            parts = PurePosixPath(info.filename.replace("\\", "/"))
+            if parts.is_absolute() or ".." in parts.parts or ":" in info.filename[:3]:
+                self.close()
+                raise FileError(f"{path}: refused, its entry {info.filename!r} points outside the archive")
+            if info.file_size > _FREE and info.file_size > _RATIO * max(info.compress_size, 1):
+                self.close()
+                raise FileError(
+                    f"{path}: refused as a zip bomb, {info.filename!r} unpacks from {info.compress_size} to "
+                    f"{info.file_size} bytes; store it uncompressed if it is genuine"
+                )
+            self._entries[info.filename] = info
+
+    def __enter__(self) -> SafeZip:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the entries."""
+        return tuple(self._entries)
+
+    def read(self, name: str) -> bytes:
+        """Return an entry's bytes, never more than it declared."""
+        if name not in self._entries:
+            raise FileError(f"{self.path}: has no entry {name!r}; is it a complete file?")
+        info = self._entries[name]
+        with reading(self.path, "zip archive"), self._zip.open(info) as stream:
+            data = stream.read(info.file_size + 1)
+        if len(data) != info.file_size:
+            raise FileError(f"{self.path}: the entry {name!r} is not as long as it says (truncated or damaged?)")
+        return data
+
+
+def read_json(data: bytes, path: Path, what: str) -> Any:
+    """Return the value of JSON bytes; raise FileError for anything else."""
+    if len(data) > MAX_JSON:
+        raise FileError(f"{path}: {what} has {len(data)} bytes of JSON, more than any model needs")
+    with reading(path, what):
+        return json.loads(data)
+
+
+def read_npz(path: Path) -> dict[str, AnyArray]:
+    """Return the arrays of an ``.npz`` by name. Nothing is unpickled, and sizes are checked before memory is taken."""
+    require_file(path)
+    arrays: dict[str, AnyArray] = {}
+    with SafeZip(path) as archive:
+        for name in archive.names:
+            if not name.endswith(".npy"):
+                raise FileError(f"{path}: the entry {name!r} is not a numpy array")
+            arrays[name[:-4]] = _read_npy(archive.read(name), name, path)
+    if not arrays:
+        raise FileError(f"{path}: holds no array")
+    return arrays
+
+
+def _read_npy(data: bytes, name: str, path: Path) -> AnyArray:
+    stream = io.BytesIO(data)
+    with reading(path, "npz file"):
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise FileError(f"{path}: array {name!r} is of an unknown format version {version}")
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(stream)
+        if dtype.hasobject:
+            raise FileError(f"{path}: array {name!r} holds pickled Python objects, which are never loaded")
+        body = data[stream.tell() :]
+        count = int(np.prod([int(n) for n in shape], dtype=object))
+        if dtype.itemsize * count != len(body):
+            raise FileError(f"{path}: array {name!r} says {shape} of {dtype} but has {len(body)} bytes (truncated?)")
+        array = np.frombuffer(body, dtype=dtype)
+        return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def npz_bytes(arrays: Mapping[str, AnyArray]) -> bytes:
+    """Return an uncompressed ``.npz`` of the arrays: the same bytes for the same arrays."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
+    """Write a folder of files, all or nothing: to a temporary name beside it, then moved into place.
+
+    Args:
+        path: the folder. An existing one is replaced only if it is empty or has a file named ``mark``.
+        files: the bytes by file name.
+        mark: the file that says a folder is ours to replace.
+
+    Raises:
+        FileError: it exists and is something else, or the disk says no; nothing is left behind.
+    """
+    path = Path(os.path.abspath(path))
+    if path.exists() and not (path.is_dir() and ((path / mark).is_file() or not any(path.iterdir()))):
+        raise FileError(f"{path}: exists and is not an snnc artifact, so it is not replaced; choose another name")
+    temporary = old = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        os.chmod(temporary, 0o755)
+        for name, data in files.items():
+            with open(temporary / name, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+            os.replace(path, old)
+        os.replace(temporary, path)
+    except OSError as error:
+        if old is not None and not path.exists():
+            os.replace(old, path)
+            old = None
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}; nothing was left behind") from error
+    finally:
+        for leftover in (temporary, old):
+            if leftover is not None:
+                shutil.rmtree(leftover, ignore_errors=True)

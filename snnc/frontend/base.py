@@ -1,0 +1,129 @@
+"""What a frontend is, and what an importer of one layer class is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+from snnc.errors import FrontendError
+from snnc.ir.graph import Graph
+from snnc.ir.op import Op
+from snnc.ir.types import Array, TensorType
+
+
+@dataclass(frozen=True)
+class Role:
+    """One weight of a layer: its name, and whether it is trained (moving statistics are not)."""
+
+    name: str
+    trainable: bool = True
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One call of a source layer, as its importer sees it."""
+
+    name: str
+    class_name: str
+    config: Mapping[str, Any]
+    weights: Mapping[str, Array]
+    """The weights by role, read-only float32."""
+    keras: tuple[int, ...]
+    """The version of Keras that wrote the model, such as (3, 15, 1)."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments that the model gives in this call."""
+
+
+class Builder:
+    """Adds the nodes of one layer to the graph, all credited to that layer."""
+
+    def __init__(self, graph: Graph, name: str, layer: str) -> None:
+        """Build into ``graph`` under the node name ``name`` for the source layer ``layer``."""
+        self.graph = graph
+        self.name = name
+        self._layer = layer
+        self._names: list[str] = []
+
+    def type(self, name: str) -> TensorType:
+        """Return the type of a tensor that exists already."""
+        return self.graph[name].type
+
+    def add(self, op: Op, *inputs: str, step: str = "") -> str:
+        """Add an op and return its name: the layer's own, or ``layer.step`` for a step on the way to it."""
+        name = self.graph.fresh_name(f"{self.name}.{step}" if step else self.name)
+        self.graph.add(name, op, inputs, layers=[self._layer])
+        return name
+
+
+ImportFunction: TypeAlias = Callable[[Layer, Sequence[str], Builder], str]
+Roles: TypeAlias = Callable[[Mapping[str, Any]], Sequence[Role]]
+
+
+@dataclass(frozen=True)
+class Importer:
+    """How to turn one layer class into ops: ``function(layer, input names, builder)`` returns the output's name."""
+
+    frontend: str
+    class_name: str
+    function: ImportFunction
+    roles: Roles
+    """The weights in the order in which the source stores them, from the layer's config."""
+    summary: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the class it imports."""
+        return self.class_name
+
+
+def no_weights(config: Mapping[str, Any]) -> Sequence[Role]:
+    """Return the roles of a layer without weights."""
+    return ()
+
+
+def importer(
+    frontend: str, class_name: str, roles: Roles | Sequence[str] = no_weights
+) -> Callable[[ImportFunction], Importer]:
+    """Make an importer of a function; nothing is registered, a hook must return it.
+
+    Args:
+        frontend: ``"keras"``.
+        class_name: the class as the model's config spells it, or the registered name (``"package>Class"``).
+        roles: the weights in stored order: names, or a function of the layer's config.
+    """
+    listed = roles if callable(roles) else tuple(Role(name) for name in roles)
+
+    def decorate(function: ImportFunction) -> Importer:
+        summary = (function.__doc__ or "").strip().split("\n")[0]
+        return Importer(frontend, class_name, function, listed if callable(listed) else lambda _: listed, summary)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What a user may say about how a model is read."""
+
+    input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
+    """Shapes without the batch for inputs that leave sizes open: one for all, or by input name."""
+
+
+class Frontend(ABC):
+    """A reader of one kind of source."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def accepts(self, source: object) -> bool:
+        """Return whether this looks like a source of this kind; must be cheap and import nothing heavy."""
+
+    @abstractmethod
+    def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
+        """Return the graph; ``importers`` are those registered for ``"keras"``, by class name."""
+
+
+def layer_error(layer: Layer, reason: str) -> FrontendError:
+    """Return the error for a layer that cannot be imported as it is configured."""
+    return FrontendError(f"layer {layer.name!r} ({layer.class_name}): {reason}")

@@ -1,0 +1,366 @@
+"""The graph: named nodes over a networkx MultiDiGraph, changed only by a few mutators that keep it right.
+
+A node has one output, so its name is its tensor's name. A mutator that rebuilds a tensor keeps that name:
+readers, outputs and the user's options, which all speak of names, stay valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import networkx as nx
+
+from snnc.errors import GraphError, ShapeError
+from snnc.ir.op import Op
+from snnc.ir.types import AnyArray, Array, TensorType
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a node comes from: the layers of the source model it realises, and who made or changed it, in order."""
+
+    layers: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+
+    def by(self, author: str | None) -> Origin:
+        """Return the origin after another change, unless the author is the last one already."""
+        if author is None or self.passes[-1:] == (author,):
+            return self
+        return replace(self, passes=(*self.passes, author))
+
+    def joined(self, others: Iterable[Origin]) -> Origin:
+        """Return the origin of a node that takes the place of this one and the others."""
+        layers, passes = dict.fromkeys(self.layers), dict.fromkeys(self.passes)
+        for other in others:
+            layers |= dict.fromkeys(other.layers)
+            passes |= dict.fromkeys(other.passes)
+        return Origin(tuple(layers), tuple(passes))
+
+    def __str__(self) -> str:
+        return " <- ".join((*reversed(self.passes), *(f"keras:{layer}" for layer in self.layers)))
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node as it is now. It is replaced, never edited."""
+
+    name: str
+    op: Op
+    type: TensorType
+    origin: Origin
+
+
+class Graph:
+    """A feed-forward graph of ops with named inputs and outputs."""
+
+    def __init__(self, name: str = "model") -> None:
+        """Start empty."""
+        self.name = name
+        self.revision = 0
+        self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        self._outputs: dict[str, str] = {}
+        self._author: str | None = None
+
+    # ---------------------------------------------------------------- reading
+
+    def __len__(self) -> int:
+        return len(self._graph)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._graph
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._graph.nodes[name]["node"]  # type: ignore[no-any-return]
+        except KeyError:
+            raise GraphError(f"the graph {self.name!r} has no node {name!r}") from None
+
+    def __iter__(self) -> Iterator[Node]:
+        """Yield the nodes in topological order, the same for the same graph however it was built."""
+        rank = {name: i for i, name in enumerate(self._graph)}
+        for name in nx.lexicographical_topological_sort(self._graph, key=rank.__getitem__):
+            yield self._graph.nodes[name]["node"]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        mine, theirs = list(self), list(other)
+        return (
+            mine == theirs
+            and self._outputs == other._outputs
+            and all(self.sources(n.name) == other.sources(n.name) for n in mine)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        from snnc.ir.text import text
+
+        return text(self)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the names of the inputs, in the order of the source model."""
+        return tuple(name for name in self._graph if self[name].op.arity == 0)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of the outputs, in the order of the source model."""
+        return tuple(self._outputs)
+
+    @property
+    def output_nodes(self) -> Mapping[str, str]:
+        """Return the node that gives each output."""
+        return MappingProxyType(self._outputs)
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Return the nodes that a node reads, in the order of its input slots."""
+        edges = self._graph.in_edges(name, keys=True)
+        return tuple(u for u, _, _ in sorted(edges, key=lambda edge: edge[2]))
+
+    def slots(self, name: str) -> tuple[int, ...]:
+        """Return the occupied input slots of a node, sorted."""
+        return tuple(sorted(key for _, _, key in self._graph.in_edges(name, keys=True)))
+
+    def readers(self, name: str) -> tuple[tuple[str, int], ...]:
+        """Return (node, input slot) of everything that reads a node."""
+        return tuple((v, key) for _, v, key in self._graph.out_edges(name, keys=True))
+
+    def is_output(self, name: str) -> bool:
+        """Return whether a node gives an output of the graph."""
+        return name in self._outputs.values()
+
+    def sole_reader(self, name: str) -> str | None:
+        """Return the one node that alone reads this one, or None if there are more, or it is an output."""
+        readers = self.readers(name)
+        return readers[0][0] if len(readers) == 1 and not self.is_output(name) else None
+
+    def chains(self, *kinds: type[Op]) -> list[tuple[Node, ...]]:
+        """Return the runs of ops of these classes in which each node but the last is read by the next alone.
+
+        Runs do not overlap. The list is taken before any of them is changed.
+        """
+        runs: list[tuple[Node, ...]] = []
+        used: set[str] = set()
+        for node in self:
+            run = [node]
+            for _ in kinds[1:]:
+                reader = self.sole_reader(run[-1].name)
+                if reader is None or len(self.sources(reader)) != 1:
+                    break
+                run.append(self[reader])
+            fits = len(run) == len(kinds) and all(isinstance(n.op, k) for n, k in zip(run, kinds, strict=True))
+            if fits and used.isdisjoint(n.name for n in run):
+                used.update(n.name for n in run)
+                runs.append(tuple(run))
+        return runs
+
+    def find(self, layer: str) -> tuple[Node, ...]:
+        """Return the nodes that realise a layer of the source model, in topological order."""
+        return tuple(node for node in self if layer in node.origin.layers or node.name == layer)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Return the names of the source layers that the graph realises, in topological order."""
+        return tuple(dict.fromkeys(layer for node in self for layer in node.origin.layers))
+
+    def evaluate(self, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
+        """Run the graph in rate mode on a batch.
+
+        Args:
+            x: ``(batch, *shape)``, or one such array an input name.
+
+        Returns:
+            ``(batch, *shape)`` float32 by output name.
+
+        Raises:
+            DataError: the arrays do not fit the inputs.
+        """
+        from snnc.ir.evaluate import evaluate
+
+        return evaluate(self, x)
+
+    # ---------------------------------------------------------------- changing
+
+    def copy(self) -> Graph:
+        """Return an independent graph of the same nodes."""
+        other = Graph(self.name)
+        other._graph = self._graph.copy()
+        other._outputs = dict(self._outputs)
+        other.revision = self.revision
+        return other
+
+    @contextmanager
+    def authored_by(self, author: str) -> Iterator[None]:
+        """Record an author in the origin of everything that is changed inside."""
+        before, self._author = self._author, author
+        try:
+            yield
+        finally:
+            self._author = before
+
+    def fresh_name(self, wish: str) -> str:
+        """Return the wished name, or with the first free number behind it."""
+        name, k = wish, 1
+        while name in self._graph:
+            name, k = f"{wish}_{k}", k + 1
+        return name
+
+    def add(self, name: str, op: Op, inputs: Sequence[str] = (), *, layers: Sequence[str] = ()) -> Node:
+        """Add a node that reads ``inputs`` in the order of its slots."""
+        if name in self._graph:
+            raise GraphError(f"the graph {self.name!r} has a node {name!r} already")
+        for source in inputs:
+            self[source]
+        origin = Origin(tuple(layers)).by(self._author)
+        node = Node(name, op, self._infer(name, op, [self[s].type for s in inputs], origin), origin)
+        self._graph.add_node(name, node=node)
+        for slot, source in enumerate(inputs):
+            self._graph.add_edge(source, name, key=slot)
+        self.revision += 1
+        return node
+
+    def credit(self, name: str, origin: Origin) -> None:
+        """Set where a node comes from, as a loader knows it."""
+        self._set(replace(self[name], origin=origin))
+
+    def set_outputs(self, outputs: Mapping[str, str]) -> None:
+        """Set the outputs: the node that gives each, by the output's name."""
+        for node in outputs.values():
+            self[node]
+        self._outputs = dict(outputs)
+        self.revision += 1
+
+    def replace(self, name: str, op: Op) -> Node:
+        """Give a node another op; it keeps its name, inputs and readers."""
+        old = self[name]
+        types = [self[s].type for s in self.sources(name)]
+        node = Node(name, op, self._infer(name, op, types, old.origin), old.origin.by(self._author))
+        self._graph.nodes[name]["node"] = node
+        self.revision += 1
+        if node.type != old.type:
+            self._retype(name)
+        return node
+
+    def split(self, name: str, first: str, first_op: Op, op: Op) -> Node:
+        """Compute a node in two steps: a new node ``first`` takes over its inputs, and ``name`` reads that alone."""
+        old = self[name]
+        sources = self.sources(name)
+        node = self.add(first, first_op, sources)
+        self._set(replace(node, origin=old.origin.by(self._author)))
+        for slot, source in enumerate(sources):
+            self._graph.remove_edge(source, name, key=slot)
+        self._graph.add_edge(first, name, key=0)
+        self.replace(name, op)
+        return self[first]
+
+    def insert_after(self, name: str, new: str, op: Op) -> Node:
+        """Put a node behind another; all readers and outputs of that one now read the new one."""
+        readers = self.readers(name)
+        node = self.add(new, op, [name])
+        self._set(replace(node, origin=Origin(self[name].origin.layers).by(self._author)))
+        self._move_readers(name, new, readers)
+        return self[new]
+
+    def insert_before(self, name: str, slot: int, new: str, op: Op) -> Node:
+        """Put a node on one input of another."""
+        source = self.sources(name)[slot]
+        self.add(new, op, [source])
+        self._graph.remove_edge(source, name, key=slot)
+        self._graph.add_edge(new, name, key=slot)
+        self._retype(new)
+        return self[new]
+
+    def fuse(self, run: Sequence[Node], op: Op) -> Node:
+        """Replace a run of nodes, each read by the next alone, by one op under the name of the last."""
+        first, last = run[0].name, run[-1].name
+        for node, reader in zip(run, run[1:], strict=False):
+            if self.sole_reader(node.name) != reader.name:
+                raise GraphError(f"cannot fuse {node.name!r} into {reader.name!r}: something else reads it too")
+        sources = self.sources(first)
+        origin = self[first].origin.joined(n.origin for n in run[1:])
+        if len(run) > 1:
+            self._graph.remove_edge(run[-2].name, last)
+            self._graph.remove_nodes_from([n.name for n in run[:-1]])
+            for slot, source in enumerate(sources):
+                self._graph.add_edge(source, last, key=slot)
+        self._set(replace(self[last], origin=origin))
+        return self.replace(last, op)
+
+    def reconnect(self, name: str, slot: int, source: str) -> None:
+        """Let one input of a node read another node."""
+        self[source]
+        self._graph.remove_edge(self.sources(name)[slot], name, key=slot)
+        self._graph.add_edge(source, name, key=slot)
+        self.revision += 1
+        node = self[name]
+        self.replace(name, node.op)
+
+    def remove(self, name: str) -> None:
+        """Take out a node with one input; its readers and outputs read that input instead."""
+        sources = self.sources(name)
+        if len(sources) != 1:
+            raise GraphError(f"cannot remove {name!r}: it has {len(sources)} inputs, not one")
+        source, layers = sources[0], self[name].origin.layers
+        self._move_readers(name, source, self.readers(name))
+        self._graph.remove_node(name)
+        old = self[source]
+        self._set(replace(old, origin=replace(old.origin, layers=tuple(dict.fromkeys((*old.origin.layers, *layers))))))
+        self.revision += 1
+        self._retype(source)
+
+    def prune(self) -> tuple[str, ...]:
+        """Delete nodes, but not inputs, that no output depends on; return their names."""
+        needed = set(self._outputs.values()) | set(self.inputs)
+        for node in self._outputs.values():
+            needed |= nx.ancestors(self._graph, node)
+        dead = tuple(name for name in self._graph if name not in needed)
+        self._graph.remove_nodes_from(dead)
+        self.revision += bool(dead)
+        return dead
+
+    # ---------------------------------------------------------------- inside
+
+    def _set(self, node: Node) -> None:
+        self._graph.nodes[node.name]["node"] = node
+
+    def _move_readers(self, old: str, new: str, readers: Sequence[tuple[str, int]]) -> None:
+        for reader, slot in readers:
+            self._graph.remove_edge(old, reader, key=slot)
+            self._graph.add_edge(new, reader, key=slot)
+        self._outputs = {out: new if node == old else node for out, node in self._outputs.items()}
+        self._retype(new)
+
+    def _retype(self, changed: str) -> None:
+        """Infer the types downstream of a node again, as far as they change."""
+        todo = [reader for reader, _ in self.readers(changed)]
+        while todo:
+            node = self[todo.pop(0)]
+            types = [self[s].type for s in self.sources(node.name)]
+            new = self._infer(node.name, node.op, types, node.origin)
+            if new != node.type:
+                self._set(replace(node, type=new))
+                todo += [reader for reader, _ in self.readers(node.name)]
+
+    def _infer(self, name: str, op: Op, types: list[TensorType], origin: Origin) -> TensorType:
+        arity = op.arity
+        if arity is None and not types or arity is not None and len(types) != arity:
+            wanted = "at least one input" if arity is None else f"{arity} input(s)"
+            raise GraphError(f"node {name!r} [{origin}]: {op.kind} takes {wanted}, got {len(types)}")
+        try:
+            return op.infer(*types)
+        except ShapeError as error:
+            raise ShapeError(f"node {name!r} [{origin}]: {error}") from None
+
+
+def rewrite(graph: Graph, kind: type[Op], change: Callable[[Any], Op | None]) -> None:
+    """Replace each op of a class by what ``change`` makes of it; None leaves it."""
+    for node in list(graph):
+        if isinstance(node.op, kind):
+            new = change(node.op)
+            if new is not None:
+                graph.replace(node.name, new)

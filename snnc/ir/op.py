@@ -1,0 +1,103 @@
+"""The base of everything a graph holds: immutable records with a kind, a shape rule and a numpy meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+
+from snnc.ir.types import Array, TensorType
+
+T = TypeVar("T", bound=type)
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:  # typing has it from Python 3.11 on, and only type checkers look
+
+    def dataclass_transform(**_: Any) -> Any:
+        return lambda decorator: decorator
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+def op(cls: T) -> T:
+    """Make a class a record: a frozen, keyword-only dataclass that compares by its fields, arrays included."""
+    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+
+
+def frozen_array(value: Any) -> Array:
+    """Return ``value`` as a read-only, contiguous float32 array, copied only where that is needed."""
+    array = np.asarray(value)
+    if array.dtype != np.float32 or array.flags.writeable or not array.flags.c_contiguous:
+        with np.errstate(over="ignore"):
+            array = np.array(array, dtype=np.float32, order="C")
+        array.flags.writeable = False
+    return array
+
+
+class Record:
+    """Fields that never change. Arrays become read-only float32, lists become tuples."""
+
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, field.name, frozen_array(value))
+            elif isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+
+    def attrs(self) -> dict[str, Any]:
+        """Return the fields by name, in the order of their declaration."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        mine, theirs = self.attrs(), other.attrs()  # type: ignore[attr-defined]
+        return all(_same(mine[key], theirs[key]) for key in mine)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(v for v in self.attrs().values() if isinstance(v, (int, float, str)))))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={show(v)}' for k, v in self.attrs().items())})"
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return a is b or (isinstance(a, type(b)) and a.shape == b.shape and np.array_equal(a, b))
+    return bool(a == b)
+
+
+def show(value: Any) -> str:
+    """Return a field's value for people: arrays by their shape, numbers briefly."""
+    if isinstance(value, np.ndarray):
+        return f"f32[{','.join(map(str, value.shape))}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return f"({','.join(show(v) for v in value)})"
+    if isinstance(value, Record):
+        fields = " ".join(f"{k}={show(v)}" for k, v in value.attrs().items() if v is not None)
+        return f"{value.kind}{{{fields}}}" if fields else value.kind
+    return str(value) if isinstance(value, str) else repr(value)
+
+
+class Op(Record, ABC):
+    """One node's computation. Shapes carry neither batch nor time; ``evaluate`` sees a leading batch axis."""
+
+    arity: ClassVar[int | None] = 1
+    """Number of inputs; None for one or more."""
+    linear: ClassVar[bool] = False
+    """Whether the op is affine in its inputs taken together, so that it passes spikes on as weighted spikes."""
+
+    @abstractmethod
+    def infer(self, *inputs: TensorType) -> TensorType:
+        """Return the type of the output; raise ShapeError where the inputs do not fit."""
+
+    @abstractmethod
+    def evaluate(self, *inputs: Array) -> Array:
+        """Return the output for batched inputs, ``(batch, *shape)`` each, in rate mode."""

@@ -1,0 +1,132 @@
+"""A graph as ``graph.json`` and ``weights.npz``, both ways. Loading adds node by node, so every rule is checked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnc.errors import FileError, GraphError, unknown
+from snnc.files import npz_bytes, read_json, read_npz, require_file
+from snnc.ir.check import check
+from snnc.ir.graph import Graph, Origin
+from snnc.ir.neurons import NeuronModel, SynapseModel
+from snnc.ir.op import Op, Record
+from snnc.ir.types import AnyArray, Array
+
+FORMAT, VERSION = "snnc-graph", 1
+GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.npz"
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The classes that a stored graph may name, by kind."""
+
+    op: Mapping[str, type[Op]]
+    neuron: Mapping[str, type[NeuronModel]]
+    synapse: Mapping[str, type[SynapseModel]]
+
+
+def dump(graph: Graph) -> dict[str, bytes]:
+    """Return the files of a graph: the same bytes for the same graph."""
+    arrays: dict[str, Array] = {}
+    names: dict[int, str] = {}
+
+    def encode(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            if id(value) not in names:
+                names[id(value)] = f"w{len(names)}"
+                arrays[names[id(value)]] = value
+            return {"array": names[id(value)]}
+        if isinstance(value, Record):
+            return {_family(value): value.kind, "attrs": {k: encode(v) for k, v in value.attrs().items()}}
+        if isinstance(value, tuple):
+            return [encode(v) for v in value]
+        if isinstance(value, np.generic):
+            return value.item()
+        return value
+
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": graph.name,
+        "outputs": dict(graph.output_nodes),
+        "nodes": [
+            {
+                "name": node.name,
+                **encode(node.op),
+                "inputs": list(graph.sources(node.name)),
+                "layers": list(node.origin.layers),
+                "passes": list(node.origin.passes),
+            }
+            for node in graph
+        ],
+    }
+    return {
+        GRAPH_FILE: (json.dumps(document, indent=1) + "\n").encode(),
+        WEIGHTS_FILE: npz_bytes(arrays),
+    }
+
+
+def load(folder: Path, kinds: Kinds) -> Graph:
+    """Return the graph in a folder; raise FileError or GraphError for a damaged one."""
+    path = folder / GRAPH_FILE
+    document = read_json(require_file(path).read_bytes(), path, "graph file")
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise FileError(f"{path}: not a graph that snnc saved")
+    if document.get("version") != VERSION:
+        raise FileError(f"{path}: has format version {document.get('version')!r}, this snnc reads {VERSION}")
+    arrays = read_npz(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).exists() else {}
+    try:
+        return _build(document, arrays, kinds)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise FileError(f"{path}: damaged: {type(error).__name__} {error}") from error
+
+
+def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kinds) -> Graph:
+    graph = Graph(document["name"])
+    frozen: dict[str, Array] = {}
+
+    def decode(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(decode(v) for v in value)
+        if not isinstance(value, dict):
+            return value
+        if "array" in value:
+            name = value["array"]
+            if name not in frozen:
+                if arrays[name].dtype != np.float32:
+                    raise GraphError(f"the array {name!r} is {arrays[name].dtype}, not float32")
+                frozen[name] = np.array(arrays[name], dtype=np.float32)
+                frozen[name].flags.writeable = False
+            return frozen[name]
+        return record(value)
+
+    def record(value: dict[str, Any]) -> Record:
+        for family in fields(kinds):
+            if family.name in value:
+                known: Mapping[str, type[Record]] = getattr(kinds, family.name)
+                if value[family.name] not in known:
+                    raise GraphError(unknown(f"{family.name} kind", value[family.name], known))
+                return known[value[family.name]](**{k: decode(v) for k, v in value["attrs"].items()})
+        raise GraphError(f"a graph file holds an unknown kind of record: {sorted(value)}")
+
+    for entry in document["nodes"]:
+        op = record(entry)
+        if not isinstance(op, Op):
+            raise GraphError(f"node {entry['name']!r} holds no op")
+        graph.add(entry["name"], op, entry["inputs"])
+        graph.credit(entry["name"], Origin(tuple(entry["layers"]), tuple(entry["passes"])))
+    graph.set_outputs(document["outputs"])
+    check(graph)
+    return graph
+
+
+def _family(value: Record) -> str:
+    if isinstance(value, Op):
+        return "op"
+    return "neuron" if isinstance(value, NeuronModel) else "synapse"

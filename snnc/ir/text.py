@@ -1,0 +1,25 @@
+"""The printed form of a graph: one line a node, for people, tests and ``snnc show``."""
+
+from __future__ import annotations
+
+from snnc.ir.graph import Graph, Node
+from snnc.ir.op import show
+
+
+def text(graph: Graph) -> str:
+    """Return the whole graph, one line a node in topological order."""
+    lines = [f"graph {graph.name!r} -> {', '.join(_output(o, n) for o, n in graph.output_nodes.items())}"]
+    return "\n".join(lines + [f"  {line(graph, node)}" for node in graph])
+
+
+def line(graph: Graph, node: Node) -> str:
+    """Return one node: name, op, inputs, fields, type and origin."""
+    fields = " ".join(f"{key}={show(value)}" for key, value in node.op.attrs().items() if value is not None)
+    reads = ", ".join(f"%{source}" for source in graph.sources(node.name))
+    shown = f"%{node.name} = {node.op.kind}({reads})" + (f" {{{fields}}}" if fields else "") + f" : {node.type}"
+    origin = str(node.origin)
+    return f"{shown}  ; {origin}" if origin else shown
+
+
+def _output(output: str, node: str) -> str:
+    return f"%{node}" if output == node else f"{output}=%{node}"

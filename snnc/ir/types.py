@@ -1,0 +1,35 @@
+"""The type of a tensor in the graph: its shape without batch and time, and what its values are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float32]
+AnyArray: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Signal: TypeAlias = Literal["rate", "spikes"]
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """A shape (no batch, no time axis) and a signal: ``rate`` is a value a step, ``spikes`` a train of impulses."""
+
+    shape: Shape
+    signal: Signal = "rate"
+
+    @property
+    def size(self) -> int:
+        """Return the number of elements."""
+        return math.prod(self.shape)
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        """Return the same signal in another shape."""
+        return replace(self, shape=tuple(int(n) for n in shape))
+
+    def __str__(self) -> str:
+        return f"{self.signal}[{','.join(map(str, self.shape))}]"
