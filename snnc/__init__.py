@@ -1,0 +1,38 @@
+"""Compile trained Keras models to spiking neural networks, with proof of how close they are.
+
+Importing this imports nothing heavy; the functions load what they need when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snnc._version import __version__
+from snnc.errors import SnncError
+
+if TYPE_CHECKING:
+    from snnc.compiler import Compiled, compile, import_model, load
+    from snnc.ir.graph import Graph
+
+_LAZY = {
+    "Compiled": "snnc.compiler",
+    "Graph": "snnc.ir.graph",
+    "compile": "snnc.compiler",
+    "import_model": "snnc.compiler",
+    "load": "snnc.compiler",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'snnc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
+
+
+__all__ = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "load"]

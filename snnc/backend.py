@@ -123,6 +123,7 @@ class Program(ABC):
             watch: nodes of the graph whose values are wanted too.
             progress: show a progress bar.
             jobs: how many processes; None takes what pays.
+
         """
 
 

@@ -128,15 +128,21 @@ def _read_npy(data: bytes, name: str, path: Path) -> AnyArray:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
             raise FileError(f"{path}: array {name!r} is of an unknown format version {version}")
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read_header: Any = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, fortran, dtype = read_header(stream)
         if dtype.hasobject:
             raise FileError(f"{path}: array {name!r} holds pickled Python objects, which are never loaded")
-        body = data[stream.tell() :]
+        start = stream.tell()
         count = int(np.prod([int(n) for n in shape], dtype=object))
-        if dtype.itemsize * count != len(body):
-            raise FileError(f"{path}: array {name!r} says {shape} of {dtype} but has {len(body)} bytes (truncated?)")
-        array = np.frombuffer(body, dtype=dtype)
+        if dtype.itemsize * count != len(data) - start:
+            raise FileError(
+                f"{path}: array {name!r} says {shape} of {dtype} but has {len(data) - start} bytes (truncated?)"
+            )
+        if not count:
+            return np.empty(shape, dtype=dtype)
+        array = np.frombuffer(data, dtype=dtype, offset=start)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
@@ -150,6 +156,22 @@ def npz_bytes(arrays: Mapping[str, AnyArray]) -> bytes:
     return buffer.getvalue()
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file, all or nothing; raise FileError where the disk says no, and leave nothing behind."""
+    path = Path(os.path.abspath(path))
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise FileError(f"{path}: cannot be written: {error.strerror or error}; nothing was left behind") from error
+
+
 def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
     """Write a folder of files, all or nothing: to a temporary name beside it, then moved into place.
 
@@ -160,6 +182,7 @@ def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
 
     Raises:
         FileError: it exists and is something else, or the disk says no; nothing is left behind.
+
     """
     path = Path(os.path.abspath(path))
     if path.exists() and not (path.is_dir() and ((path / mark).is_file() or not any(path.iterdir()))):

@@ -10,6 +10,7 @@ import numpy as np
 from snnc.errors import GraphError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, Record
+from snnc.ir.types import Array
 
 
 def check(graph: Graph, kinds: Mapping[str, type[Op]] | None = None) -> None:
@@ -69,7 +70,7 @@ def _arrays(graph: Graph) -> Iterator[str]:
                 yield f"node {node.name!r} [{node.origin}]: {field} holds NaN or infinite values; train or repair it"
 
 
-def arrays(record: Record) -> Iterator[tuple[str, np.ndarray]]:
+def arrays(record: Record) -> Iterator[tuple[str, Array]]:
     """Yield (field, array) of a record and of the records inside it."""
     for field, value in record.attrs().items():
         if isinstance(value, np.ndarray):

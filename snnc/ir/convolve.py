@@ -54,9 +54,12 @@ def pad(x: Array, pads: Pads, value: float = 0.0) -> Array:
 def offsets(kernel: Shape, strides: Shape, dilation: Shape, out: Shape) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
     """Yield each kernel position with the slice of the padded input that it meets over all outputs."""
     for position in itertools.product(*(range(k) for k in kernel)):
-        yield position, tuple(
-            slice(p * d, p * d + (n - 1) * s + 1, s)
-            for p, d, s, n in zip(position, dilation, strides, out, strict=True)
+        yield (
+            position,
+            tuple(
+                slice(p * d, p * d + (n - 1) * s + 1, s)
+                for p, d, s, n in zip(position, dilation, strides, out, strict=True)
+            ),
         )
 
 
@@ -160,14 +163,13 @@ def window_counts(space: Shape, size: Shape, strides: Shape, pads: Pads, out: Sh
     return counts
 
 
-def reach(space: Shape, kernel: Shape, strides: Shape, dilation: Shape, pads: Pads, out: Shape) -> Array:
-    """Return, for each input position, the number of (output, kernel tap) pairs that read it."""
-    total = np.ones((), dtype=np.float32)
-    for n, k, s, d, (before, _), m in zip(space, kernel, strides, dilation, pads, out, strict=True):
-        hits = (np.arange(m)[:, None] * s + np.arange(k)[None, :] * d - before).ravel()
-        axis = np.bincount(hits[(hits >= 0) & (hits < n)], minlength=n).astype(np.float32)
-        total = np.multiply.outer(total, axis)
-    return total
+def tap_hits(n: int, k: int, stride: int, dilation: int, before: int, outputs: int) -> Array:
+    """Return, for one axis, ``(taps, input positions)``: 1 where some output reads the position through that tap."""
+    hits = np.zeros((k, n), dtype=np.float32)
+    for tap in range(k):
+        positions = np.arange(outputs) * stride + tap * dilation - before
+        hits[tap, positions[(positions >= 0) & (positions < n)]] = 1
+    return hits
 
 
 def spatial(values: int | Sequence[int], rank: int) -> Shape:

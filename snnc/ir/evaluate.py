@@ -54,9 +54,7 @@ def evaluate(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Ar
     return {output: values[node] for output, node in graph.output_nodes.items()}
 
 
-def evaluate_nodes(
-    graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Collection[str]
-) -> dict[str, Array]:
+def evaluate_nodes(graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Collection[str]) -> dict[str, Array]:
     """Return the values of the nodes in ``keep``, by name; others are dropped once their last reader ran."""
     values = dict(feed(graph, x))
     waiting = {node.name: len(graph.readers(node.name)) for node in graph}

@@ -6,6 +6,7 @@ readers, outputs and the user's options, which all speak of names, stay valid.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -75,7 +76,7 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         try:
-            return self._graph.nodes[name]["node"]  # type: ignore[no-any-return]
+            return self._graph.nodes[name]["node"]
         except KeyError:
             raise GraphError(f"the graph {self.name!r} has no node {name!r}") from None
 
@@ -179,6 +180,7 @@ class Graph:
 
         Raises:
             DataError: the arrays do not fit the inputs.
+
         """
         from snnc.ir.evaluate import evaluate
 
@@ -246,16 +248,23 @@ class Graph:
             self._retype(name)
         return node
 
+    def rebuild(self, name: str, op: Op, inputs: Sequence[str]) -> Node:
+        """Give a node another op and other inputs; it keeps its name and readers."""
+        for source in inputs:
+            self[source]
+        for slot, source in enumerate(self.sources(name)):
+            self._graph.remove_edge(source, name, key=slot)
+        for slot, source in enumerate(inputs):
+            self._graph.add_edge(source, name, key=slot)
+        return self.replace(name, op)
+
     def split(self, name: str, first: str, first_op: Op, op: Op) -> Node:
         """Compute a node in two steps: a new node ``first`` takes over its inputs, and ``name`` reads that alone."""
         old = self[name]
         sources = self.sources(name)
         node = self.add(first, first_op, sources)
         self._set(replace(node, origin=old.origin.by(self._author)))
-        for slot, source in enumerate(sources):
-            self._graph.remove_edge(source, name, key=slot)
-        self._graph.add_edge(first, name, key=0)
-        self.replace(name, op)
+        self.rebuild(name, op, [first])
         return self[first]
 
     def insert_after(self, name: str, new: str, op: Op) -> Node:
@@ -278,27 +287,17 @@ class Graph:
     def fuse(self, run: Sequence[Node], op: Op) -> Node:
         """Replace a run of nodes, each read by the next alone, by one op under the name of the last."""
         first, last = run[0].name, run[-1].name
-        for node, reader in zip(run, run[1:], strict=False):
+        for node, reader in itertools.pairwise(run):
             if self.sole_reader(node.name) != reader.name:
                 raise GraphError(f"cannot fuse {node.name!r} into {reader.name!r}: something else reads it too")
         sources = self.sources(first)
         origin = self[first].origin.joined(n.origin for n in run[1:])
-        if len(run) > 1:
-            self._graph.remove_edge(run[-2].name, last)
-            self._graph.remove_nodes_from([n.name for n in run[:-1]])
-            for slot, source in enumerate(sources):
-                self._graph.add_edge(source, last, key=slot)
         self._set(replace(self[last], origin=origin))
-        return self.replace(last, op)
-
-    def reconnect(self, name: str, slot: int, source: str) -> None:
-        """Let one input of a node read another node."""
-        self[source]
-        self._graph.remove_edge(self.sources(name)[slot], name, key=slot)
-        self._graph.add_edge(source, name, key=slot)
-        self.revision += 1
-        node = self[name]
-        self.replace(name, node.op)
+        if len(run) == 1:
+            return self.replace(last, op)
+        node = self.rebuild(last, op, sources)
+        self._graph.remove_nodes_from([n.name for n in run[:-1]])
+        return node
 
     def remove(self, name: str) -> None:
         """Take out a node with one input; its readers and outputs read that input instead."""
@@ -348,7 +347,7 @@ class Graph:
 
     def _infer(self, name: str, op: Op, types: list[TensorType], origin: Origin) -> TensorType:
         arity = op.arity
-        if arity is None and not types or arity is not None and len(types) != arity:
+        if (arity is None and not types) or (arity is not None and len(types) != arity):
             wanted = "at least one input" if arity is None else f"{arity} input(s)"
             raise GraphError(f"node {name!r} [{origin}]: {op.kind} takes {wanted}, got {len(types)}")
         try:

@@ -245,3 +245,7 @@ class Synapse(Op):
 
     def evaluate(self, *inputs: Array) -> Array:
         return inputs[0]
+
+
+MODELS: tuple[type[NeuronModel], ...] = (ReluRate, SigmoidRate, TanhRate, SpikingRelu, LifRate, Lif)
+"""The built-in neuron models."""

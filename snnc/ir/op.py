@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 else:  # typing has it from Python 3.11 on, and only type checkers look
 
     def dataclass_transform(**_: Any) -> Any:
+        """Do nothing."""
         return lambda decorator: decorator
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def op(cls: T) -> T:
     """Make a class a record: a frozen, keyword-only dataclass that compares by its fields, arrays included."""
-    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)  # type: ignore[return-value]
 
 
 def frozen_array(value: Any) -> Array:

@@ -120,9 +120,7 @@ class Conv(Op):
         return with_activation(x.with_shape((*out, self.kernel.shape[-1])), self.activation)
 
     def evaluate(self, *inputs: Array) -> Array:
-        y = convolve.convolve(
-            inputs[0], self.kernel, self.bias, self.strides, self.padding, self.dilation, self.groups
-        )
+        y = convolve.convolve(inputs[0], self.kernel, self.bias, self.strides, self.padding, self.dilation, self.groups)
         return y if self.activation is None else self.activation.evaluate(y)
 
 

@@ -1,9 +1,9 @@
-"""A graph as ``graph.json`` and ``weights.npz``, both ways. Loading adds node by node, so every rule is checked again."""
+"""A graph as ``graph.json`` and ``weights.npz``, both ways. Loading adds node by node, so all is checked again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
 
 FORMAT, VERSION = "snnc-graph", 1
-GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.npz"
+GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE = "graph.json", "source.json", "weights.npz"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Kinds:
     synapse: Mapping[str, type[SynapseModel]]
 
 
-def dump(graph: Graph) -> dict[str, bytes]:
-    """Return the files of a graph: the same bytes for the same graph."""
+def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
+    """Return the files of one or more graphs by file name: the same bytes for the same graphs, each array once."""
     arrays: dict[str, Array] = {}
     names: dict[int, str] = {}
 
@@ -50,7 +50,12 @@ def dump(graph: Graph) -> dict[str, bytes]:
             return value.item()
         return value
 
-    document = {
+    files = {name: (json.dumps(_document(graph, encode), indent=1) + "\n").encode() for name, graph in graphs.items()}
+    return {**files, WEIGHTS_FILE: npz_bytes(arrays)}
+
+
+def _document(graph: Graph, encode: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "version": VERSION,
         "name": graph.name,
@@ -66,15 +71,11 @@ def dump(graph: Graph) -> dict[str, bytes]:
             for node in graph
         ],
     }
-    return {
-        GRAPH_FILE: (json.dumps(document, indent=1) + "\n").encode(),
-        WEIGHTS_FILE: npz_bytes(arrays),
-    }
 
 
-def load(folder: Path, kinds: Kinds) -> Graph:
-    """Return the graph in a folder; raise FileError or GraphError for a damaged one."""
-    path = folder / GRAPH_FILE
+def load(folder: Path, kinds: Kinds, name: str = GRAPH_FILE) -> Graph:
+    """Return a graph in a folder; raise FileError or GraphError for a damaged one."""
+    path = folder / name
     document = read_json(require_file(path).read_bytes(), path, "graph file")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FileError(f"{path}: not a graph that snnc saved")

@@ -1,0 +1,76 @@
+"""Sample inputs and labels: from a file or arrays, checked against the graph, or made up from a seed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from snnc.errors import DataError
+from snnc.files import read_npz
+from snnc.ir.evaluate import feed
+from snnc.ir.graph import Graph
+from snnc.ir.types import AnyArray, Array
+
+LABELS = "y"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs by name, ``(batch, *shape)`` float32, and where known one class a sample."""
+
+    inputs: Mapping[str, Array]
+    labels: AnyArray | None = None
+    real: bool = True
+    """False for made-up inputs."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def head(self, count: int | None) -> Samples:
+        """Return the first samples."""
+        labels = None if self.labels is None else self.labels[:count]
+        return Samples({name: x[:count] for name, x in self.inputs.items()}, labels, self.real)
+
+
+def samples(graph: Graph, source: str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]) -> Samples:
+    """Return checked samples from an ``.npz`` path, an array, or arrays by input name (``y`` being the labels).
+
+    Raises:
+        DataError: they do not fit the graph's inputs, hold NaN, or are none at all.
+        FileError: the file cannot be read.
+
+    """
+    if isinstance(source, (str, os.PathLike)):
+        source = read_npz(Path(source))
+    labels = None
+    if isinstance(source, Mapping) and LABELS in source and LABELS not in graph.inputs:
+        labels = source[LABELS]
+        source = {name: x for name, x in source.items() if name != LABELS}
+    inputs = feed(graph, source)
+    count = len(next(iter(inputs.values())))
+    return Samples(inputs, None if labels is None else class_labels(labels, count))
+
+
+def class_labels(labels: AnyArray, count: int) -> AnyArray:
+    """Return one whole-number class a sample from classes, a column of classes, or one-hot rows."""
+    y = np.asarray(labels)
+    if y.ndim == 2:
+        y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
+    if y.ndim != 1 or len(y) != count:
+        raise DataError(f"labels of shape {np.shape(labels)} do not fit {count} samples; give one class a sample")
+    if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.array_equal(y, np.round(y))):
+        raise DataError(f"labels of type {y.dtype} are no classes; give whole numbers or one-hot rows")
+    return y.astype(np.int64)
+
+
+def made_up(graph: Graph, count: int, seed: int) -> Samples:
+    """Return uniform random inputs between 0 and 1, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    inputs = {
+        name: rng.uniform(0, 1, size=(count, *graph[name].type.shape)).astype(np.float32) for name in graph.inputs
+    }
+    return Samples(inputs, real=False)

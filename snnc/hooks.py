@@ -1,0 +1,55 @@
+"""The hooks by which a plugin adds to snnc. Each takes nothing and returns a list; see docs/hooks.md."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import pluggy
+
+from snnc.backend import Backend, Lowering
+from snnc.frontend.base import Frontend, Importer
+from snnc.ir.neurons import NeuronModel
+from snnc.ir.op import Op
+from snnc.passes.base import Pass
+
+PROJECT = "snnc"
+F = TypeVar("F", bound=Any)
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of its name."""
+
+
+@_hookspec
+def snnc_register_frontends() -> list[type[Frontend]]:  # type: ignore[empty-body]
+    """Return readers that turn a model into a graph."""
+
+
+@_hookspec
+def snnc_register_importers() -> list[Importer]:  # type: ignore[empty-body]
+    """Return importers, each of one source layer class for a named frontend."""
+
+
+@_hookspec
+def snnc_register_ops() -> list[type[Op]]:  # type: ignore[empty-body]
+    """Return op classes that a graph may hold."""
+
+
+@_hookspec
+def snnc_register_neurons() -> list[type[NeuronModel]]:  # type: ignore[empty-body]
+    """Return neuron models for swap-activations."""
+
+
+@_hookspec
+def snnc_register_passes() -> list[type[Pass]]:  # type: ignore[empty-body]
+    """Return passes, each naming its stage."""
+
+
+@_hookspec
+def snnc_register_lowerings() -> list[Lowering]:  # type: ignore[empty-body]
+    """Return lowerings, each saying how one backend builds one op."""
+
+
+@_hookspec
+def snnc_register_backends() -> list[type[Backend]]:  # type: ignore[empty-body]
+    """Return targets of compile."""

@@ -1,0 +1,136 @@
+"""What a pass is, the stages, and what a pass is told."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from snnc.errors import UsageError, unknown
+from snnc.ir.graph import Graph
+from snnc.ir.neurons import NeuronModel, SynapseModel
+from snnc.ir.types import Array
+
+V = TypeVar("V")
+PerLayer: TypeAlias = V | Mapping[str, V] | None
+"""One value for all layers, or values by layer name, with ``"*"`` for the layers that are not named."""
+
+
+class Stage(IntEnum):
+    """The order of the passes; each stage relies on what the ones above have left."""
+
+    CANONICALIZE = 1
+    FUSE = 2
+    SPIKE = 3
+    SCALE = 4
+    FILTER = 5
+    TARGET = 6
+    VERIFY = 7
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a pass is told besides the graph and its own options."""
+
+    backend: str = "nengo"
+    chain: tuple[str, ...] = ("nengo",)
+    """The backend and those that it extends."""
+    neurons: Mapping[str, type[NeuronModel]] = field(default_factory=dict)
+    """The registered neuron models by kind."""
+    samples: Mapping[str, Array] | None = None
+    """Calibration inputs by name, ``(batch, *shape)``; None where the user gave none."""
+    seed: int = 0
+    dt: float = 0.001
+    """Seconds a step."""
+    steps: int | None = None
+    """The number of steps the user means to run, if said."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know about this compilation, a line each; passes append to it."""
+
+    def note(self, line: str) -> None:
+        """Tell the user something, once."""
+        if line not in self.notes:
+            self.notes.append(line)
+
+
+@dataclass(frozen=True)
+class Pass(ABC):
+    """A rewrite of the graph with a name and a stage; the fields of the dataclass are its options."""
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+    after: ClassVar[tuple[str, ...]] = ()
+    """Passes of the same stage that must run first, if they run."""
+    default: ClassVar[bool] = False
+    """Whether the pass runs without being named."""
+    level: ClassVar[int] = 0
+    """The lowest level at which a default pass runs."""
+    targets: ClassVar[tuple[str, ...]] = ()
+    """The backends, or those they extend, for which it runs; empty for all."""
+    exact: ClassVar[bool] = False
+    """Whether rate-mode outputs never change."""
+    needs_calibration: ClassVar[bool] = False
+
+    @abstractmethod
+    def apply(self, graph: Graph, context: Context) -> None:
+        """Change the graph through its mutators. It is valid before and after, not necessarily in between."""
+
+    def promise(self, graph: Graph) -> Iterator[str]:
+        """Yield what is not as this pass leaves it; checked when its stage has finished, and from then on."""
+        yield from ()
+
+    def options(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+class Choice(Mapping[str, Any]):
+    """An option that may differ by layer: looked up by the keys that apply to a node, first match first."""
+
+    def __init__(self, what: str, value: PerLayer[Any]) -> None:
+        """Wrap one value, a mapping, or None (nothing chosen)."""
+        self.what = what
+        self._values = dict(value) if isinstance(value, Mapping) else {} if value is None else {"*": value}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the keys that are not ``"*"``."""
+        return tuple(key for key in self._values if key != "*")
+
+    def key(self, *candidates: str) -> str | None:
+        """Return the first candidate that was given, ``"*"`` last, or None."""
+        return next((key for key in (*candidates, "*") if key in self._values), None)
+
+    def require_known(self, known: Mapping[str, object] | set[str]) -> None:
+        """Raise UsageError for a key that names nothing."""
+        for key in self.named:
+            if key not in known:
+                raise UsageError(f"{self.what}: {unknown('layer', key, known)}")
+
+
+def layer_keys(node_layers: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Return the names by which a user may mean a node: its own, then the source layers it realises, last first."""
+    return tuple(dict.fromkeys((name, *reversed(node_layers))))
+
+
+__all__ = [
+    "Choice",
+    "Context",
+    "NeuronModel",
+    "Pass",
+    "PerLayer",
+    "Stage",
+    "SynapseModel",
+    "layer_keys",
+]

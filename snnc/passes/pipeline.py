@@ -1,0 +1,98 @@
+"""Run passes over a copy of a graph: check after each, decide what changed, keep the journal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from snnc.errors import PassError, SnncError, StageError
+from snnc.ir.check import check
+from snnc.ir.evaluate import evaluate
+from snnc.ir.graph import Graph
+from snnc.ir.op import Op
+from snnc.ir.types import Array
+from snnc.measure import relative_error
+from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.spec import write
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """What became of one pass."""
+
+    name: str
+    """The text form, with options."""
+    stage: str
+    provider: str
+    changed: bool
+    exact: bool
+    seconds: float
+    error: float | None = None
+    """How much the rate-mode outputs moved on the sample inputs, relative to the largest; None if not measured."""
+
+
+def run(
+    graph: Graph,
+    plan: Sequence[Pass],
+    context: Context,
+    *,
+    kinds: Mapping[str, type[Op]] | None = None,
+    providers: Mapping[str, str] | None = None,
+    samples: Mapping[str, Array] | None = None,
+) -> tuple[Graph, tuple[JournalEntry, ...]]:
+    """Return the rewritten graph and the journal; the given graph is not touched.
+
+    Args:
+        graph: the graph as imported.
+        plan: the passes in their order; those of stage VERIFY are left to the caller.
+        context: what the passes are told.
+        kinds: the registered op classes, for the check that nothing else is in the graph.
+        providers: who provides each pass, by name.
+        samples: inputs on which the rate-mode outputs are compared before and after each pass.
+
+    Raises:
+        PassError: a pass failed or left a broken graph; names it and those that ran before it.
+
+    """
+    graph = graph.copy()
+    check(graph, kinds)
+    journal: list[JournalEntry] = []
+    finished: list[Pass] = []
+    reference = None if samples is None else evaluate(graph, samples)
+    for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
+        before, start = graph.copy(), time.perf_counter()
+        try:
+            with graph.authored_by(step.name):
+                step.apply(graph, context)
+            check(graph, kinds)
+            if i + 1 == len(plan) or plan[i + 1].stage > step.stage:
+                finished += [p for p in plan if p.stage == step.stage]
+            _hold(graph, finished)
+        except Exception as error:
+            ran = ", ".join(entry.name for entry in journal) or "no other pass"
+            reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
+            raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
+        changed = graph.revision != before.revision and graph != before
+        moved = None
+        if changed and reference is not None and samples is not None:
+            now = evaluate(graph, samples)
+            moved, reference = relative_error(now, reference), now
+        journal.append(
+            JournalEntry(
+                name=write(step.name, step.options()),
+                stage=step.stage.name,
+                provider=(providers or {}).get(step.name, ""),
+                changed=changed,
+                exact=step.exact,
+                seconds=time.perf_counter() - start,
+                error=moved,
+            )
+        )
+    return graph, tuple(journal)
+
+
+def _hold(graph: Graph, finished: Sequence[Pass]) -> None:
+    broken = [f"{p.name}: {problem}" for p in finished for problem in p.promise(graph)]
+    if broken:
+        raise StageError(f"the graph no longer keeps what an earlier pass left: {'; '.join(broken)}")

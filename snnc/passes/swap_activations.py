@@ -1,0 +1,95 @@
+"""Put neurons in the place of activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snnc.errors import UsageError
+from snnc.ir.activations import Activation
+from snnc.ir.graph import Graph, Node
+from snnc.ir.neurons import NeuronModel, Neurons
+from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
+from snnc.passes.spec import build_record
+
+KEEP = "none"
+"""The choice that leaves an activation as it is, on the host."""
+
+
+@dataclass(frozen=True)
+class SwapActivations(Pass):
+    """Swap each activation for a population of neurons that can stand for it.
+
+    ``neurons`` is a neuron model such as ``spiking-relu`` or ``lif{tau_rc=0.05}``, for all layers or by layer or
+    activation name; ``none`` keeps an activation. What no chosen model represents takes the rate neuron of its
+    own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
+
+    Before::
+
+        %conv = relu(%conv.linear) : rate[26,26,32]
+
+    After::
+
+        %conv = neurons(%conv.linear) {model=spiking-relu scale=1} : spikes[26,26,32]
+    """
+
+    name: ClassVar[str] = "swap-activations"
+    stage: ClassVar[Stage] = Stage.SPIKE
+    after: ClassVar[tuple[str, ...]] = ("decompose-activations",)
+    default: ClassVar[bool] = True
+    neurons: str | NeuronModel | Mapping[str, str | NeuronModel] = "spiking-relu"
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        choice = Choice("neurons", self.neurons)
+        nodes = [node for node in graph if isinstance(node.op, Activation)]
+        known = {key for node in nodes for key in (*layer_keys(node.origin.layers, node.name), node.op.kind)}
+        choice.require_known(known)
+        models = {
+            key: None if value in (None, KEEP) else build_record(context.neurons, "neuron", value)
+            for key, value in choice.items()
+        }
+        kept = []
+        for node in nodes:
+            key = choice.key(*layer_keys(node.origin.layers, node.name), node.op.kind)
+            if key is not None and models[key] is None:
+                kept.append(node)
+                continue
+            model = models[key] if key is not None else None
+            swapped = _choose(node, model, key, context)
+            if swapped is None:
+                kept.append(node)
+                continue
+            graph.replace(node.name, Neurons(model=swapped))
+            if not swapped.exact:
+                context.note(
+                    f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
+                )
+        _tell(kept, nodes, context)
+
+
+def _choose(node: Node, model: NeuronModel | None, key: str | None, context: Context) -> NeuronModel | None:
+    activation = node.op
+    assert isinstance(activation, Activation)
+    if model is not None and model.represents(activation):
+        return model
+    if key not in (None, "*"):
+        able = [k for k, cls in context.neurons.items() if _represents(cls, activation)]
+        raise UsageError(
+            f"neurons: {model.kind if model else key!r} cannot stand for the activation {activation.kind} of "
+            f"layer {node.name!r}; {'possible: ' + ', '.join(able) if able else 'no neuron can'}, or none to keep it"
+        )
+    own = context.neurons.get(activation.kind)
+    return own() if own is not None and _represents(own, activation) else None
+
+
+def _represents(cls: type[NeuronModel], activation: Activation) -> bool:
+    return cls().represents(activation)
+
+
+def _tell(kept: list[Node], nodes: list[Node], context: Context) -> None:
+    if kept:
+        rows = ", ".join(f"{node.name} ({node.op.kind})" for node in kept)
+        context.note(f"{len(kept)} of {len(nodes)} activations stay on the host, without neurons: {rows}")
+    if nodes and len(kept) == len(nodes):
+        context.note("no activation was swapped: the network has no neurons")

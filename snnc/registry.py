@@ -1,0 +1,174 @@
+"""Find plugins and hand out what they provide as plain mappings. The only module that talks to pluggy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from snnc import hooks
+from snnc.backend import Backend, Lowering, Lowerings
+from snnc.errors import DuplicateNameError, PluginError, UsageError, unknown
+from snnc.frontend.base import Frontend, Importer
+from snnc.ir.neurons import NeuronModel
+from snnc.ir.op import Op
+from snnc.ir.store import Kinds
+from snnc.passes.base import Pass
+from snnc.passes.insert_synapses import SYNAPSES
+
+GROUP = "snnc"
+STRICT = "SNNC_STRICT"
+"""Set this environment variable to let a plugin that fails to load be an error."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A plugin that could not be loaded."""
+
+    plugin: str
+    provider: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of {self.provider} is left out: {self.error}"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What all plugins provide, by name; ``providers`` says who provides each (``"pass:scale-rates"``)."""
+
+    frontends: Mapping[str, type[Frontend]]
+    importers: Mapping[str, Importer]
+    ops: Mapping[str, type[Op]]
+    neurons: Mapping[str, type[NeuronModel]]
+    passes: Mapping[str, type[Pass]]
+    lowerings: Mapping[str, Lowering]
+    backends: Mapping[str, type[Backend]]
+    providers: Mapping[str, str]
+    problems: Sequence[Problem] = field(default_factory=tuple)
+
+    @classmethod
+    def discover(cls, plugins: Iterable[tuple[str, Any]] = (), *, installed: bool = True) -> Registry:
+        """Load the plugins of the entry-point group ``snnc``, and the given (name, module or object) ones.
+
+        Raises:
+            PluginError: a misspelt hook, a wrong kind of thing, or, under SNNC_STRICT, one that failed to load.
+            DuplicateNameError: two plugins provide the same name.
+
+        """
+        manager = pluggy.PluginManager(hooks.PROJECT)
+        manager.add_hookspecs(hooks)
+        owners: dict[str, str] = {}
+        problems: list[Problem] = []
+        if installed:
+            points = importlib.metadata.entry_points(group=GROUP)
+            for point in sorted(points, key=lambda p: (p.name != "builtin", p.name)):
+                provider = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+                _load(manager, point.name, provider, point.load, owners, problems)
+        for name, plugin in plugins:
+            _load(manager, name, "the caller", _given(plugin), owners, problems)
+        try:
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(f"plugin {manager.get_name(error.plugin)!r}: {error}; see docs/hooks.md") from None
+        return _collect(manager, owners, problems)
+
+    @property
+    def kinds(self) -> Kinds:
+        """Return the classes that a stored graph may name."""
+        return Kinds(op=self.ops, neuron=self.neurons, synapse=SYNAPSES)
+
+    def provided(self, prefix: str) -> dict[str, str]:
+        """Return the provider of everything of one kind, by name."""
+        return {k.partition(":")[2]: v for k, v in self.providers.items() if k.startswith(f"{prefix}:")}
+
+    def backend(self, name: str) -> type[Backend]:
+        """Return a backend; raise UsageError for an unknown one, with the plugin's failure where that is why."""
+        if name not in self.backends:
+            failed = [str(p) for p in self.problems if p.plugin == name]
+            raise UsageError("; ".join([unknown("backend", name, self.backends), *failed]))
+        return self.backends[name]
+
+    def chain(self, name: str) -> tuple[str, ...]:
+        """Return a backend and those that it extends, nearest first."""
+        chain: list[str] = []
+        current: str | None = name
+        while current is not None and current not in chain:
+            chain.append(current)
+            current = self.backend(current).extends
+        return tuple(chain)
+
+    def lowerings_for(self, name: str) -> Lowerings:
+        """Return the lowerings of a backend, with those of the backends that it extends behind them."""
+        table: dict[type[Op], Callable[..., Any]] = {}
+        for backend in reversed(self.chain(name)):
+            table.update({low.op: low.function for low in self.lowerings.values() if low.backend == backend})
+        return Lowerings(name, table)
+
+
+def _given(plugin: Any) -> Callable[[], Any]:
+    return lambda: plugin
+
+
+def _load(
+    manager: pluggy.PluginManager,
+    name: str,
+    provider: str,
+    load: Callable[[], Any],
+    owners: dict[str, str],
+    problems: list[Problem],
+) -> None:
+    if manager.has_plugin(name):
+        raise DuplicateNameError("plugin", name, [owners[name], provider])
+    try:
+        manager.register(load(), name=name)
+        owners[name] = provider
+    except Exception as error:  # whatever a stranger's module raises must not break the rest
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        if os.environ.get(STRICT):
+            raise PluginError(f"plugin {name!r} of {provider} failed to load: {error}") from error
+        text = " ".join(str(error).split())
+        problems.append(Problem(name, provider, f"{type(error).__name__}: {text}"))
+
+
+HOOKS: tuple[tuple[str, str, str, Any], ...] = (
+    ("frontends", "frontend", "snnc_register_frontends", Frontend),
+    ("importers", "importer", "snnc_register_importers", Importer),
+    ("ops", "op", "snnc_register_ops", Op),
+    ("neurons", "neuron", "snnc_register_neurons", NeuronModel),
+    ("passes", "pass", "snnc_register_passes", Pass),
+    ("lowerings", "lowering", "snnc_register_lowerings", Lowering),
+    ("backends", "backend", "snnc_register_backends", Backend),
+)
+
+
+def _collect(manager: pluggy.PluginManager, owners: Mapping[str, str], problems: Sequence[Problem]) -> Registry:
+    tables: dict[str, dict[str, Any]] = {}
+    providers: dict[str, str] = {}
+    for table, what, hook, kind in HOOKS:
+        tables[table] = {}
+        for implementation in getattr(manager.hook, hook).get_hookimpls():
+            plugin = implementation.plugin_name
+            owner = f"{plugin} ({owners[plugin]})"
+            for thing in implementation.function() or []:
+                name = _name(thing, kind, what, owner)
+                if name in tables[table]:
+                    raise DuplicateNameError(what, name, [providers[f"{what}:{name}"], owner])
+                tables[table][name] = thing
+                providers[f"{what}:{name}"] = owner
+    ordered = {table: dict(sorted(entries.items())) for table, entries in tables.items()}
+    ordered["frontends"] = tables["frontends"]  # tried in the order given
+    return Registry(**ordered, providers=providers, problems=tuple(problems))
+
+
+def _name(thing: Any, kind: Any, what: str, owner: str) -> str:
+    fits = issubclass(thing, kind) if isinstance(thing, type) else isinstance(thing, kind)
+    name = getattr(thing, "kind" if what in ("op", "neuron") else "name", None)
+    if not fits or not isinstance(name, str):
+        raise PluginError(f"{owner} registered {thing!r} as a {what}, which it is not; see docs/hooks.md")
+    return name

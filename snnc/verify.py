@@ -1,0 +1,227 @@
+"""Prove how close a program is to the model: import, rewrite and backend error, and the layer at fault."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from snnc.backend import Program, Recording, Tolerance, readout_window
+from snnc.calibration import Samples
+from snnc.ir.evaluate import evaluate, evaluate_nodes
+from snnc.ir.graph import Graph
+from snnc.ir.neurons import Neurons
+from snnc.ir.types import Array
+from snnc.measure import agreement, relative_error, rms_error
+from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.pipeline import JournalEntry
+
+EXACT = 1e-4
+"""The largest rewrite error of exact passes, and of an import, that float32 rounding explains."""
+SPIKING_LAYER = 0.25
+"""The root mean squared error, relative to the layer's own values, from which on a spiking layer is named."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check of a plugin found."""
+
+    name: str
+    text: str
+    passed: bool = True
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """How far one layer is off, relative to its own values."""
+
+    layer: str
+    rewrite: float
+    """Largest difference between imported and final graph in rate mode."""
+    backend: float | None
+    """Root mean squared difference between final graph and program, accumulated from the input on."""
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What verify found. Errors are relative to the largest output; None means not measured."""
+
+    samples: int
+    steps: int
+    real: bool
+    """Whether the samples are the user's, not random numbers."""
+    spiking: bool
+    import_error: float | None
+    """Keras against the graph as imported."""
+    rewrite_error: float
+    """The graph as imported against the final one, both in rate mode."""
+    backend_error: float
+    """The final graph in rate mode against what the program's read-out gives."""
+    agreement: float | None
+    """Share of samples for which the program chooses the class that the reference chooses."""
+    layers: tuple[LayerError, ...]
+    starts_at: str | None
+    """The first layer whose error is beyond what is accepted."""
+    problems: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Return whether nothing is beyond what is accepted."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report for JSON, numbers to three digits (more would be rounding noise)."""
+        document: dict[str, Any] = _rounded(asdict(self))
+        return {"passed": self.passed, **document}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.3g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a check looks at."""
+
+    source: Graph
+    """The graph as imported."""
+    graph: Graph
+    """The graph as lowered."""
+    program: Program
+    samples: Samples
+    steps: int
+    tolerance: Tolerance
+    recording: Recording
+    """What the program gave for the samples; every population is watched."""
+    journal: Sequence[JournalEntry] = ()
+    keras: Mapping[str, Array] | None = None
+    """What Keras itself gives for the samples, by output name."""
+
+
+@dataclass(frozen=True)
+class Check(Pass):
+    """A pass of stage VERIFY: it sees the program too, changes nothing, and reports."""
+
+    stage: ClassVar[Stage] = Stage.VERIFY
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        """Change nothing."""
+
+    @abstractmethod
+    def inspect(self, subject: Subject, report: VerifyReport) -> Sequence[Finding]:
+        """Return what was found; a finding that did not pass fails the verification."""
+
+
+@dataclass(frozen=True)
+class Verify(Pass):
+    """Compare source, graph and program on samples; the first check of every plan."""
+
+    name: ClassVar[str] = "verify"
+    stage: ClassVar[Stage] = Stage.VERIFY
+    default: ClassVar[bool] = True
+    exact: ClassVar[bool] = True
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        """Change nothing; the compiler calls ``verify`` with the program."""
+
+
+def populations(graph: Graph) -> tuple[str, ...]:
+    """Return the names of all populations of neurons, in topological order."""
+    return tuple(node.name for node in graph if isinstance(node.op, Neurons))
+
+
+def is_spiking(graph: Graph) -> bool:
+    """Return whether any population spikes."""
+    return any(isinstance(node.op, Neurons) and node.op.model.spiking for node in graph)
+
+
+def read_out(outputs: Mapping[str, Array], steps: int) -> dict[str, Array]:
+    """Return the mean over the read-out window, ``(batch, *shape)`` by output name."""
+    window = readout_window(steps)
+    return {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
+
+
+def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
+    """Return the report on a program that has run; pure, so that it can be asked again with other samples."""
+    source, graph, inputs = subject.source, subject.graph, subject.samples.inputs
+    wanted = evaluate(source, inputs)
+    final = evaluate(graph, inputs)
+    got = read_out(subject.recording.outputs, subject.steps)
+    first = source.outputs[0]
+    spiking = is_spiking(graph)
+    layers = _layers(subject)
+    exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
+    report = VerifyReport(
+        samples=len(subject.samples),
+        steps=subject.steps,
+        real=subject.samples.real,
+        spiking=spiking,
+        import_error=None if subject.keras is None else relative_error(wanted, subject.keras),
+        rewrite_error=relative_error(final, wanted),
+        backend_error=relative_error(got, final),
+        agreement=agreement(got[first], wanted[first]),
+        layers=layers,
+        starts_at=_starts_at(layers, subject, spiking=spiking, exact=exact),
+        problems=(),
+    )
+    findings = tuple(finding for check in checks for finding in check.inspect(subject, report))
+    problems = (*_problems(report, subject, exact=exact), *(f"{f.name}: {f.text}" for f in findings if not f.passed))
+    return VerifyReport(**{**_fields(report), "findings": findings, "problems": problems})
+
+
+def _fields(report: VerifyReport) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in report.__dataclass_fields__}
+
+
+def _layers(subject: Subject) -> tuple[LayerError, ...]:
+    graph, source = subject.graph, subject.source
+    shared = [node.name for node in graph if node.name in source and node.op.arity != 0]
+    keep = set(shared) | set(populations(graph))
+    after = evaluate_nodes(graph, subject.samples.inputs, keep)
+    before = evaluate_nodes(source, subject.samples.inputs, set(shared))
+    rows = []
+    for name in after:
+        comparable = name in before and before[name].shape == after[name].shape
+        rewritten = relative_error({name: after[name]}, {name: before[name]}) if comparable else 0.0
+        mean = subject.recording.means.get(name)
+        rows.append(LayerError(name, rewritten, None if mean is None else rms_error(mean, after[name])))
+    return tuple(rows)
+
+
+def _starts_at(layers: Sequence[LayerError], subject: Subject, *, spiking: bool, exact: bool) -> str | None:
+    limit = SPIKING_LAYER if spiking else subject.tolerance.rate
+    for row in layers:
+        if (exact and row.rewrite > EXACT) or (row.backend is not None and row.backend > limit):
+            return row.layer
+    return None
+
+
+def _problems(report: VerifyReport, subject: Subject, *, exact: bool) -> list[str]:
+    problems = []
+    where = f", starting at layer {report.starts_at!r}" if report.starts_at else ""
+    if report.import_error is not None and not report.import_error <= EXACT:
+        problems.append(f"the graph as imported differs from Keras by {report.import_error:.2g}")
+    if exact and not report.rewrite_error <= EXACT:
+        worst = max(subject.journal, key=lambda e: e.error or 0.0, default=None)
+        by = f" (most of it by {worst.name})" if worst is not None and worst.error else ""
+        problems.append(f"the passes changed the outputs by {report.rewrite_error:.2g}{by}{where}")
+    if not report.spiking and not report.backend_error <= subject.tolerance.rate:
+        problems.append(f"the backend's outputs differ by {report.backend_error:.2g}{where}")
+    low = report.agreement is not None and report.agreement < subject.tolerance.agreement
+    if report.spiking and report.real and low:
+        problems.append(
+            f"the spiking network agrees with the model on {report.agreement:.1%} of the samples only{where}; "
+            "raise --scale, add --synapse or run more --steps"
+        )
+    return problems
+
+
+__all__ = ["Check", "Finding", "LayerError", "Subject", "Verify", "VerifyReport", "verify"]

@@ -1,0 +1,66 @@
+import pytest
+
+from snnc.errors import PassError
+from snnc.ir import activations as act
+from snnc.ir import neurons, ops
+from snnc.passes.base import Context
+from snnc.passes.pipeline import run
+from snnc.passes.swap_activations import SwapActivations
+from snnc.testing import apply, assert_same_outputs, chain, kinds
+from tests.conftest import dense
+
+MODELS = {model.kind: model for model in neurons.MODELS}
+
+
+def network(rng):
+    return chain(
+        ops.Input(shape=(4,)),
+        dense(rng, 4, 5),
+        act.Relu(),
+        dense(rng, 5, 5),
+        act.Tanh(),
+        dense(rng, 5, 3),
+        act.Softmax(),
+        names=["x", "d1", "r1", "d2", "t2", "d3", "soft"],
+    )
+
+
+def model_of(graph, name):
+    return graph[name].op.model.kind
+
+
+def test_swaps_relu_takes_the_rate_neuron_of_its_name_and_leaves_the_rest_with_a_note(rng):
+    before = network(rng)
+    context = Context(neurons=MODELS)
+    after, _ = run(before, [SwapActivations()], context)
+    assert kinds(after) == ["input", "dense", "neurons", "dense", "neurons", "dense", "softmax"]
+    assert (model_of(after, "r1"), model_of(after, "t2")) == ("spiking-relu", "tanh")
+    assert str(after["r1"].type) == "spikes[5]"
+    assert context.notes == ["1 of 3 activations stay on the host, without neurons: soft (softmax)"]
+    assert_same_outputs(before, after)
+
+
+def test_choices_by_layer_by_activation_and_none(rng):
+    after = apply(SwapActivations(neurons={"r1": "lif{tau_rc=0.05}", "tanh": "none"}), network(rng))
+    assert after["r1"].op.model == neurons.Lif(tau_rc=0.05)
+    assert after["t2"].op == act.Tanh()
+
+
+def test_a_model_may_be_given_as_an_object(rng):
+    assert model_of(apply(SwapActivations(neurons=neurons.ReluRate()), network(rng)), "r1") == "relu"
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"r9": "relu"}, "unknown layer 'r9'.*known: .*r1.*relu.*softmax"),
+        ("spikey-relu", "unknown neuron 'spikey-relu' .*did you mean 'spiking-relu'"),
+        ({"t2": "spiking-relu"}, "'spiking-relu' cannot stand for the activation tanh of layer 't2'; possible: tanh"),
+        ({"soft": "relu"}, "cannot stand for the activation softmax.*no neuron can"),
+        ("lif{tau=3}", "unknown option 'tau'.*known: tau_rc, tau_ref"),
+        ("lif{tau_rc=fast}", "'tau_rc' cannot be 'fast'; it takes a number"),
+    ],
+)
+def test_a_wrong_choice_says_what_is_possible(rng, choice, message):
+    with pytest.raises(PassError, match=message):
+        apply(SwapActivations(neurons=choice), network(rng))
