@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
 
 from snnc.errors import FrontendError
 from snnc.ir.graph import Graph
-from snnc.ir.op import Op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.op import Op, frozen_array
+from snnc.ir.store import Kinds
+from snnc.ir.types import AnyArray, Array, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,15 @@ class Role:
 
     name: str
     trainable: bool = True
+    group: str = ""
+    """The part of the layer that owns it, such as ``cell``: Keras 3 files store weights by part."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Stands for input number ``index`` inside the arguments of a call."""
+
+    index: int
 
 
 @dataclass(frozen=True)
@@ -33,18 +46,44 @@ class Layer:
     keras: tuple[int, ...]
     """The version of Keras that wrote the model, such as (3, 15, 1)."""
     call: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments that the model gives in this call."""
+    """Keyword arguments that the model gives in this call; ``Slot(k)`` stands for input k."""
+    args: tuple[Any, ...] = ()
+    """Positional arguments of this call; ``Slot(k)`` stands for input k."""
+    made: dict[str, Array] = field(default_factory=dict)
+    """Arrays made from the weights, kept so that all calls of a layer share them."""
+
+    def weight(self, role: str, shape: Shape) -> Array:
+        """Return a weight; raise FrontendError if it does not have the shape that the config asks for."""
+        array = self.weights[role]
+        if array.shape != tuple(shape):
+            raise layer_error(self, f"its {role} has shape {array.shape}, its config needs {tuple(shape)}")
+        return array
+
+    def once(self, key: str, make: Callable[[], AnyArray]) -> Array:
+        """Return the array that ``make`` returns, made once for all calls of the layer."""
+        if key not in self.made:
+            self.made[key] = frozen_array(make())
+        return self.made[key]
+
+    def zeros(self, *shape: int) -> Array:
+        """Return zeros, for a bias that the layer does without."""
+        return self.once(f"zeros{shape}", lambda: np.zeros(shape, dtype=np.float32))
+
+    def ones(self, *shape: int) -> Array:
+        """Return ones, for a gain that the layer does without."""
+        return self.once(f"ones{shape}", lambda: np.ones(shape, dtype=np.float32))
 
 
 class Builder:
     """Adds the nodes of one layer to the graph, all credited to that layer."""
 
-    def __init__(self, graph: Graph, name: str, layer: str) -> None:
+    def __init__(self, graph: Graph, name: str, layer: str, masks: dict[str, str] | None = None) -> None:
         """Build into ``graph`` under the node name ``name`` for the source layer ``layer``."""
         self.graph = graph
         self.name = name
+        self.masks = {} if masks is None else masks
+        """The mask of a tensor, where it has one: the node that is 1 at the time steps that count, else 0."""
         self._layer = layer
-        self._names: list[str] = []
 
     def type(self, name: str) -> TensorType:
         """Return the type of a tensor that exists already."""
@@ -57,13 +96,16 @@ class Builder:
         return name
 
 
-ImportFunction: TypeAlias = Callable[[Layer, Sequence[str], Builder], str]
+ImportFunction: TypeAlias = Callable[[Layer, Sequence[str], Builder], str | Sequence[str]]
 Roles: TypeAlias = Callable[[Mapping[str, Any]], Sequence[Role]]
 
 
 @dataclass(frozen=True)
 class Importer:
-    """How to turn one layer class into ops: ``function(layer, input names, builder)`` returns the output's name."""
+    """How to turn one layer class into ops: ``function(layer, input names, builder)`` returns the output's name.
+
+    A layer with several outputs returns all their names.
+    """
 
     frontend: str
     class_name: str
@@ -71,6 +113,8 @@ class Importer:
     roles: Roles
     """The weights in the order in which the source stores them, from the layer's config."""
     summary: str = ""
+    masking: bool = False
+    """Whether the layer hands the mask of its first input on to its output."""
 
     @property
     def name(self) -> str:
@@ -84,7 +128,7 @@ def no_weights(config: Mapping[str, Any]) -> Sequence[Role]:
 
 
 def importer(
-    frontend: str, class_name: str, roles: Roles | Sequence[str] = no_weights
+    frontend: str, class_name: str, roles: Roles | Sequence[str] = no_weights, *, masking: bool = False
 ) -> Callable[[ImportFunction], Importer]:
     """Make an importer of a function; nothing is registered, a hook must return it.
 
@@ -92,12 +136,15 @@ def importer(
         frontend: ``"keras"``.
         class_name: the class as the model's config spells it, or the registered name (``"package>Class"``).
         roles: the weights in stored order: names, or a function of the layer's config.
+        masking: whether the layer hands the mask of its first input on to its output.
+
     """
-    listed = roles if callable(roles) else tuple(Role(name) for name in roles)
+    listed = () if callable(roles) else tuple(Role(name) for name in roles)
+    find = roles if callable(roles) else lambda _: listed
 
     def decorate(function: ImportFunction) -> Importer:
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        return Importer(frontend, class_name, function, listed if callable(listed) else lambda _: listed, summary)
+        return Importer(frontend, class_name, function, find, summary, masking)
 
     return decorate
 
@@ -108,12 +155,20 @@ class ImportOptions:
 
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
     """Shapes without the batch for inputs that leave sizes open: one for all, or by input name."""
+    config: str | Path | None = None
+    """The config (JSON) that belongs to a file of weights alone."""
 
 
 class Frontend(ABC):
     """A reader of one kind of source."""
 
     name: ClassVar[str]
+    family: ClassVar[str] = "keras"
+    """The frontend that importers name: a file and a live model of the same library share theirs."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        """Read models of the ops, neurons and synapses in ``kinds``, which a saved graph may name."""
+        self.kinds = kinds
 
     @abstractmethod
     def accepts(self, source: object) -> bool:

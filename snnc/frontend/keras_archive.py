@@ -1,0 +1,111 @@
+"""From the bytes of a Keras file to its config, its version and its weights; a name or suffix is never trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnc.errors import FileError
+from snnc.files import SafeZip, read_json, require_file
+from snnc.frontend.hdf5 import MAGIC, SafeHdf5
+from snnc.frontend.keras_weights import CONTAINERS, Hdf5ByClass, LegacyHdf5, WeightSource
+
+ZIP_MAGIC = b"PK\x03\x04"
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What a Keras file holds."""
+
+    config: Any
+    version: tuple[int, ...]
+    """Of the Keras that wrote it, such as (3, 15, 1)."""
+    weights: WeightSource
+
+
+@contextmanager
+def opened(path: Path, config: Path | None = None) -> Iterator[Archive]:
+    """Open a Keras file or unzipped folder; it is closed again at the end of the block.
+
+    Args:
+        path: a ``.keras`` zip, an HDF5 file, a folder that Keras 3 wrote, or a file of weights alone.
+        config: the JSON config that goes with a file of weights alone.
+
+    Raises:
+        FileError: it is missing, damaged, hostile or of another kind.
+
+    """
+    with ExitStack() as stack:
+        if path.is_dir():
+            yield _folder(path, stack)
+            return
+        with open(require_file(path), "rb") as stream:
+            head = stream.read(8)
+        if head[:4] == ZIP_MAGIC:
+            yield _zip(path, stack)
+        elif head == MAGIC:
+            yield _hdf5(path, config, stack)
+        else:
+            raise FileError(f"{path}: neither a .keras archive nor an HDF5 file; save the model as .keras or .h5")
+
+
+def _zip(path: Path, stack: ExitStack) -> Archive:
+    with SafeZip(path) as archive:
+        if CONFIG not in archive or WEIGHTS not in archive:
+            raise FileError(f"{path}: a zip archive without {CONFIG} and {WEIGHTS}, so not a Keras model (truncated?)")
+        config = read_json(archive.read(CONFIG), path, CONFIG)
+        metadata = read_json(archive.read(METADATA), path, METADATA) if METADATA in archive else {}
+        weights = archive.read(WEIGHTS)
+    file = stack.enter_context(SafeHdf5(weights, path))
+    return Archive(config, _version(metadata, file), Hdf5ByClass(file))
+
+
+def _folder(path: Path, stack: ExitStack) -> Archive:
+    if (path / "saved_model.pb").exists():
+        raise FileError(f"{path}: a TensorFlow SavedModel; load it in Keras and save it as .keras or .h5")
+    if not (path / CONFIG).is_file():
+        raise FileError(f"{path}: a folder without {CONFIG}, so not a Keras model")
+    config = read_json(require_file(path / CONFIG).read_bytes(), path, CONFIG)
+    metadata = read_json((path / METADATA).read_bytes(), path, METADATA) if (path / METADATA).is_file() else {}
+    file = stack.enter_context(SafeHdf5(require_file(path / WEIGHTS), path))
+    return Archive(config, _version(metadata, file), Hdf5ByClass(file))
+
+
+def _hdf5(path: Path, config: Path | None, stack: ExitStack) -> Archive:
+    file = stack.enter_context(SafeHdf5(path, path))
+    stored = file.attr("/", "model_config")
+    if stored is not None:
+        document = read_json(str(stored).encode(), path, "model_config")
+    elif config is None:
+        raise FileError(
+            f"{path}: holds weights but no model; give the config too (--config model.json, from model.to_json()), or "
+            "save the whole model"
+        )
+    else:
+        document = read_json(require_file(config).read_bytes(), config, "model config")
+    by_class = any(container in file for container in CONTAINERS)
+    root = "model_weights" if "model_weights" in file else ""
+    if not by_class and file.names(root, "layer_names") is None:
+        raise FileError(f"{path}: an HDF5 file without the weights of a Keras model")
+    weights = Hdf5ByClass(file) if by_class else LegacyHdf5(file, root)
+    return Archive(document, _version(document, file), weights)
+
+
+def _version(metadata: Any, file: SafeHdf5) -> tuple[int, ...]:
+    """Return the version of Keras; files without one are of the early Keras 2."""
+    candidates = [
+        metadata.get("keras_version") if isinstance(metadata, dict) else None,
+        file.attr("/", "keras_version"),
+        file.attr("model_weights", "keras_version"),
+    ]
+    return parse_version(next((c for c in candidates if isinstance(c, str)), "2.0.0"))
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Return ``"2.13.1-tf"`` as (2, 13, 1)."""
+    return tuple(int(n) for n in re.findall(r"\d+", text.split("-")[0])[:3]) or (2, 0, 0)

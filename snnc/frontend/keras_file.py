@@ -1,0 +1,33 @@
+"""The frontend of Keras files: ``.keras`` and HDF5 of Keras 2.0 to 3.x, read without Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from snnc.frontend.base import Frontend, Importer, ImportOptions
+from snnc.ir.graph import Graph
+
+
+class KerasFileFrontend(Frontend):
+    """Reads any path that no other frontend claims, so that a missing or foreign file gets its clear error here."""
+
+    name: ClassVar[str] = "keras-file"
+
+    def accepts(self, source: object) -> bool:
+        return isinstance(source, (str, os.PathLike))
+
+    def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
+        from snnc.files import reading
+        from snnc.frontend.keras_archive import opened
+        from snnc.frontend.keras_config import parse_model
+        from snnc.frontend.keras_graph import build_graph
+
+        path = Path(os.fspath(source))  # type: ignore[call-overload]
+        config = None if options.config is None else Path(options.config)
+        with opened(path, config) as archive:
+            with reading(path, "Keras model"):
+                model = parse_model(archive.config)
+            return build_graph(model, archive.weights, importers, archive.version, options)

@@ -1,0 +1,264 @@
+"""From the normalised config and the weights of a Keras model to a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from snnc.errors import FrontendError, UnsupportedLayerError
+from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot
+from snnc.frontend.keras_config import Call, LayerSpec, ModelSpec, Ref, refs
+from snnc.frontend.keras_inputs import input_shapes
+from snnc.frontend.keras_time import Inside, distribute
+from snnc.frontend.keras_weights import WeightSource, WeightTable
+from snnc.ir.graph import Graph
+from snnc.ir.ops import Input
+from snnc.ir.types import Array
+
+_REMEDY = "write an importer plugin for it (docs/writing-importers) or take the layer out of the model"
+_LAMBDA = (
+    "its Python code is never executed; replace it by a Keras layer, or by a class of its own with an importer plugin "
+    "(docs/writing-importers)"
+)
+
+
+def build_graph(
+    model: ModelSpec,
+    source: WeightSource,
+    importers: Mapping[str, Importer],
+    version: tuple[int, ...],
+    options: ImportOptions,
+) -> Graph:
+    """Return the graph of a model.
+
+    Args:
+        model: the normalised config.
+        source: where the weights are.
+        importers: by class name.
+        version: of the Keras that wrote the model.
+        options: shapes for inputs that leave sizes open.
+
+    Raises:
+        UnsupportedLayerError: layers without an importer, all of them.
+        FrontendError: a layer whose configuration or weights cannot be imported.
+
+    """
+    table = ImporterTable(importers)
+    unsupported = list(_unsupported(model, table))
+    if unsupported:
+        raise UnsupportedLayerError(unsupported)
+    shapes = input_shapes(model, options.input_shape)
+    build = _Build(Graph(model.name), table, source.read(model, table.roles), version)
+    inputs = [build.graph.add(name, Input(shape=shape), layers=[name]).name for name, shape in shapes.items()]
+    outputs = build.model(model, "", inputs)
+    build.graph.set_outputs(_output_names(model, outputs))
+    build.graph.prune()
+    return build.graph
+
+
+class ImporterTable:
+    """The importers by class, with the rule that a custom class never gets the importer of Keras's own."""
+
+    def __init__(self, importers: Mapping[str, Importer]) -> None:
+        """Look up in ``importers``, which are by class name."""
+        from snnc.frontend.keras_layers import importers as built_in
+
+        self._importers = importers
+        self._built_in = {importer.class_name: importer for importer in built_in()}
+
+    def find(self, spec: LayerSpec) -> Importer | None:
+        """Return the importer of a layer, or None."""
+        if spec.registered in self._importers:
+            return self._importers[spec.registered]
+        found = self._importers.get(spec.class_name)
+        return None if spec.custom and found is self._built_in.get(spec.class_name) else found
+
+    def roles(self, spec: LayerSpec) -> Sequence[Role]:
+        """Return the weights of a layer."""
+        found = self.find(spec)
+        return () if found is None else found.roles(spec.config)
+
+
+def _unsupported(model: ModelSpec, table: ImporterTable) -> Iterator[tuple[str, str, str]]:
+    for spec in model.layers:
+        yield from _unsupported_layer(spec, table, "")
+
+
+def _unsupported_layer(spec: LayerSpec, table: ImporterTable, prefix: str) -> Iterator[tuple[str, str, str]]:
+    name = f"{prefix}{spec.name}"
+    if spec.model is not None:
+        for layer in spec.model.layers:
+            yield from _unsupported_layer(layer, table, f"{name}/")
+    elif spec.inner is not None:
+        yield from _unsupported_layer(spec.inner, table, f"{name}/")
+    elif spec.class_name == "InputLayer":
+        return
+    elif spec.class_name == "Lambda":
+        yield name, "Lambda", _LAMBDA
+    elif _quantised(spec):
+        yield name, spec.class_name, "its weights are quantised; save the model before it is quantised"
+    elif table.find(spec) is None:
+        what = "no importer for this operator" if spec.operator else "no importer for this class"
+        yield name, spec.registered or spec.class_name, f"{what}; {_REMEDY}"
+
+
+def _quantised(spec: LayerSpec) -> bool:
+    dtype = spec.config.get("dtype")
+    return isinstance(dtype, Mapping) and "Quantized" in str(dtype.get("class_name"))
+
+
+def _output_names(model: ModelSpec, nodes: Sequence[str]) -> dict[str, str]:
+    """Return the node of each output, named after the output layers."""
+    outputs: dict[str, str] = {}
+    for ref, node in zip(refs(model.outputs), nodes, strict=True):
+        name, k = ref.layer, 1
+        while name in outputs:
+            name, k = f"{ref.layer}_{k}", k + 1
+        outputs[name] = node
+    return outputs
+
+
+@dataclass
+class _Build:
+    """A graph being built."""
+
+    graph: Graph
+    importers: ImporterTable
+    weights: WeightTable
+    version: tuple[int, ...]
+    masks: dict[str, str] = field(default_factory=dict)
+    made: dict[LayerSpec, dict[str, Array]] = field(default_factory=dict)
+
+    def model(self, model: ModelSpec, prefix: str, inputs: Sequence[str]) -> list[str]:
+        """Add the layers of a model under names that begin with ``prefix``; return the nodes of its outputs."""
+        tensors = _Tensors(model)
+        for ref, node in zip(refs(model.inputs), inputs, strict=True):
+            tensors.set(ref.layer, 0, [node])
+        waiting = [(spec, k) for spec in model.layers for k in range(len(spec.calls))]
+        while waiting:
+            blocked = []
+            for spec, k in waiting:
+                if tensors.ready(spec.calls[k]):
+                    tensors.set(spec.name, k, self.layer(spec, spec.calls[k], prefix, tensors))
+                else:
+                    blocked.append((spec, k))
+            if len(blocked) == len(waiting):
+                names = ", ".join(repr(f"{prefix}{spec.name}") for spec, _ in blocked[:5])
+                raise FrontendError(f"model {model.name!r}: the inputs of layer(s) {names} come from nowhere")
+            waiting = blocked
+        return [tensors.get(ref) for ref in refs(model.outputs)]
+
+    def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: _Tensors) -> list[str]:
+        """Add one call of a layer; return the nodes of its outputs."""
+        name = f"{prefix}{spec.name}"
+        if spec.model is not None:
+            return self.model(spec.model, f"{name}/", _model_inputs(spec, call, tensors))
+        inputs: list[str] = []
+        mask = call.kwargs.get("mask")
+        args = tuple(_with_slots(value, tensors, inputs) for value in call.args)
+        kwargs = {key: _with_slots(call.kwargs[key], tensors, inputs) for key in call.kwargs if key != "mask"}
+        if isinstance(mask, Ref) and inputs:
+            self.masks[inputs[0]] = tensors.get(mask)
+        return self.leaf(spec, name, inputs, args, kwargs)
+
+    def leaf(
+        self, spec: LayerSpec, name: str, inputs: Sequence[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> list[str]:
+        """Add one call of a layer that is not a model."""
+        if spec.inner is not None:
+            output = distribute(self.graph, name, inputs[0], self._inside(spec.inner, name))
+            if inputs[0] in self.masks:
+                self.masks[output] = self.masks[inputs[0]]
+            return [output]
+        importer = self.importers.find(spec)
+        assert importer is not None  # the first thing that build_graph looks at
+        layer = Layer(
+            name=name,
+            class_name=spec.class_name,
+            config=spec.config,
+            weights=self.weights.get(spec, {}),
+            keras=self.version,
+            call=kwargs,
+            args=args,
+            made=self.made.setdefault(spec, {}),
+        )
+        made = importer.function(layer, inputs, Builder(self.graph, name, name, self.masks))
+        outputs = [made] if isinstance(made, str) else list(made)
+        if importer.masking and inputs and inputs[0] in self.masks:
+            self.masks.setdefault(outputs[0], self.masks[inputs[0]])
+        return outputs
+
+    def _inside(self, spec: LayerSpec, name: str) -> Inside:
+        """Return how the layer inside a wrapper is added to a graph of its own."""
+
+        def add(graph: Graph, source: str) -> str:
+            build = _Build(graph, self.importers, self.weights, self.version, {}, self.made)
+            if spec.model is not None:
+                (output,) = build.model(spec.model, f"{name}/", [source])
+            else:
+                (output,) = build.leaf(spec, name, [source], (Slot(0),), {})
+            return output
+
+        return add
+
+
+class _Tensors:
+    """The nodes that stand for the tensors of one model."""
+
+    def __init__(self, model: ModelSpec) -> None:
+        """Count which calls of each layer the model uses.
+
+        Keras counts the calls of a layer over its whole life, and a file holds those of one model: the k-th smallest
+        number in use means the k-th call listed.
+        """
+        used: dict[str, set[int]] = {}
+        calls = [value for spec in model.layers for call in spec.calls for value in (call.args, call.kwargs)]
+        for ref in refs([*calls, model.inputs, model.outputs]):
+            used.setdefault(ref.layer, set()).add(ref.node)
+        self._place = {layer: {node: k for k, node in enumerate(sorted(nodes))} for layer, nodes in used.items()}
+        self._nodes: dict[tuple[str, int], Sequence[str]] = {}
+
+    def set(self, layer: str, call: int, nodes: Sequence[str]) -> None:
+        """Note the outputs of a call."""
+        self._nodes[layer, call] = nodes
+
+    def ready(self, call: Call) -> bool:
+        """Return whether everything that a call reads is there."""
+        return all(self._key(ref) in self._nodes for ref in refs((call.args, call.kwargs)))
+
+    def get(self, ref: Ref) -> str:
+        """Return the node of a tensor."""
+        nodes = self._nodes.get(self._key(ref), ())
+        if ref.index >= len(nodes):
+            raise FrontendError(f"the model reads output {ref.index} of layer {ref.layer!r}, which has {len(nodes)}")
+        return nodes[ref.index]
+
+    def _key(self, ref: Ref) -> tuple[str, int]:
+        return ref.layer, self._place[ref.layer][ref.node]
+
+
+def _with_slots(value: Any, tensors: _Tensors, inputs: list[str]) -> Any:
+    """Return a call's argument with ``Slot`` for each tensor, whose node is added to ``inputs``."""
+    if isinstance(value, Ref):
+        inputs.append(tensors.get(value))
+        return Slot(len(inputs) - 1)
+    if isinstance(value, Mapping):
+        return {key: _with_slots(value[key], tensors, inputs) for key in sorted(value)}
+    return [_with_slots(v, tensors, inputs) for v in value] if isinstance(value, list) else value
+
+
+def _model_inputs(spec: LayerSpec, call: Call, tensors: _Tensors) -> list[str]:
+    """Return the nodes that a nested model reads, in the order of its inputs."""
+    assert spec.model is not None
+    given, wanted = call.args[0] if call.args else None, spec.model.inputs
+    if isinstance(given, Mapping) and isinstance(wanted, list):  # by the names of the input layers
+        names = [ref.layer for ref in refs(wanted)]
+        given = [given[name] for name in names] if set(given) == set(names) else given
+    found = [tensors.get(ref) for ref in refs(given)]
+    if len(found) != len(list(refs(wanted))):
+        raise FrontendError(
+            f"layer {spec.name!r} ({spec.class_name}): a model of {len(list(refs(wanted)))} input(s) is called with "
+            f"{len(found)}"
+        )
+    return found

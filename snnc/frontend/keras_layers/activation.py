@@ -1,0 +1,144 @@
+"""Activations: by name inside other layers, and as layers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from snnc.errors import unknown
+from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.keras_layers.layout import axis_without_batch
+from snnc.ir import activations as act
+from snnc.ir import ops
+from snnc.ir.activations import Activation
+
+Make = Callable[[Layer], Activation | None]
+
+BY_NAME: Mapping[str, Make] = {
+    "linear": lambda layer: None,
+    "relu": lambda layer: act.Relu(),
+    "relu6": lambda layer: act.Relu(max_value=6.0),
+    "leaky_relu": lambda layer: act.Relu(negative_slope=0.2),
+    "elu": lambda layer: act.Elu(),
+    "selu": lambda layer: act.Selu(),
+    "gelu": lambda layer: act.Gelu(),
+    "swish": lambda layer: act.Swish(),
+    "silu": lambda layer: act.Swish(),
+    "sigmoid": lambda layer: act.Sigmoid(),
+    "hard_sigmoid": lambda layer: act.HardSigmoid(slope=0.2 if layer.keras < (3,) else 1 / 6),
+    "hard_swish": lambda layer: act.HardSwish(),
+    "hard_silu": lambda layer: act.HardSwish(),
+    "tanh": lambda layer: act.Tanh(),
+    "softplus": lambda layer: act.Softplus(),
+    "softsign": lambda layer: act.Softsign(),
+    "exponential": lambda layer: act.Exponential(),
+    "softmax": lambda layer: act.Softmax(),
+    "softmax_v2": lambda layer: act.Softmax(),
+    "log_softmax": lambda layer: act.LogSoftmax(),
+}
+"""By the name that a config has; hard_sigmoid changed its meaning with Keras 3."""
+
+
+def named(layer: Layer, value: Any) -> Activation | None:
+    """Return the activation that a config names, None for linear.
+
+    Args:
+        layer: whose config it is.
+        value: a name, None, or the config of a function or of an activation layer.
+
+    Raises:
+        FrontendError: it is unknown, or Python code.
+
+    """
+    if isinstance(value, Mapping):
+        inner = value.get("config")
+        if value.get("class_name") in AS_LAYER and isinstance(inner, Mapping):
+            return AS_LAYER[value["class_name"]](inner, layer)
+        if value.get("class_name") == "Activation" and isinstance(inner, Mapping):
+            return named(layer, inner.get("activation"))
+        value = value.get("registered_name") or value.get("class_name") if isinstance(inner, Mapping) else inner
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in BY_NAME:
+        raise layer_error(
+            layer, f"{unknown('activation', value, BY_NAME)}; write it as a layer with an importer plugin"
+        )
+    return BY_NAME[value](layer)
+
+
+def config_activation(layer: Layer) -> Activation | None:
+    """Return the activation in a layer's config, None for linear."""
+    return named(layer, layer.config.get("activation"))
+
+
+def _relu(config: Mapping[str, Any], layer: Layer) -> Activation:
+    limit = config.get("max_value")
+    return act.Relu(
+        negative_slope=number(layer, config.get("negative_slope", 0.0)),
+        threshold=number(layer, config.get("threshold", 0.0)),
+        max_value=None if limit is None else number(layer, limit),
+    )
+
+
+def _leaky(config: Mapping[str, Any], layer: Layer) -> Activation:
+    slope = config["negative_slope"] if "negative_slope" in config else config.get("alpha", 0.3)
+    return act.Relu(negative_slope=number(layer, slope))
+
+
+def _thresholded(config: Mapping[str, Any], layer: Layer) -> Activation:
+    """Keep x where x > theta. Relu keeps x >= threshold, which the next number above theta makes the same."""
+    theta = np.float32(number(layer, config.get("theta", 1.0)))
+    return act.Relu(threshold=float(np.nextafter(theta, np.float32(np.inf))))
+
+
+def _softmax(config: Mapping[str, Any], layer: Layer) -> Activation:
+    axis = config.get("axis", -1)
+    if isinstance(axis, Sequence) and len(axis) == 1:
+        axis = axis[0]
+    if not isinstance(axis, int) or axis == 0:
+        raise layer_error(layer, f"a softmax over axis {axis!r} cannot be imported; flatten those axes first")
+    return act.Softmax(axis=axis - 1 if axis > 0 else axis)
+
+
+AS_LAYER: Mapping[str, Callable[[Mapping[str, Any], Layer], Activation]] = {
+    "ReLU": _relu,
+    "LeakyReLU": _leaky,
+    "ThresholdedReLU": _thresholded,
+    "ELU": lambda config, layer: act.Elu(alpha=number(layer, config.get("alpha", 1.0))),
+    "Softmax": _softmax,
+}
+"""Activation layers without weights, which may also stand as the activation of another layer."""
+
+
+def number(layer: Layer, value: Any) -> float:
+    """Return a number of a config; some versions write it as a list of one."""
+    while isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise layer_error(layer, f"{value!r} stands in its config where a number should be")
+    return float(value)
+
+
+@importer("keras", "Activation", masking=True)
+def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Any activation by name."""
+    return builder.add(config_activation(layer) or ops.Identity(), *inputs)
+
+
+def _activation_layer(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    return builder.add(AS_LAYER[layer.class_name](layer.config, layer), *inputs)
+
+
+ALIKE = [importer("keras", name, masking=True)(_activation_layer) for name in AS_LAYER]
+"""The layers that need no importer of their own."""
+
+
+@importer("keras", "PReLU", ("alpha",), masking=True)
+def prelu(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """ReLU with a learned slope for negative values, shared along any axes."""
+    shape = list(builder.type(inputs[0]).shape)
+    for axis in layer.config.get("shared_axes") or ():
+        shape[axis_without_batch(layer, axis, len(shape))] = 1
+    return builder.add(act.PRelu(alpha=layer.weight("alpha", tuple(shape))), *inputs)

@@ -1,0 +1,55 @@
+"""Layers that do nothing at inference: noise, regularisation, augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snnc.frontend.base import Builder, Layer, importer
+from snnc.frontend.keras_layers.norm import inference_only
+from snnc.ir import ops
+
+_NAMES = (
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "ActivityRegularization",
+    "Identity",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomPerspective",
+    "RandomColorJitter",
+    "RandomColorDegeneration",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomSaturation",
+    "RandomPosterization",
+    "RandomInvert",
+    "RandomErasing",
+    "RandomGaussianBlur",
+    "RandomElasticTransform",
+    "RandomHeight",
+    "RandomWidth",
+    "RandAugment",
+    "AugMix",
+    "MixUp",
+    "CutMix",
+)
+
+
+def _identity(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    inference_only(layer)
+    return builder.add(ops.Identity(), inputs[0])
+
+
+ALIKE = [importer("keras", name, masking=True)(_identity) for name in _NAMES]
+"""Left out by a pass; until then they show that the layer was there."""

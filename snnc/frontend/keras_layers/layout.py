@@ -1,0 +1,85 @@
+"""Where the channels are: the IR has them last, a Keras layer may have them first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snnc.frontend.base import Builder, Layer, layer_error
+from snnc.ir import ops
+from snnc.ir.convolve import spatial
+from snnc.ir.op import Op
+from snnc.ir.types import Shape
+
+
+def channels_first(layer: Layer) -> bool:
+    """Return whether the layer's channels come before its spatial axes; files of early Keras do not always say."""
+    data_format = layer.config.get("data_format") or "channels_last"
+    if data_format not in ("channels_first", "channels_last"):
+        raise layer_error(layer, f"its data_format {data_format!r} is unknown")
+    return bool(data_format == "channels_first")
+
+
+def to_last(layer: Layer, source: str, builder: Builder) -> str:
+    """Return the tensor with its channels last, permuted if the layer has them first."""
+    rank = len(builder.type(source).shape)
+    if not channels_first(layer) or rank < 2:
+        return source
+    return builder.add(ops.Permute(order=(*range(1, rank), 0)), source, step="channels-last")
+
+
+def channels(layer: Layer, source: str, builder: Builder) -> int:
+    """Return the number of channels of a tensor that the layer reads."""
+    shape = builder.type(source).shape
+    if not shape:
+        raise layer_error(layer, "its input has no channels")
+    return shape[0] if channels_first(layer) else shape[-1]
+
+
+def add_spatial(layer: Layer, source: str, builder: Builder, *run: Op) -> str:
+    """Add channels-last ops one behind the other, permuted before and back again if the layer has channels first.
+
+    The last of them gets the layer's name, the others the name of their kind behind it.
+    """
+    if not channels_first(layer):
+        return _chain(source, builder, run)
+    x = to_last(layer, source, builder)
+    for op in run:
+        x = builder.add(op, x, step=op.kind)
+    rank = len(builder.type(x).shape)
+    return builder.add(ops.Permute(order=(rank - 1, *range(rank - 1))), x)
+
+
+def _chain(source: str, builder: Builder, run: Sequence[Op]) -> str:
+    x = source
+    for op in run[:-1]:
+        x = builder.add(op, x, step=op.kind)
+    return builder.add(run[-1], x)
+
+
+def sizes(layer: Layer, key: str, rank: int, default: int | None = None) -> Shape:
+    """Return one positive number an axis from the layer's config."""
+    value = layer.config.get(key, default)
+    if value is None:
+        value = default
+    try:
+        numbers = spatial(value, rank)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != rank or any(n < 1 for n in numbers):
+        raise layer_error(layer, f"its {key} {value!r} is not {rank} positive number(s)")
+    return numbers
+
+
+def axis_without_batch(layer: Layer, axis: int, rank: int) -> int:
+    """Return a Keras axis, which counts the batch, as one of ``rank`` axes without it.
+
+    Args:
+        layer: named in the error.
+        axis: as Keras writes it; negative from the end.
+        rank: number of axes without the batch.
+
+    """
+    place = axis - 1 if axis >= 0 else axis + rank
+    if axis == 0 or not 0 <= place < rank:
+        raise layer_error(layer, f"its axis {axis} is the batch axis or outside an input of {rank} axes")
+    return place
