@@ -117,8 +117,6 @@ def read_npz(path: Path) -> dict[str, AnyArray]:
             if not name.endswith(".npy"):
                 raise FileError(f"{path}: the entry {name!r} is not a numpy array")
             arrays[name[:-4]] = _read_npy(archive.read(name), name, path)
-    if not arrays:
-        raise FileError(f"{path}: holds no array")
     return arrays
 
 

@@ -93,7 +93,12 @@ class Op(Record, ABC):
     arity: ClassVar[int | None] = 1
     """Number of inputs; None for one or more."""
     linear: ClassVar[bool] = False
-    """Whether the op is affine in its inputs taken together, so that it passes spikes on as weighted spikes."""
+    """Whether the op without its activation is affine in its inputs taken together."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Return whether the op is affine, so that it passes spikes on as weighted spikes."""
+        return self.linear and getattr(self, "activation", None) is None
 
     @abstractmethod
     def infer(self, *inputs: TensorType) -> TensorType:
