@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import networkx as nx
 import numpy as np
 
 from snnc.errors import GraphError
@@ -27,9 +26,9 @@ def check(graph: Graph, kinds: Mapping[str, type[Op]] | None = None) -> None:
 
 
 def _acyclic(graph: Graph) -> Iterator[str]:
-    if not nx.is_directed_acyclic_graph(graph._graph):
-        cycle = nx.find_cycle(graph._graph)
-        raise GraphError(f"the graph must be feed-forward, but has the cycle {' -> '.join(e[0] for e in cycle)}")
+    cycle = graph.cycle()
+    if cycle:
+        raise GraphError(f"the graph must be feed-forward, but has the cycle {' -> '.join(cycle)}")
     yield from ()
 
 
@@ -56,7 +55,7 @@ def _alive(graph: Graph) -> Iterator[str]:
 
 def _types(graph: Graph) -> Iterator[str]:
     for node in graph:
-        inferred = graph._infer(node.name, node.op, [graph[s].type for s in graph.sources(node.name)], node.origin)
+        inferred = graph.inferred(node.name)
         if inferred != node.type:
             yield f"node {node.name!r}: its type is {node.type}, its op infers {inferred}"
 

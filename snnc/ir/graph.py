@@ -160,6 +160,18 @@ class Graph:
                 runs.append(tuple(run))
         return runs
 
+    def cycle(self) -> tuple[str, ...]:
+        """Return the nodes of a cycle, or nothing where the graph is feed-forward, as it must be."""
+        try:
+            return tuple(u for u, _, _ in nx.find_cycle(self._graph))
+        except nx.NetworkXNoCycle:
+            return ()
+
+    def inferred(self, name: str) -> TensorType:
+        """Return the type that a node's op infers from the types of its inputs, as they are now."""
+        node = self[name]
+        return self._infer_from(name, node.op, self.sources(name), node.origin)
+
     def find(self, layer: str) -> tuple[Node, ...]:
         """Return the nodes that realise a layer of the source model, in topological order."""
         return tuple(node for node in self if layer in node.origin.layers or node.name == layer)
@@ -219,7 +231,7 @@ class Graph:
         for source in inputs:
             self[source]
         origin = Origin(tuple(layers)).by(self._author)
-        node = Node(name, op, self._infer(name, op, [self[s].type for s in inputs], origin), origin)
+        node = Node(name, op, self._infer_from(name, op, inputs, origin), origin)
         self._graph.add_node(name, node=node)
         for slot, source in enumerate(inputs):
             self._graph.add_edge(source, name, key=slot)
@@ -240,10 +252,11 @@ class Graph:
     def replace(self, name: str, op: Op) -> Node:
         """Give a node another op; it keeps its name, inputs and readers."""
         old = self[name]
-        types = [self[s].type for s in self.sources(name)]
-        node = Node(name, op, self._infer(name, op, types, old.origin), old.origin.by(self._author))
-        self._graph.nodes[name]["node"] = node
-        self.revision += 1
+        node = Node(name, op, self._infer_from(name, op, self.sources(name), old.origin), old.origin)
+        if node != old:
+            node = replace(node, origin=old.origin.by(self._author))
+            self._set(node)
+            self.revision += 1
         if node.type != old.type:
             self._retype(name)
         return node
@@ -256,6 +269,8 @@ class Graph:
             self._graph.remove_edge(source, name, key=slot)
         for slot, source in enumerate(inputs):
             self._graph.add_edge(source, name, key=slot)
+        self._set(replace(self[name], origin=self[name].origin.by(self._author)))
+        self.revision += 1
         return self.replace(name, op)
 
     def split(self, name: str, first: str, first_op: Op, op: Op) -> Node:
@@ -339,13 +354,13 @@ class Graph:
         todo = [reader for reader, _ in self.readers(changed)]
         while todo:
             node = self[todo.pop(0)]
-            types = [self[s].type for s in self.sources(node.name)]
-            new = self._infer(node.name, node.op, types, node.origin)
+            new = self.inferred(node.name)
             if new != node.type:
                 self._set(replace(node, type=new))
                 todo += [reader for reader, _ in self.readers(node.name)]
 
-    def _infer(self, name: str, op: Op, types: list[TensorType], origin: Origin) -> TensorType:
+    def _infer_from(self, name: str, op: Op, sources: Sequence[str], origin: Origin) -> TensorType:
+        types = [self[source].type for source in sources]
         arity = op.arity
         if (arity is None and not types) or (arity is not None and len(types) != arity):
             wanted = "at least one input" if arity is None else f"{arity} input(s)"

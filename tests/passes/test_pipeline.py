@@ -1,0 +1,92 @@
+import pytest
+
+from snnc.errors import PassError
+from snnc.ir import activations as act
+from snnc.ir import neurons, ops
+from snnc.passes import BUILTIN
+from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.order import order
+from snnc.passes.pipeline import run
+from snnc.testing import assert_same_outputs, chain, kinds, random_inputs
+from tests.conftest import dense
+
+CONTEXT = Context(neurons={model.kind: model for model in neurons.MODELS})
+
+
+def step(label, change, **fields):
+    class Step(Pass):
+        name, stage = label, Stage.FUSE
+
+        def apply(self, graph, context):
+            change(graph)
+
+    for key, value in fields.items():
+        setattr(Step, key, value)
+    return Step()
+
+
+def test_all_first_party_passes_keep_a_residual_network(residual):
+    plan = order([cls() for cls in BUILTIN])
+    after, journal = run(residual, plan, CONTEXT, samples=random_inputs(residual))
+    assert_same_outputs(residual, after)
+    assert [entry.changed for entry in journal] == [True, True, True, False, True, True, False, False]
+    assert all(entry.error <= 1e-5 for entry in journal if entry.changed)
+    assert {node.op.kind for node in after if not node.op.is_linear} == {"input", "neurons", "softmax"}
+    assert set(after.layers) == set(residual.layers)
+
+
+def test_exact_passes_are_exact_one_by_one(residual):
+    graph = residual
+    exact = [cls() for cls in BUILTIN if cls.exact]
+    assert len(exact) >= 6
+    for one in order(exact):
+        after, _ = run(graph, [one], CONTEXT)
+        assert_same_outputs(graph, after)
+        graph = after
+
+
+def test_the_given_graph_is_not_touched(residual):
+    before = residual.copy()
+    run(residual, order([cls() for cls in BUILTIN]), CONTEXT)
+    assert residual == before
+
+
+def test_changed_is_what_differs_not_what_was_written(rng):
+    graph = chain(ops.Input(shape=(3,)), act.Relu())
+    rewritten = step("rewritten", lambda g: g.replace("relu", act.Relu()))
+    slower = step("slower", lambda g: g.replace("relu", act.Relu(negative_slope=0.5)))
+    _, journal = run(graph, [rewritten, slower], CONTEXT, samples=random_inputs(graph))
+    assert [(e.name, e.changed) for e in journal] == [("rewritten", False), ("slower", True)]
+    assert journal[0].error is None
+    assert journal[1].error > 0.01
+
+
+def test_the_author_is_recorded_in_the_origin(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2), names=["x", "d"])
+    after, _ = run(graph, [step("my-pass", lambda g: g.insert_after("d", "r", act.Relu()))], CONTEXT)
+    assert str(after["r"].origin) == "my-pass <- keras:d"
+    assert str(after["d"].origin) == "keras:d"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda g: 1 / 0, "pass 'breaks' .after fine.: ZeroDivisionError: division by zero"),
+        (lambda g: g["nowhere"], "no node 'nowhere'"),
+        (lambda g: g.add("dead", act.Relu(), ["dense"]), "'dead' is read by nothing"),
+        (lambda g: g.replace("dense", ops.Reshape(shape=(7,))), "node 'dense'.*does not fit"),
+    ],
+)
+def test_a_pass_that_fails_or_breaks_the_graph_is_named_with_those_before(rng, change, message):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    with pytest.raises(PassError, match=message):
+        run(graph, [step("fine", lambda g: None), step("breaks", change)], CONTEXT)
+
+
+def test_a_pass_may_use_registered_ops_only(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    known = {op.kind: op for op in (ops.Input, ops.Dense)}
+    assert kinds(run(graph, [], CONTEXT, kinds=known)[0]) == ["input", "dense"]
+    foreign = step("foreign", lambda g: g.insert_after("dense", "s", act.Softplus()))
+    with pytest.raises(PassError, match="'softplus' is not registered"):
+        run(graph, [foreign], CONTEXT, kinds=known)
