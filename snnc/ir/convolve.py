@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from snnc.ir.blas import matmul
 from snnc.ir.types import Array, Shape
 
 Pads = tuple[tuple[int, int], ...]
-_BLOCK = 1 << 20
-"""Elements of the column matrix made at a time (4 MB of float32: it should stay in the cache)."""
+_BLOCK = 1 << 21
+"""Elements of the column matrix made at a time (8 MB of float32: much smaller ones keep BLAS waiting, larger ones leave the cache)."""
 
 
 def span(kernel: int, dilation: int) -> int:
@@ -91,7 +92,7 @@ def convolve(
         y = _depthwise(x, kernel, strides, dilation, out)
     elif math.prod(size) == 1 and groups == 1:
         picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
-        y = (picked.reshape(-1, x.shape[-1]) @ kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
+        y = matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
     else:
         y = _by_columns(x, kernel, strides, dilation, out, groups)
     y += bias
@@ -111,7 +112,7 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
         block = view[start : start + step]
         rows = block.shape[0] * positions
         if groups == 1:
-            y[start : start + step] = (block.reshape(rows, -1) @ weight[0]).reshape(block.shape[0], *out, outputs)
+            matmul(block.reshape(rows, -1), weight[0], y[start : start + step].reshape(rows, outputs))
             continue
         columns = block.reshape(rows, taps, groups, per_group).transpose(2, 0, 1, 3).reshape(groups, rows, -1)
         y[start : start + step] = (columns @ weight).transpose(1, 0, 2).reshape(block.shape[0], *out, outputs)

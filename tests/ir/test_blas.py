@@ -1,0 +1,53 @@
+"""Matrix products and the number of BLAS threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnc.ir.blas import cores, matmul, one_thread
+from snnc.ir.evaluate import evaluate_nodes
+from snnc.ir.graph import Graph
+from snnc.ir.ops import Dense, Input
+
+
+def test_matmul_equals_numpy_with_and_without_out():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
+    out = np.full((7, 3), 9, dtype=np.float32)
+    assert matmul(a, b, out) is out
+    np.testing.assert_allclose(out, a @ b, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(matmul(a, b), out)
+    assert matmul(a, b).flags.c_contiguous
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
+def test_matmul_of_nothing(shape):
+    rows, inner, columns = shape
+    got = matmul(np.ones((rows, inner), dtype=np.float32), np.ones((inner, columns), dtype=np.float32))
+    assert got.shape == (rows, columns)
+    assert not got.any()
+
+
+def test_one_thread_limits_blas_and_gives_it_back():
+    from threadpoolctl import threadpool_info
+
+    def threads():
+        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+
+    with one_thread():
+        assert set(threads()) == {1}
+    assert max(threads()) >= 1
+    assert cores() >= 1
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_a_batch_split_over_cores_stays_in_order(batch):
+    graph = Graph()
+    graph.add("x", Input(shape=(3,)))
+    graph.add("y", Dense(weight=np.eye(3, dtype=np.float32), bias=np.ones(3, dtype=np.float32)), ["x"])
+    graph.set_outputs({"y": "y"})
+    x = np.arange(batch * 3, dtype=np.float32).reshape(batch, 3)
+    values = evaluate_nodes(graph, x, {"x", "y"})
+    np.testing.assert_array_equal(values["x"], x)
+    np.testing.assert_array_equal(values["y"], x + 1)
