@@ -167,7 +167,8 @@ def _collect(manager: pluggy.PluginManager, owners: Mapping[str, str], problems:
 
 
 def _name(thing: Any, kind: Any, what: str, owner: str) -> str:
-    fits = issubclass(thing, kind) if isinstance(thing, type) else isinstance(thing, kind)
+    instance = kind in (Importer, Lowering)
+    fits = isinstance(thing, kind) if instance else isinstance(thing, type) and issubclass(thing, kind)
     name = getattr(thing, "kind" if what in ("op", "neuron") else "name", None)
     if not fits or not isinstance(name, str):
         raise PluginError(f"{owner} registered {thing!r} as a {what}, which it is not; see docs/hooks.md")

@@ -1,0 +1,12 @@
+"""How Nengo builds the op where no pass has made it spike: on the host."""
+
+from typing import Any
+
+from snnc.api import lowering
+from snnc_example.ops import Distance
+
+
+@lowering("nengo", Distance)
+def distance(op: Distance, site: Any) -> Any:
+    """Build a node that computes it in numpy."""
+    return site.host(op)

@@ -1,0 +1,39 @@
+"""A pass of our own: it makes the op spike."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.api import Context, Graph, Pass, Stage, activations, ops
+from snnc_example.ops import Distance
+
+
+@dataclass(frozen=True)
+class SplitDistance(Pass):
+    """Write |x - c| as relu(x - c) + relu(c - x), which neurons can stand for.
+
+    ``gain`` scales the result.
+    """
+
+    name: ClassVar[str] = "split-distance"
+    stage: ClassVar[Stage] = Stage.CANONICALIZE
+    exact: ClassVar[bool] = True
+    gain: float = 1.0
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        """Rewrite every distance."""
+        for node in list(graph):
+            if not isinstance(node.op, Distance):
+                continue
+            (source,) = graph.sources(node.name)
+            parts = []
+            for side, sign in (("above", 1.0), ("below", -1.0)):
+                scale = np.full(node.op.centre.shape, sign * self.gain)
+                shift = -sign * self.gain * node.op.centre
+                affine = graph.fresh_name(f"{node.name}.{side}.in")
+                graph.add(affine, ops.Affine(scale=scale, shift=shift), [source], layers=node.origin.layers)
+                part = graph.fresh_name(f"{node.name}.{side}")
+                graph.add(part, activations.Relu(), [affine], layers=node.origin.layers)
+                parts.append(part)
+            graph.rebuild(node.name, ops.Add(), parts)

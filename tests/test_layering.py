@@ -1,0 +1,94 @@
+"""Imports point downwards, plugins use the front door, and nothing heavy is loaded before it is needed."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+LAYERS = [
+    {"errors", "_version"},
+    {"files", "ir", "measure"},
+    {"frontend", "passes", "backend", "calibration"},
+    {"verify", "evaluation", "artifact", "hooks", "testing"},
+    {"api", "builtin"},
+    {"registry"},
+    {"compiler"},
+    {"reports"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+HEAVY = ("tensorflow", "keras", "tf_keras", "nengo", "nengo_dl", "nengo_loihi", "jax", "torch", "optuna", "matplotlib")
+
+
+def imports(path):
+    """Yield (line, module) of every import in a file, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "snnc" else [node.module]
+            yield from ((node.lineno, name) for name in names)
+
+
+def part(path):
+    return path.relative_to(ROOT / "snnc").parts[0].removesuffix(".py")
+
+
+def test_every_module_has_a_layer():
+    parts = {part(p) for p in (ROOT / "snnc").rglob("*.py")}
+    assert parts == set(LEVEL)
+
+
+def test_imports_point_downwards():
+    wrong, seen = [], 0
+    for path in sorted((ROOT / "snnc").rglob("*.py")):
+        for line, module in imports(path):
+            if not module.startswith("snnc.") or part(path) in ("__init__", "__main__"):
+                continue
+            seen += 1
+            target = module.split(".")[1]
+            if target in LEVEL and LEVEL[target] > LEVEL[part(path)]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}, which is above it")
+    assert seen > 100
+    assert not wrong, "\n".join(wrong)
+
+
+def test_plugins_import_the_api_only():
+    allowed = {"snnc.api", "snnc.testing"}
+    files = sorted([*(ROOT / "plugins").rglob("*.py"), *(ROOT / "tests" / "example_plugin").rglob("*.py")])
+    assert len(files) > 8
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for path in files
+        for line, module in imports(path)
+        if (module == "snnc" or module.startswith("snnc.")) and module not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def modules_after(code):
+    """Return the names of all modules that are loaded after some code ran in a new interpreter."""
+    script = f"{code}\nimport sys; print('MODULES', ' '.join(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(ran.stdout.rsplit("MODULES", 1)[1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import snnc",
+        "import snnc.cli; snnc.cli._run(['--help'])",
+        "from snnc.registry import Registry; r = Registry.discover(); assert 'nengo' in r.backends",
+        "from snnc import cli; assert cli._run(['plan']) == 0",
+    ],
+)
+def test_nothing_heavy_is_loaded_early(code):
+    assert modules_after(code).isdisjoint(HEAVY)
+
+
+def test_importing_snnc_loads_not_even_numpy():
+    assert "numpy" not in modules_after("import snnc")

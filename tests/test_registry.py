@@ -1,0 +1,146 @@
+import types
+
+import pytest
+
+from snnc import builtin
+from snnc.backend import Backend, Lowering
+from snnc.errors import DuplicateNameError, PluginError, UsageError
+from snnc.hooks import hookimpl
+from snnc.ir import activations as act
+from snnc.ir import ops
+from snnc.passes.base import Pass, Stage
+from snnc.passes.plan import plan
+from snnc.registry import HOOKS, Registry
+
+
+def plugin(**hooks):
+    """Return a module-like plugin of these hook results."""
+    module = types.SimpleNamespace()
+    for name, result in hooks.items():
+        setattr(module, name, hookimpl(_give(result)))
+    return module
+
+
+def _give(result):
+    def hook():
+        return result
+
+    return hook
+
+
+def make_pass(label):
+    class Made(Pass):
+        name, stage, default = label, Stage.FUSE, True
+
+        def apply(self, graph, context):
+            """Change nothing."""
+
+    return Made
+
+
+class Base(Backend):
+    name = "base"
+
+    def lower(self, graph, target):
+        raise NotImplementedError
+
+
+class Derived(Base):
+    name, extends = "derived", "base"
+
+
+BUILTIN = ("builtin", builtin)
+
+
+def discover(*plugins):
+    return Registry.discover(plugins, installed=False)
+
+
+def test_the_builtin_plugin_fills_every_table_but_those_of_backends():
+    registry = discover(BUILTIN)
+    for table, _, _, _ in HOOKS:
+        assert bool(getattr(registry, table)) == (table not in ("lowerings", "backends")), table
+    assert registry.problems == ()
+
+
+def test_what_is_registered_does_not_depend_on_the_order_of_plugins():
+    a = ("a", plugin(snnc_register_passes=[make_pass("pass-a")]))
+    b = ("b", plugin(snnc_register_passes=[make_pass("pass-b")], snnc_register_backends=[Base]))
+    plans = []
+    for plugins in ([BUILTIN, a, b], [b, a, BUILTIN]):
+        registry = discover(*plugins)
+        plans.append([p.name for p in plan(registry.passes, ("base",), 1)])
+        assert list(registry.passes) == sorted(registry.passes)
+    assert plans[0] == plans[1]
+    assert {"pass-a", "pass-b"} <= set(plans[0])
+
+
+def test_the_provider_of_everything_is_known():
+    registry = discover(BUILTIN, ("mine", plugin(snnc_register_passes=[make_pass("p")])))
+    assert registry.provided("pass")["p"] == "mine (the caller)"
+    assert registry.provided("op")["dense"].startswith("builtin")
+
+
+def test_a_name_registered_twice_names_both_owners():
+    one, two = (plugin(snnc_register_passes=[make_pass("twice")]) for _ in range(2))
+    with pytest.raises(DuplicateNameError, match="pass 'twice'.*by (one|two) .*and by (one|two) "):
+        discover(("one", one), ("two", two))
+
+
+def test_a_misspelt_hook_is_an_error_that_names_the_plugin():
+    with pytest.raises(PluginError, match="plugin 'mine'.*snnc_register_pases"):
+        discover(("mine", plugin(snnc_register_pases=[])))
+
+
+@pytest.mark.parametrize("thing", [ops.Dense, "a string", make_pass("p")(), make_pass(None)])
+def test_a_thing_of_the_wrong_kind_is_an_error(thing):
+    with pytest.raises(PluginError, match="mine .*registered .* as a pass, which it is not"):
+        discover(("mine", plugin(snnc_register_passes=[thing])))
+
+
+def test_lowerings_are_looked_up_along_the_chain():
+    low = [Lowering("base", ops.Dense, "base dense"), Lowering("base", act.Relu, "base relu")]
+    own = [Lowering("derived", ops.Dense, "derived dense")]
+    registry = discover(
+        BUILTIN, ("b", plugin(snnc_register_backends=[Base, Derived], snnc_register_lowerings=low + own))
+    )
+    assert registry.chain("derived") == ("derived", "base")
+    assert registry.lowerings_for("derived").table == {ops.Dense: "derived dense", act.Relu: "base relu"}
+    assert registry.lowerings_for("base").table[ops.Dense] == "base dense"
+
+
+def test_an_unknown_backend_lists_the_known_ones():
+    with pytest.raises(UsageError, match="unknown backend 'basic'.*known: base"):
+        discover(("b", plugin(snnc_register_backends=[Base]))).backend("basic")
+
+
+class Point:
+    """An entry point that fails to load."""
+
+    name = "broken"
+    dist = types.SimpleNamespace(name="some-package", version="1.2")
+
+    def load(self):
+        raise ImportError("no module\nnamed neuromorph")
+
+
+def test_a_plugin_that_fails_to_load_is_a_problem_and_breaks_nothing_else(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()])
+    registry = Registry.discover([BUILTIN])
+    assert [str(p) for p in registry.problems] == [
+        "plugin 'broken' of some-package 1.2 is left out: ImportError: no module named neuromorph"
+    ]
+    assert "dense" in registry.ops
+    with pytest.raises(UsageError, match="unknown backend 'broken'.*left out: ImportError"):
+        registry.backend("broken")
+    monkeypatch.setenv("SNNC_STRICT", "1")
+    with pytest.raises(PluginError, match="'broken' of some-package 1.2 failed to load"):
+        Registry.discover([BUILTIN])
+
+
+def test_all_installed_plugins_load():
+    registry = Registry.discover()
+    assert registry.problems == ()
+    assert "nengo" in registry.backends
+    for name in registry.backends:
+        assert plan(registry.passes, registry.chain(name), 1)
