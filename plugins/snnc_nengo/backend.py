@@ -1,0 +1,28 @@
+"""The reference backend: Nengo's own simulator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from snnc.api import Backend, Graph, MissingExtraError, Target
+
+if TYPE_CHECKING:
+    from snnc_nengo.program import NengoProgram
+
+
+class NengoBackend(Backend):
+    """Builds a ``nengo.Network`` that runs in ``nengo.Simulator`` as it is."""
+
+    name: ClassVar[str] = "nengo"
+    extra: ClassVar[str] = "nengo"
+
+    def lower(self, graph: Graph, target: Target) -> NengoProgram:
+        """Return the program of a graph; raise MissingExtraError without Nengo, LoweringError for what it lacks."""
+        try:
+            import nengo  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError(self.extra, error) from error
+        from snnc_nengo.build import build
+        from snnc_nengo.program import NengoProgram
+
+        return NengoProgram(graph, target, build(graph, target))

@@ -1,0 +1,196 @@
+"""Build the network of a graph: lower each op, decide what needs an object, connect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import nengo
+import numpy as np
+
+from snnc.api import Array, Graph, LoweringError, Node, Target
+from snnc_nengo.links import Link, Value, route
+from snnc_nengo.site import Lowered, Placed, Site, Term
+from snnc_nengo.transforms import Scale
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where the value of a graph node can be read: ``scale * signal(obj) + constant``."""
+
+    obj: Any
+    scale: Any
+    constant: Array
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network, and where the parts of the graph are in it."""
+
+    network: Any
+    inputs: Mapping[str, Any]
+    """The input Node by the input's name."""
+    probes: Mapping[str, Any]
+    """The Probe by the output's name."""
+    objects: Mapping[str, Any]
+    """By node of the graph and by source layer: the Node or Neurons that gives its value, or that it flows into."""
+    readings: Mapping[str, Reading]
+    """By node of the graph, as far as it has an object of its own."""
+
+
+def build(graph: Graph, target: Target) -> Built:
+    """Return the network of a graph; raise LoweringError where Nengo refuses an object, naming the node."""
+    target.lowerings.require(graph)
+    network = nengo.Network(label=graph.name, seed=target.seed)
+    # nobody decodes from these ensembles, so that the default encoders and evaluation points would only cost time
+    network.config[nengo.Ensemble].encoders = nengo.dists.Choice([[1.0]])
+    network.config[nengo.Ensemble].eval_points = nengo.dists.Choice([[0.0]])
+    network.config[nengo.Ensemble].n_eval_points = 1
+    network.config[nengo.Connection].synapse = None
+    with network:
+        return _Builder(graph, target, network).build()
+
+
+@dataclass
+class _Builder:
+    graph: Graph
+    target: Target
+    network: Any
+    values: dict[str, Value] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
+    """The value of each node of the graph: its own, or the one that it is another shape of."""
+    constants: dict[str, Array] = field(default_factory=dict)
+    """By node, in its shape: what is to be added to the signal to get the value."""
+    biases: dict[str, Array] = field(default_factory=dict)
+    """By affine output: the constant that a node feeds into it."""
+    scaled: dict[str, Placed] = field(default_factory=dict)
+    """By value: the object that gives it up to a factor."""
+
+    def build(self) -> Built:
+        for node in self.graph:
+            try:
+                self._lower(node)
+            except nengo.exceptions.NengoException as error:
+                reason = " ".join(str(error).split())
+                raise LoweringError(f"node {node.name!r} ({node.op.kind}): Nengo refuses it: {reason}") from error
+        for output in self.graph.output_nodes.values():
+            self._held(output).needed = True
+        for name in route(self.values):
+            self.values[name].obj = nengo.Node(size_in=self.values[name].size, label=name)
+        self._connect()
+        probes = {o: nengo.Probe(self._held(node).obj, label=o) for o, node in self.graph.output_nodes.items()}
+        inputs = {name: self._held(name).obj for name in self.graph.inputs}
+        readings = {node.name: r for node in self.graph if (r := self._reading(node.name)) is not None}
+        return Built(self.network, inputs, probes, self._objects(readings), readings)
+
+    def _lower(self, node: Node) -> None:
+        if node.op.arity == 0:
+            self._place(node, Placed(nengo.Node(np.zeros(node.type.size), label=node.name)))
+            return
+        sources = self.graph.sources(node.name)
+        site = Site(
+            node.name,
+            tuple(self.graph[s].type for s in sources),
+            node.type,
+            tuple(self.constants[s] for s in sources),
+        )
+        lowered: Lowered = self.target.lowerings.table[type(node.op)](node.op, site)
+        if isinstance(lowered, Placed):
+            self._place(node, lowered)
+        else:
+            self._sum(node, site, lowered)
+
+    def _place(self, node: Node, placed: Placed) -> None:
+        """Add the value of a node that has an object, and the one that is a multiple of it, where there is a factor."""
+        name, size = node.name, node.type.size
+        feeds, start = [], 0
+        for source in self.graph.sources(name):
+            link = Link(self.graph[source].type.size, at=start)
+            feeds.append((self.holders[source], link))
+            start += link.size
+        self._add(Value(name, size, feeds, placed.obj))
+        self.holders[name] = name
+        self.constants[name] = np.zeros(node.type.shape, dtype=np.float32)
+        if np.any(np.asarray(placed.scale) != 1):
+            multiple = self._fresh(f"{name}.scaled")
+            factor = np.broadcast_to(placed.scale, (size,))
+            self._add(Value(multiple, size, [(name, Link(size, Scale(factor)))]))
+            self.scaled[multiple] = Placed(placed.obj, factor.reshape(node.type.shape))
+            self.holders[name] = multiple
+
+    def _sum(self, node: Node, site: Site, terms: tuple[Term, ...]) -> None:
+        """Add the value of an affine op, or let it share the one that it is another shape of."""
+        name, sources = node.name, self.graph.sources(node.name)
+        constant = node.op.evaluate(*(c[None] for c in site.constants))[0]
+        biased = self.graph.is_output(name) and bool(np.any(constant))
+        if terms == (Term(),) and not biased and not self._shifts(node, site):
+            self.holders[name] = self.holders[sources[0]]
+            self.constants[name] = constant
+            return
+        feeds = [self._feed(name, site, term, self.holders[sources[term.slot]]) for term in terms]
+        self._add(Value(name, node.type.size, feeds))
+        self.holders[name] = name
+        self.constants[name] = np.zeros_like(constant) if biased else constant
+        if biased:
+            self.biases[name] = constant.ravel()
+
+    def _shifts(self, node: Node, site: Site) -> bool:
+        zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in site.inputs]
+        return bool(np.any(node.op.evaluate(*zeros)))
+
+    def _feed(self, name: str, site: Site, term: Term, source: str) -> tuple[str, Link]:
+        """Return the last link of a term, after adding the values between its maps."""
+        size = site.inputs[term.slot].size
+        for transform in term.path[:-1]:
+            size = transform.size_out
+            between = self._fresh(f"{name}.input")
+            self._add(Value(between, size, [(source, Link(size, transform))]))
+            source = between
+        last = term.path[-1] if term.path else None
+        return source, Link(last.size_out if last else size, last, term.synapse, term.at)
+
+    def _connect(self) -> None:
+        for value in (v for v in self.values.values() if v.obj is not None):
+            for name, link in value.sinks:
+                target = self.values[name]
+                whole = link.size == target.size
+                nengo.Connection(
+                    value.obj,
+                    target.obj if whole else target.obj[link.at : link.at + link.size],
+                    **({} if link.transform is None else {"transform": link.transform.nengo()}),
+                    synapse=link.synapse,
+                    label=f"{value.name} -> {name}",
+                )
+        for name, bias in self.biases.items():
+            node = nengo.Node(bias, label=f"{name}.bias")
+            nengo.Connection(node, self.values[name].obj, synapse=None, label=f"{node.label} -> {name}")
+
+    def _reading(self, node: str) -> Reading | None:
+        value = self._held(node)
+        placed = self.scaled.get(value.name, Placed(value.obj))
+        return None if placed.obj is None else Reading(placed.obj, placed.scale, self.constants[node])
+
+    def _objects(self, readings: Mapping[str, Reading]) -> dict[str, Any]:
+        objects: dict[str, Any] = {}
+        for node in self.graph:
+            reading = readings.get(node.name)
+            objects[node.name] = reading.obj if reading else self.values[self._held(node.name).sinks[0][0]].obj
+        for layer in self.graph.layers:
+            nodes = [node.name for node in self.graph.find(layer)]
+            # what gives the layer's result: its neurons, rather than a filter behind them
+            own = [name for name in nodes if name in readings]
+            objects.setdefault(layer, objects[(own or nodes)[-1]])
+        return objects
+
+    def _held(self, node: str) -> Value:
+        return self.values[self.holders[node]]
+
+    def _fresh(self, wish: str) -> str:
+        name, k = wish, 1
+        while name in self.graph or name in self.values:
+            name, k = f"{wish}_{k}", k + 1
+        return name
+
+    def _add(self, value: Value) -> None:
+        self.values[value.name] = value

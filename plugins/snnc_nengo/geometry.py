@@ -1,0 +1,121 @@
+"""Convolutions and pools as what Nengo simulates fastest: a plain convolution, or a sparse matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from snnc.api import AnyArray, Array, Shape, convolve, ops
+from snnc_nengo.transforms import Convolution, SparseMatrix, Transform, moved, sparse
+
+GROUPS = 16
+"""From so many groups on, a sparse matrix beats a convolution whose kernel is zero between groups."""
+ENTRIES = 1 << 25
+"""The most entries that a sparse matrix is worth (0.3 GB)."""
+
+
+def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
+    """Return the maps that apply the kernel of a convolution, without its bias, to an input of this shape."""
+    space = shape[:-1]
+    pads = op.pads(space)
+    out = convolve.output_size(space, op.size, op.strides, op.dilation, pads)
+    entries = math.prod(out) * op.kernel.size
+    if len(space) > 2 or (op.groups >= GROUPS and entries <= ENTRIES):
+        return (_conv_matrix(op, shape, pads, out),)
+    kernel = spread(without_groups(op.kernel, op.groups), op.dilation)
+    out_shape = (*out, kernel.shape[-1])
+    if not any(a or b for a, b in pads):
+        return (Convolution(kernel, shape, out_shape, op.strides, "valid"),)
+    if pads == convolve.pads_for("same", space, kernel.shape[:-2], op.strides, (1,) * len(space)):
+        return (Convolution(kernel, shape, out_shape, op.strides, "same"),)
+    wide = (*(n + a + b for n, (a, b) in zip(space, pads, strict=True)), shape[-1])
+    return padded(shape, pads), Convolution(kernel, wide, out_shape, op.strides, "valid")
+
+
+def without_groups(kernel: Array, groups: int) -> Array:
+    """Return the kernel of the same convolution without groups: zero between channels of different groups.
+
+    Nengo's own grouped convolution takes 2 to 8 times as long as this.
+    """
+    if groups == 1:
+        return kernel
+    *size, per_group, outputs = kernel.shape
+    whole = np.zeros((*size, groups, per_group, groups, outputs // groups), dtype=kernel.dtype)
+    parts = kernel.reshape(*size, per_group, groups, outputs // groups)
+    for g in range(groups):
+        whole[..., g, :, g, :] = parts[..., g, :]
+    return whole.reshape(*size, groups * per_group, outputs)
+
+
+def spread(kernel: Array, dilation: Shape) -> Array:
+    """Return a kernel with the gaps of its dilation filled with zeros."""
+    if max(dilation, default=1) == 1:
+        return kernel
+    size = tuple(convolve.span(k, d) for k, d in zip(kernel.shape[:-2], dilation, strict=True))
+    wide = np.zeros((*size, *kernel.shape[-2:]), dtype=kernel.dtype)
+    wide[tuple(slice(None, None, d) for d in dilation)] = kernel
+    return wide
+
+
+def padded(shape: Shape, pads: convolve.Pads) -> SparseMatrix:
+    """Return the map that puts zeros around the spatial axes."""
+    return moved(_around(shape, pads), math.prod(shape))
+
+
+def average(op: ops.AvgPool, shape: Shape) -> SparseMatrix:
+    """Return the map that averages over windows; padded elements do not count."""
+    space, ones = shape[:-1], (1,) * len(op.size)
+    pads = op.pads(space)
+    out = convolve.output_size(space, op.size, op.strides, ones, pads)
+    share = 1 / convolve.window_counts(space, op.size, op.strides, pads, out)
+    taps = [(columns, share[..., None]) for _, columns in _taps(shape, op.size, op.strides, ones, pads, out)]
+    return _gathered(taps, (*out, shape[-1]), math.prod(shape))
+
+
+def global_average(shape: Shape) -> SparseMatrix:
+    """Return the map that averages over all spatial axes."""
+    size, channels = math.prod(shape), shape[-1]
+    share = np.full(size, channels / size)
+    return sparse(np.arange(size) % channels, np.arange(size), share, (channels, size))
+
+
+def _conv_matrix(op: ops.Conv, shape: Shape, pads: convolve.Pads, out: Shape) -> SparseMatrix:
+    """Return a convolution as a sparse matrix, one entry for each weight at each output position."""
+    *_, per_group, outputs = op.kernel.shape
+    width = outputs // op.groups
+    taps = []
+    for position, columns in _taps(shape, op.size, op.strides, op.dilation, pads, out):
+        weight = op.kernel[position].reshape(per_group, op.groups, width)
+        grouped = columns.reshape(*out, op.groups, per_group)
+        for channel in range(per_group):
+            read = np.repeat(grouped[..., channel], width, axis=-1)
+            taps.append((read, weight[channel].ravel()))
+    return _gathered(taps, (*out, outputs), math.prod(shape))
+
+
+def _taps(
+    shape: Shape, kernel: Shape, strides: Shape, dilation: Shape, pads: convolve.Pads, out: Shape
+) -> Iterator[tuple[Shape, AnyArray]]:
+    """Yield each kernel position with the input element, or -1, that every output reads there: ``(*out, inputs)``."""
+    indices = _around(shape, pads)
+    for position, where in convolve.offsets(kernel, strides, dilation, out):
+        yield position, indices[where]
+
+
+def _gathered(taps: list[tuple[AnyArray, AnyArray]], out: Shape, size_in: int) -> SparseMatrix:
+    """Return the matrix whose outputs each add up ``weight * input[column]`` over the taps; column -1 is no input."""
+    rows, columns, values = [], [], []
+    for read, weight in taps:
+        (row,) = np.nonzero(read.ravel() >= 0)
+        rows.append(row)
+        columns.append(read.ravel()[row])
+        values.append(np.broadcast_to(weight, out).ravel()[row])
+    return sparse(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (math.prod(out), size_in))
+
+
+def _around(shape: Shape, pads: convolve.Pads) -> AnyArray:
+    """Return the index of each element of a padded input, ``(*spatial, channels)``; -1 is padding."""
+    indices = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    return np.pad(indices, (*pads, (0, 0)), constant_values=-1)

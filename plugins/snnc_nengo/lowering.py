@@ -1,0 +1,185 @@
+"""How Nengo builds each built-in op; ``site.py`` says what a lowering is given and may do."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from snnc.api import LoweringError, Neurons, Op, Synapse, activations, lowering, ops
+from snnc_nengo import geometry
+from snnc_nengo.site import Lowered, Site, Term
+from snnc_nengo.transforms import Convolution, Matrix, Scale, moved
+
+MOVABLE = 1 << 24
+"""Elements that can be told apart by a float32 number each."""
+
+
+@lowering("nengo", ops.Dense)
+def dense(op: ops.Dense, site: Site) -> Lowered:
+    """Multiply by a matrix; over the last of several axes, convolve with a kernel of size one."""
+    if op.activation is not None:
+        return site.host(op)
+    inputs, units = op.weight.shape
+    rows = site.inputs[0].size // inputs
+    if rows == 1:
+        return (site.term(Matrix(np.ascontiguousarray(op.weight.T))),)
+    return (site.term(Convolution(op.weight[None], (rows, inputs), (rows, units), (1,), "valid")),)
+
+
+@lowering("nengo", ops.Conv)
+def conv(op: ops.Conv, site: Site) -> Lowered:
+    """Use Nengo's convolution, or a sparse matrix where Nengo has none or a slow one."""
+    if op.activation is not None:
+        return site.host(op)
+    return (site.term(*geometry.convolution(op, site.inputs[0].shape)),)
+
+
+@lowering("nengo", ops.AvgPool)
+def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
+    """Average by a sparse matrix."""
+    return (site.term(geometry.average(op, site.inputs[0].shape)),)
+
+
+@lowering("nengo", ops.GlobalAvgPool)
+def global_avg_pool(op: ops.GlobalAvgPool, site: Site) -> Lowered:
+    """Average by a sparse matrix."""
+    return (site.term(geometry.global_average(site.inputs[0].shape)),)
+
+
+@lowering("nengo", ops.BatchNorm)
+def batch_norm(op: ops.BatchNorm, site: Site) -> Lowered:
+    """Multiply element by element."""
+    return (site.term(_diagonal(op.affine()[0], site)),)
+
+
+@lowering("nengo", ops.Affine)
+def affine(op: ops.Affine, site: Site) -> Lowered:
+    """Multiply element by element."""
+    return (site.term(_diagonal(op.scale, site)),)
+
+
+@lowering("nengo", ops.Add)
+def add(op: ops.Add, site: Site) -> Lowered:
+    """Let several connections meet, one an input."""
+    return tuple(
+        site.term(slot=slot) if t.shape == site.output.shape else _movement(op, site, slot)
+        for slot, t in enumerate(site.inputs)
+    )
+
+
+@lowering("nengo", ops.Concatenate)
+def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
+    """Connect each input to its slice, or to its places by a sparse matrix where they do not lie together."""
+    axis = op.axis % len(site.output.shape)
+    if math.prod(site.output.shape[:axis]) > 1:
+        return tuple(_movement(op, site, slot) for slot in range(len(site.inputs)))
+    starts = np.cumsum([0, *(t.size for t in site.inputs)])
+    return tuple(site.term(slot=slot, at=int(starts[slot])) for slot in range(len(site.inputs)))
+
+
+@lowering("nengo", Synapse)
+def synapse(op: Synapse, site: Site) -> Lowered:
+    """Filter a connection."""
+    from snnc_nengo.neurons import SYNAPSES
+
+    if type(op.model) not in SYNAPSES:
+        raise LoweringError(f"node {site.name!r}: Nengo has no synapse {op.model.kind!r}; use 'lowpass' or 'alpha'")
+    return (site.term(synapse=SYNAPSES[type(op.model)](op.model)),)
+
+
+@lowering("nengo", Neurons)
+def population(op: Neurons, site: Site) -> Lowered:
+    """Make an ensemble that is driven through its neurons; what is constant in its input is its bias."""
+    import nengo
+
+    from snnc_nengo.neurons import neuron_type
+
+    shape = site.output.shape
+    scale = np.broadcast_to(np.asarray(op.scale, dtype=np.float64), shape)
+    one = float(op.scale) if np.ndim(op.scale) == 0 else None
+    try:
+        kind, amplitude = neuron_type(op.model, one)
+    except KeyError:
+        raise LoweringError(
+            f"node {site.name!r}: Nengo has no neurons for the model {op.model.kind!r}; choose others for this layer"
+        ) from None
+    ensemble = nengo.Ensemble(
+        site.output.size,
+        1,
+        neuron_type=kind,
+        gain=(op.model.gain / scale).ravel(),
+        bias=(op.model.offset + op.model.gain * site.constants[0] / scale).ravel(),
+        label=site.name,
+    )
+    return site.placed(ensemble.neurons, 1.0 if amplitude else scale.ravel())
+
+
+def unchanged(op: Op, site: Site) -> Lowered:
+    """Pass the input on."""
+    return (site.term(),)
+
+
+def rearranged(op: Op, site: Site) -> Lowered:
+    """Put each input element in its place by a sparse matrix."""
+    return (_movement(op, site, 0),)
+
+
+def on_host(op: Op, site: Site) -> Lowered:
+    """Compute the op in a node, in numpy."""
+    return site.host(op)
+
+
+def _diagonal(factor: Any, site: Site) -> Scale:
+    return Scale(np.broadcast_to(factor, site.output.shape).ravel())
+
+
+def _movement(op: Op, site: Site, slot: int) -> Term:
+    """Return the term of an op that only moves and copies: it says itself where numbered elements go."""
+    size = site.inputs[slot].size
+    if size >= MOVABLE:
+        raise LoweringError(f"node {site.name!r}: {op.kind} of {size} elements is too large for Nengo; use fewer")
+    values = [np.zeros((1, *t.shape), dtype=np.float32) for t in site.inputs]
+    values[slot] = np.arange(1, size + 1, dtype=np.float32).reshape(1, *site.inputs[slot].shape)
+    return site.term(moved(op.evaluate(*values).astype(np.int64) - 1, size), slot=slot)
+
+
+HOSTED: tuple[type[Op], ...] = (
+    activations.Relu,
+    activations.PRelu,
+    activations.Elu,
+    activations.Selu,
+    activations.Gelu,
+    activations.Swish,
+    activations.Sigmoid,
+    activations.HardSigmoid,
+    activations.HardSwish,
+    activations.Tanh,
+    activations.Softplus,
+    activations.Softsign,
+    activations.Exponential,
+    activations.Softmax,
+    activations.LogSoftmax,
+    ops.MaxPool,
+    ops.GlobalMaxPool,
+)
+
+UNCHANGED: tuple[type[Op], ...] = (ops.Identity, ops.Reshape)
+REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute)
+
+LOWERINGS = [
+    dense,
+    conv,
+    avg_pool,
+    global_avg_pool,
+    batch_norm,
+    affine,
+    add,
+    concatenate,
+    synapse,
+    population,
+    *(lowering("nengo", op)(unchanged) for op in UNCHANGED),
+    *(lowering("nengo", op)(rearranged) for op in REARRANGED),
+    *(lowering("nengo", op)(on_host) for op in HOSTED),
+]

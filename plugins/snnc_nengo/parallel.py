@@ -1,0 +1,73 @@
+"""Share samples among processes. Every sample starts from the same state, so that the outputs do not depend on how."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from threadpoolctl import ThreadpoolController
+
+from snnc.api import AnyArray, Array
+from snnc_nengo.simulate import Job, Shown, Simulation
+
+START_UP = 3.0
+"""Seconds that more processes have to save before they are worth starting."""
+CHUNKS = 4
+"""Pieces of work for each process, so that progress shows and the last piece is short."""
+
+Sample: TypeAlias = Mapping[str, Array]
+"""A flat vector an input, by name."""
+
+
+def show_all(
+    simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int, jobs: int | None
+) -> Iterator[Shown]:
+    """Yield what each sample gives, in order; with ``jobs`` None, take more processes if the first sample is slow."""
+    alone = _in_turn(simulation, job, samples, steps)
+    if jobs is None:
+        start = time.perf_counter()
+        yield from islice(alone, 1)
+        cores = min(cpu_count(), max(len(samples) - 1, 1))
+        saved = (time.perf_counter() - start) * (len(samples) - 1) * (1 - 1 / cores)
+        jobs, samples = (cores, samples[1:]) if saved > START_UP else (1, samples)
+    jobs = min(jobs, len(samples))
+    if jobs < 2:
+        yield from alone
+        return
+    size = -(-len(samples) // (jobs * CHUNKS))
+    pieces = (samples[i : i + size] for i in range(0, len(samples), size))
+    # as an array, the network goes to all processes by shared memory
+    pickled = np.frombuffer(pickle.dumps(job), dtype=np.uint8)
+    work = (delayed(_work)(job.key, pickled, piece, steps) for piece in pieces)
+    for shown in Parallel(n_jobs=jobs, return_as="generator")(work):
+        yield from shown
+
+
+def _in_turn(simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int) -> Iterator[Shown]:
+    # BLAS rounds differently with another number of threads, and is no faster with several for sizes like these
+    threads = ThreadpoolController()
+    for sample in samples:
+        with threads.limit(limits=1, user_api="blas"):
+            shown = simulation.show(sample, steps, job.watch)
+        yield shown
+
+
+_built: dict[str, tuple[Job, Simulation]] = {}
+"""In a worker process: what it ran last, by the job's key."""
+
+
+def _work(key: str, pickled: AnyArray, samples: Sequence[Sample], steps: int) -> list[Shown]:
+    if key not in _built:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Nengo's about every passthrough node that it unpickles
+            job = pickle.loads(memoryview(pickled))
+        _built.clear()
+        _built[key] = job, Simulation(job)
+    job, simulation = _built[key]
+    return list(_in_turn(simulation, job, samples, steps))

@@ -1,0 +1,112 @@
+"""A network that runs in Nengo's reference simulator."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
+
+import nengo
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from snnc.api import Array, Graph, LoweringError, Neurons, Program, Recording, Target, UsageError, feed
+from snnc_nengo.build import Built
+from snnc_nengo.parallel import show_all
+from snnc_nengo.simulate import Job, Shown, Simulation
+
+
+class NengoProgram(Program):
+    """A ``nengo.Network`` of native objects, and how to run it."""
+
+    def __init__(self, graph: Graph, target: Target, built: Built) -> None:
+        """Hold a built network."""
+        self.network = built.network
+        self.graph = graph
+        self.target = target
+        self.built = built
+        self._key = uuid4().hex
+        self._simulation: Simulation | None = None
+
+    @property
+    def network_map(self) -> Mapping[str, Any]:
+        """Return the Node or Neurons of each layer and of each node of the graph, by name.
+
+        What became part of a connection gives the object at the connection's end. A Neurons object is that of an
+        ensemble: ``.ensemble``.
+        """
+        return MappingProxyType(dict(self.built.objects))
+
+    @property
+    def bits(self) -> int:
+        """Return the precision of ``run``: 32 for spikes, which is twice as fast, and 64 for rates."""
+        return 32 if any(isinstance(n.op, Neurons) and n.op.model.spiking for n in self.graph) else 64
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        *,
+        watch: Collection[str] = (),
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> Recording:
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"jobs must be at least 1, not {jobs}")
+        fed = feed(self.graph, inputs)
+        batch = len(next(iter(fed.values())))
+        samples = [{name: x[i].ravel() for name, x in fed.items()} for i in range(batch)]
+        names = tuple(dict.fromkeys(watch))
+        job = self._job(names)
+        recording = self._empty(names, batch, steps)
+        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+            task = bar.add_task("Nengo", total=batch)
+            try:
+                if self._simulation is None:
+                    self._simulation = Simulation(job)
+                for i, shown in enumerate(show_all(self._simulation, job, samples, steps, jobs)):
+                    _write(recording, i, shown)
+                    bar.advance(task)
+            except (nengo.exceptions.NengoException, FloatingPointError) as error:
+                reason = " ".join(str(error).split())
+                raise LoweringError(f"Nengo cannot run {self.graph.name!r}: {reason}; look at its weights") from error
+        return recording
+
+    def _job(self, watch: Collection[str]) -> Job:
+        for name in watch:
+            if name not in self.built.readings:
+                hint = "it is part of a connection" if name in self.graph else "the graph has no such node"
+                raise UsageError(f"cannot watch {name!r}: {hint}; watch {', '.join(self.built.readings)}")
+        return Job(
+            key=self._key,
+            network=self.network,
+            dt=self.target.dt,
+            seed=self.target.seed,
+            bits=self.bits,
+            inputs=self.built.inputs,
+            probes=self.built.probes,
+            watch={name: self.built.readings[name] for name in watch},
+        )
+
+    def _empty(self, watch: Collection[str], batch: int, steps: int) -> Recording:
+        def array(node: str, *leading: int) -> Array:
+            return np.empty((*leading, *self.graph[node].type.shape), dtype=np.float32)
+
+        return Recording(
+            {output: array(node, batch, steps) for output, node in self.graph.output_nodes.items()},
+            {name: array(name, batch) for name in watch},
+            {name: array(name, batch) for name in watch},
+        )
+
+
+def _write(recording: Recording, i: int, shown: Shown) -> None:
+    for arrays, values in (
+        (recording.outputs, shown.outputs),
+        (recording.means, shown.means),
+        (recording.totals, shown.totals),
+    ):
+        for name, value in values.items():
+            arrays[name][i] = value.reshape(arrays[name].shape[1:])

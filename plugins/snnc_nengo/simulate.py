@@ -1,0 +1,158 @@
+"""Run a network sample by sample with Nengo's own operators, each sample from the same fresh state.
+
+Nengo's Simulator repeats every operator every step. An image that does not change makes much of that the same work
+again: what depends on nothing that changes is done in the first step of a sample only. Operators, their order and their
+arithmetic are Nengo's, so the outputs are those of ``nengo.Simulator``, bit for bit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset
+from nengo.builder.processes import SimProcess
+from nengo.builder.transforms import ConvInc
+from nengo.cache import NoDecoderCache
+
+from snnc.api import AnyArray, Array, readout_window
+from snnc_nengo.build import Reading
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process needs to run samples."""
+
+    key: str
+    """The same for jobs of the same network."""
+    network: Any
+    dt: float
+    seed: int
+    bits: int
+    """Of Nengo's floating-point numbers: 32 or 64."""
+    inputs: Mapping[str, Any]
+    """The input Node by the input's name."""
+    probes: Mapping[str, Any]
+    """The Probe by the output's name."""
+    watch: Mapping[str, Reading]
+    """By the names under which means and totals are wanted."""
+
+
+@dataclass
+class Shown:
+    """What one sample gave, flattened."""
+
+    outputs: dict[str, AnyArray]
+    """``(steps, size)`` by output name."""
+    means: dict[str, AnyArray]
+    """``(size,)`` over the read-out window, by watched name."""
+    totals: dict[str, AnyArray]
+    """``(size,)`` over all steps, by watched name."""
+
+
+class Simulation:
+    """A network, built once."""
+
+    def __init__(self, job: Job) -> None:
+        """Build; that is the slow part."""
+        model = nengo.builder.Model(dt=job.dt, label=job.network.label, decoder_cache=NoDecoderCache())
+        with _precision(job.bits), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they are about maximum rates of neurons, which nothing uses
+            # no optimizer: it takes seconds for deep networks, and merges constant signals with changing ones
+            sim = nengo.Simulator(
+                job.network, dt=job.dt, seed=job.seed, model=model, progress_bar=False, optimize=False
+            )
+        self._job, self._signals, self._order = job, sim.signals, sim.step_order
+        sim.close()
+        self._inputs = self._look_up({name: model.sig[node]["out"] for name, node in job.inputs.items()})
+        self._outputs = self._look_up({name: model.sig[probe]["in"] for name, probe in job.probes.items()})
+        self._model = model
+        self._states = [(self._signals[s], s.initial_value) for s in self._signals if not s.readonly]
+        self._steps = self._make_steps(self._order)
+        changing = changing_operators(self._order)
+        self._repeated = [i for i, op in enumerate(self._order) if op in changing]
+        self._remade = [i for i, op in enumerate(self._order) if _remembers(op)]
+
+    def show(self, inputs: Mapping[str, Array], steps: int, watch: Mapping[str, Reading]) -> Shown:
+        """Present one sample, a flat vector an input, for a number of steps from the fresh state."""
+        self._reset()
+        for name, x in inputs.items():
+            if name in self._inputs:
+                self._inputs[name][...] = x
+        outputs = {name: np.empty((steps, y.size), dtype=np.float32) for name, y in self._outputs.items()}
+        watched = self._look_up({name: self._model.sig[reading.obj]["out"] for name, reading in watch.items()})
+        before = {name: np.zeros(y.shape) for name, y in watched.items()}
+        window = {name: np.zeros(y.shape) for name, y in watched.items()}
+        repeated = [self._steps[i] for i in self._repeated]
+        start = readout_window(steps).start
+        with np.errstate(invalid="raise", divide="ignore"):  # as nengo.Simulator has it
+            for t in range(steps):
+                for step in repeated if t else self._steps:
+                    step()
+                for name, y in self._outputs.items():
+                    outputs[name][t] = y
+                sums = window if t >= start else before
+                for name, y in watched.items():
+                    sums[name] += y
+        means, totals = {}, {}
+        for name, reading in watch.items():
+            scale, constant = np.ravel(reading.scale), reading.constant.ravel()
+            means[name] = window[name] / (steps - start) * scale + constant
+            totals[name] = (before[name] + window[name]) * scale + steps * constant
+        return Shown(outputs, means, totals)
+
+    def _reset(self) -> None:
+        for array, initial in self._states:
+            array[...] = initial
+        for i in self._remade:
+            self._steps[i] = self._make_steps([self._order[i]])[0]
+
+    def _make_steps(self, operators: Sequence[Any]) -> list[Callable[[], None]]:
+        rng = np.random.RandomState(self._job.seed)
+        return [op.make_step(self._signals, self._job.dt, rng) for op in operators]
+
+    def _look_up(self, signals: Mapping[str, Any]) -> dict[str, AnyArray]:
+        """Return the arrays of signals, without those that no operator uses."""
+        return {name: self._signals[s] for name, s in signals.items() if s in self._signals}
+
+
+def changing_operators(order: Sequence[Any]) -> set[Any]:
+    """Return the operators whose results may differ from step to step while the inputs stay the same."""
+    changing = {op for op in order if op.updates or not _is_function(op)}
+    bases = {s.base for op in changing for s in (*op.sets, *op.incs, *op.updates)}
+    while True:
+        # whoever shares an array with a changing operator, to read or to write it, has to run with it
+        more = {op for op in order if op not in changing and not bases.isdisjoint(s.base for s in op.all_signals)}
+        if not more:
+            return changing
+        changing |= more
+        bases |= {s.base for op in more for s in (*op.sets, *op.incs)}
+
+
+def _is_function(op: Any) -> bool:
+    """Return whether an operator's result depends on the signals that it reads alone."""
+    if isinstance(op, SimNeurons):
+        return not op.state and not op.state_extra
+    return isinstance(op, (Reset, Copy, ElementwiseInc, DotInc, ConvInc))
+
+
+def _remembers(op: Any) -> bool:
+    """Return whether a step may keep something outside of the signals, so that it has to be made anew."""
+    return isinstance(op, SimProcess) and not isinstance(op.process, nengo.LinearFilter)
+
+
+@contextmanager
+def _precision(bits: int) -> Iterator[None]:
+    """Let Nengo build with numbers of so many bits."""
+    before = nengo.rc.get("precision", "bits")
+    nengo.rc.set("precision", "bits", str(bits))
+    try:
+        yield
+    finally:
+        nengo.rc.set("precision", "bits", before)

@@ -1,0 +1,103 @@
+"""What a lowering for Nengo is given and what it gives back. This page is the whole contract.
+
+A lowering is a function ``f(op, site)`` made with ``@lowering("nengo", OpClass)`` and returned by the hook
+``snnc_register_lowerings``. It runs inside the ``with`` block of the network and gives back one of two things:
+
+- **Terms**, for an op that is affine in its inputs: a tuple of ``site.term(...)``. Their sum is the linear part of the
+  op. The constant part, such as a bias, is none of the lowering's business: it is ``op.evaluate`` of zeros, and the
+  builder moves it into the bias of the next neurons. Such a lowering makes no object. The builder decides
+  whether the vector gets a passthrough node or becomes part of a connection.
+- **An object**, for everything else: ``site.placed(obj)``, where ``obj`` is a ``nengo.Node`` or the ``neurons`` of
+  an ensemble with ``site.size_in`` inputs and ``site.output.size`` outputs. The builder connects the flattened inputs
+  to it one behind the other. What arrives lacks the constant parts; the object adds ``site.constants`` itself.
+
+``site.host(op)`` is such an object that runs ``op.evaluate``, for ops with neither a linear nor a neuron form.
+A lowering that imports Nengo does so inside the function: lowerings are collected before anybody chose a backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snnc.api import AnyArray, Array, Op, TensorType
+from snnc_nengo.transforms import Transform
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a linear op: ``y[at : at + n] += synapse(path(input[slot]))``, everything flattened."""
+
+    slot: int = 0
+    path: tuple[Transform, ...] = ()
+    """The maps to apply one after the other; a node goes between two of them. Empty for the input as it is."""
+    at: int = 0
+    synapse: Any = None
+    """A Nengo synapse that filters the summand, or None."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object of the network, and the factor between what it gives and the value of its node."""
+
+    obj: Any
+    scale: float | AnyArray = 1.0
+
+
+Lowered: TypeAlias = "tuple[Term, ...] | Placed"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a node is built."""
+
+    name: str
+    inputs: tuple[TensorType, ...]
+    output: TensorType
+    constants: tuple[Array, ...]
+    """By input slot, in the input's shape: what is to be added to the signal to get the value."""
+
+    @property
+    def size_in(self) -> int:
+        """Return the number of elements of all inputs together."""
+        return sum(t.size for t in self.inputs)
+
+    def term(self, *path: Transform, slot: int = 0, at: int = 0, synapse: Any = None) -> Term:
+        """Return one summand of a linear op."""
+        return Term(slot, path, at, synapse)
+
+    def placed(self, obj: Any, scale: float | AnyArray = 1.0) -> Placed:
+        """Return an object that gives the node's value divided by ``scale``."""
+        return Placed(obj, scale)
+
+    def host(self, op: Op) -> Placed:
+        """Return a node that computes the op in numpy, one sample at a time."""
+        import nengo
+
+        function = HostFunction(op, self.inputs, self.constants)
+        label = f"{self.name} ({op.kind} on the host)"
+        return Placed(nengo.Node(function, size_in=self.size_in, size_out=self.output.size, label=label))
+
+
+class HostFunction:
+    """The function of a node that evaluates an op; a class, because worker processes must be able to receive it."""
+
+    def __init__(self, op: Op, inputs: Sequence[TensorType], constants: Sequence[Array]) -> None:
+        """Take the op, the types of its inputs, and what is missing from their signals."""
+        self.op = op
+        self.shapes = [t.shape for t in inputs]
+        self.ends = np.cumsum([t.size for t in inputs])[:-1]
+        self.constants = list(constants)
+
+    def __call__(self, t: float, x: AnyArray) -> AnyArray:
+        """Return the flattened output for the flattened inputs at time ``t`` (which does not matter)."""
+        parts = np.split(x.astype(np.float32), self.ends)
+        values = [
+            (part.reshape(shape) + constant)[None]
+            for part, shape, constant in zip(parts, self.shapes, self.constants, strict=True)
+        ]
+        with np.errstate(all="ignore"):
+            return np.asarray(self.op.evaluate(*values)).ravel()
