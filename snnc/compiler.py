@@ -19,7 +19,6 @@ from snnc.errors import SnncError, UsageError
 from snnc.evaluation import Evaluation, evaluation
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Synapse
 from snnc.ir.store import GRAPH_FILE
 from snnc.ir.types import AnyArray, Array
 from snnc.passes import pipeline
@@ -27,7 +26,7 @@ from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, is_spiking, populations, read_out, verify
+from snnc.verify import Check, Subject, VerifyReport, changes_over_time, populations, read_out, verify
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
@@ -148,8 +147,7 @@ class Compiled:
     @property
     def default_steps(self) -> int:
         """Return how many steps a sample is shown where nobody says."""
-        dynamic = is_spiking(self.graph) or any(isinstance(node.op, Synapse) for node in self.graph)
-        return self.settings.steps or (STEPS if dynamic else 1)
+        return self.settings.steps or (STEPS if changes_over_time(self.graph) else 1)
 
     def samples(self, x: Data, limit: int | None = None) -> Samples:
         """Return checked sample inputs (and labels) for this model."""
@@ -295,11 +293,11 @@ def compile(
     registry = Registry.discover() if registry is None else registry
     steps_plan = _plan(registry, backend, level, passes, skip, options, neurons=neurons, scale=scale, synapse=synapse)
     _require_numbers(seed, dt, steps)
+    needing = [p.name for p in steps_plan if p.needs_calibration]
+    if needing and calibration is None:
+        raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, registry=registry)
     samples = None if calibration is None else _samples(source, calibration)
-    needing = [p.name for p in steps_plan if p.needs_calibration]
-    if needing and samples is None:
-        raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
     context = Context(
         backend=backend,
         chain=registry.chain(backend),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from snnc.passes.spec import write
 from snnc.registry import HOOKS, Registry
 from snnc.verify import read_out
 
+WIDE = 240
 SHOWN = 10
 """Rows that a table of samples prints."""
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    # a pipe has no width: let no line of a table be folded there
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 
 
 def _table(title: str, *columns: str) -> Table:

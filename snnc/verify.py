@@ -13,7 +13,7 @@ from snnc.backend import Program, Recording, Tolerance, readout_window
 from snnc.calibration import Samples
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons
+from snnc.ir.neurons import Neurons, Synapse
 from snnc.ir.types import Array
 from snnc.measure import agreement, relative_error, rms_error
 from snnc.passes.base import Context, Pass, Stage
@@ -53,7 +53,8 @@ class VerifyReport:
     steps: int
     real: bool
     """Whether the samples are the user's, not random numbers."""
-    spiking: bool
+    dynamic: bool
+    """Whether the network spikes or filters, so that its outputs approach the model's with time."""
     import_error: float | None
     """Keras against the graph as imported."""
     rewrite_error: float
@@ -149,6 +150,11 @@ def read_out(outputs: Mapping[str, Array], steps: int) -> dict[str, Array]:
     return {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
 
 
+def changes_over_time(graph: Graph) -> bool:
+    """Return whether a constant input gives outputs that change from step to step: spikes, or filters that settle."""
+    return is_spiking(graph) or any(isinstance(node.op, Synapse) for node in graph)
+
+
 def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     """Return the report on a program that has run; pure, so that it can be asked again with other samples."""
     source, graph, inputs = subject.source, subject.graph, subject.samples.inputs
@@ -156,20 +162,20 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     final = evaluate(graph, inputs)
     got = read_out(subject.recording.outputs, subject.steps)
     first = source.outputs[0]
-    spiking = is_spiking(graph)
+    dynamic = changes_over_time(graph)
     layers = _layers(subject)
     exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
     report = VerifyReport(
         samples=len(subject.samples),
         steps=subject.steps,
         real=subject.samples.real,
-        spiking=spiking,
+        dynamic=dynamic,
         import_error=None if subject.keras is None else relative_error(wanted, subject.keras),
         rewrite_error=relative_error(final, wanted),
         backend_error=relative_error(got, final),
         agreement=agreement(got[first], wanted[first]),
         layers=layers,
-        starts_at=_starts_at(layers, subject, spiking=spiking, exact=exact),
+        starts_at=_starts_at(layers, subject, dynamic=dynamic, exact=exact),
         problems=(),
     )
     findings = tuple(finding for check in checks for finding in check.inspect(subject, report))
@@ -196,8 +202,8 @@ def _layers(subject: Subject) -> tuple[LayerError, ...]:
     return tuple(rows)
 
 
-def _starts_at(layers: Sequence[LayerError], subject: Subject, *, spiking: bool, exact: bool) -> str | None:
-    limit = SPIKING_LAYER if spiking else subject.tolerance.rate
+def _starts_at(layers: Sequence[LayerError], subject: Subject, *, dynamic: bool, exact: bool) -> str | None:
+    limit = SPIKING_LAYER if dynamic else subject.tolerance.rate
     for row in layers:
         if (exact and row.rewrite > EXACT) or (row.backend is not None and row.backend > limit):
             return row.layer
@@ -213,10 +219,10 @@ def _problems(report: VerifyReport, subject: Subject, *, exact: bool) -> list[st
         worst = max(subject.journal, key=lambda e: e.error or 0.0, default=None)
         by = f" (most of it by {worst.name})" if worst is not None and worst.error else ""
         problems.append(f"the passes changed the outputs by {report.rewrite_error:.2g}{by}{where}")
-    if not report.spiking and not report.backend_error <= subject.tolerance.rate:
+    if not report.dynamic and not report.backend_error <= subject.tolerance.rate:
         problems.append(f"the backend's outputs differ by {report.backend_error:.2g}{where}")
     low = report.agreement is not None and report.agreement < subject.tolerance.agreement
-    if report.spiking and report.real and low:
+    if report.dynamic and report.real and low:
         problems.append(
             f"the spiking network agrees with the model on {report.agreement:.1%} of the samples only{where}; "
             "raise --scale, add --synapse or run more --steps"

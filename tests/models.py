@@ -12,7 +12,9 @@ import h5py
 import numpy as np
 
 
-def layer(class_name: str, name: str, reads: str | None = None, registered: str | None = None, **config: Any) -> dict[str, Any]:
+def layer(
+    class_name: str, name: str, reads: str | None = None, registered: str | None = None, **config: Any
+) -> dict[str, Any]:
     """Return the config of one layer of a Sequential model."""
     return {
         "module": "keras.layers",

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.errors import UsageError
+from snnc.ir import ops
 from snnc.ir.activations import Activation
 from snnc.ir.graph import Graph, Node
 from snnc.ir.neurons import NeuronModel, Neurons
 from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
 from snnc.passes.spec import build_record
 
+DEFAULT = "spiking-relu"
 KEEP = "none"
 """The choice that leaves an activation as it is, on the host."""
 
@@ -21,9 +23,9 @@ KEEP = "none"
 class SwapActivations(Pass):
     """Swap each activation for a population of neurons that can stand for it.
 
-    ``neurons`` is a neuron model such as ``spiking-relu`` or ``lif{tau_rc=0.05}``, for all layers or by layer or
-    activation name; ``none`` keeps an activation. What no chosen model represents takes the rate neuron of its
-    own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
+    ``neurons`` is a neuron model such as ``lif{tau_rc=0.05}``, for all layers or by layer or activation name (the
+    rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model represents takes the rate
+    neuron of its own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
 
     Before::
 
@@ -38,10 +40,11 @@ class SwapActivations(Pass):
     stage: ClassVar[Stage] = Stage.SPIKE
     after: ClassVar[tuple[str, ...]] = ("decompose-activations",)
     default: ClassVar[bool] = True
-    neurons: str | NeuronModel | Mapping[str, str | NeuronModel] = "spiking-relu"
+    neurons: str | NeuronModel | Mapping[str, str | NeuronModel] = DEFAULT
 
     def apply(self, graph: Graph, context: Context) -> None:
-        choice = Choice("neurons", self.neurons)
+        chosen = self.neurons if isinstance(self.neurons, Mapping) else {"*": self.neurons}
+        choice = Choice("neurons", {"*": DEFAULT, **chosen})
         nodes = [node for node in graph if isinstance(node.op, Activation)]
         known = {key for node in nodes for key in (*layer_keys(node.origin.layers, node.name), node.op.kind)}
         choice.require_known(known)
@@ -51,12 +54,9 @@ class SwapActivations(Pass):
         }
         kept = []
         for node in nodes:
-            key = choice.key(*layer_keys(node.origin.layers, node.name), node.op.kind)
-            if key is not None and models[key] is None:
-                kept.append(node)
-                continue
-            model = models[key] if key is not None else None
-            swapped = _choose(node, model, key, context)
+            key = choice.key(*layer_keys(node.origin.layers, node.name), node.op.kind) or "*"
+            model = models[key]
+            swapped = None if model is None else _choose(node, model, key, context)
             if swapped is None:
                 kept.append(node)
                 continue
@@ -66,21 +66,38 @@ class SwapActivations(Pass):
                     f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
                 )
         _tell(kept, nodes, context)
+        _tell_of_max_pooling(graph, context)
 
 
-def _choose(node: Node, model: NeuronModel | None, key: str | None, context: Context) -> NeuronModel | None:
+def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
     activation = node.op
     assert isinstance(activation, Activation)
-    if model is not None and model.represents(activation):
+    if model.represents(activation):
         return model
-    if key not in (None, "*"):
+    if key != "*":
         able = [k for k, cls in context.neurons.items() if _represents(cls, activation)]
         raise UsageError(
-            f"neurons: {model.kind if model else key!r} cannot stand for the activation {activation.kind} of "
+            f"neurons: {model.kind!r} cannot stand for the activation {activation.kind} of "
             f"layer {node.name!r}; {'possible: ' + ', '.join(able) if able else 'no neuron can'}, or none to keep it"
         )
     own = context.neurons.get(activation.kind)
     return own() if own is not None and _represents(own, activation) else None
+
+
+def _tell_of_max_pooling(graph: Graph, context: Context) -> None:
+    spiking: set[str] = set()
+    pools = []
+    for node in graph:
+        fed = not spiking.isdisjoint(graph.sources(node.name))
+        if fed or (isinstance(node.op, Neurons) and node.op.model.spiking):
+            spiking.add(node.name)
+        if fed and isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
+            pools.append(node.name)
+    if pools:
+        context.note(
+            f"max pooling behind spiking neurons ({', '.join(pools)}) runs on the host and takes the maximum of "
+            "jumping signals, which is too large; give a synapse, or train with average pooling"
+        )
 
 
 def _represents(cls: type[NeuronModel], activation: Activation) -> bool:

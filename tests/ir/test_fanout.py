@@ -11,7 +11,6 @@ FIRE = neurons.Neurons(model=neurons.SpikingRelu())
 
 def brute_force(graph, shape):
     """Return how many outputs each neuron reaches, by changing one neuron's value at a time."""
-    (name,) = fan_out(graph)
     count = np.zeros(int(np.prod(shape)))
     rest = Graph()
     rest.add("x", ops.Input(shape=shape))
@@ -34,7 +33,13 @@ def same(graph, shape):
 
 
 def test_convolutions_count_their_borders(rng):
-    for fields in ({}, {"padding": "same"}, {"strides": (2, 2), "padding": "same"}, {"groups": 2}, {"dilation": (2, 1)}):
+    for fields in (
+        {},
+        {"padding": "same"},
+        {"strides": (2, 2), "padding": "same"},
+        {"groups": 2},
+        {"dilation": (2, 1)},
+    ):
         graph = chain(ops.Input(shape=(5, 6, 2)), FIRE, conv(rng, (3, 2), 2, 4, **fields))
         assert same(graph, (5, 6, 2)), fields
 

@@ -32,9 +32,7 @@ def test_folds_into_the_layer_after_an_activation(rng):
 
 
 def test_does_not_fold_forward_over_padding_which_would_see_the_shift(rng):
-    before = chain(
-        ops.Input(shape=(6, 6, 2)), act.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4, padding="same")
-    )
+    before = chain(ops.Input(shape=(6, 6, 2)), act.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4, padding="same"))
     after = apply(FoldBatchNorm(), before)
     assert kinds(after) == ["input", "relu", "affine", "conv"]
     assert_same_outputs(before, after)

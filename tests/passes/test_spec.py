@@ -37,7 +37,9 @@ def test_parse(text, name, options):
     assert parse(text) == (name, options)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "a{", "a}", "a{x}", "a{x=}", "a{=1}", "a{x=1 x=2}", 'a{x="1}', "a{x=b{}", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "a{", "a}", "a{x}", "a{x=}", "a{=1}", "a{x=1 x=2}", 'a{x="1}', "a{x=b{}", "a b"]
+)
 def test_what_cannot_be_read_is_an_error(text):
     with pytest.raises(PassSpecError, match="cannot read"):
         parse(text)

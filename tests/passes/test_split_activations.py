@@ -27,9 +27,7 @@ def test_leaves_linear_layers(rng):
 
 
 def test_a_taken_name_gets_a_number(rng):
-    before = chain(
-        ops.Input(shape=(4,)), dense(rng, 4, 4), dense(rng, 4, 4, act.Relu()), names=["x", "a.linear", "a"]
-    )
+    before = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), dense(rng, 4, 4, act.Relu()), names=["x", "a.linear", "a"])
     after = apply(SplitActivations(), before)
     assert "a.linear_1" in after
     assert_same_outputs(before, after)

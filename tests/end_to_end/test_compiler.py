@@ -1,0 +1,141 @@
+"""``snnc.compile`` in a program."""
+
+import numpy as np
+import pytest
+
+import snnc
+from snnc.errors import DataError, UsageError
+from snnc.passes.base import Pass, Stage
+from snnc.verify import Check, Finding
+from tests import models
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return models.small_cnn(tmp_path_factory.mktemp("models") / "model.keras")
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(3).uniform(0, 1, size=(6, 8, 8, 1)).astype(np.float32)
+
+
+def test_run_predict_and_the_network(model, x):
+    c = snnc.compile(model, scale=500, steps=20)
+    outputs = c.run(x, steps=30)
+    assert outputs["out"].shape == (6, 30, 3)
+    assert np.allclose(c.predict(x, steps=30), outputs["out"][:, 15:].mean(axis=1), atol=1e-5)
+    assert c.run(x)["out"].shape == (6, 20, 3)
+    assert {str(c.network_map[name])[1:9] for name in ("conv_a", "conv_b")} == {"Neurons "}
+    assert c.network_map["flatten"] is not None
+    assert c.program.network is c.network
+
+
+def test_the_same_seed_gives_the_same_spikes_and_another_seed_others(model, x):
+    a, b, c = (snnc.compile(model, scale=100, seed=seed, verify=False).run(x, 20)["out"] for seed in (1, 1, 2))
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_save_and_load_give_the_same_spikes(model, x, tmp_path):
+    c = snnc.compile(model, scale=100, synapse=0.002)
+    c.save(tmp_path / "out")
+    back = snnc.load(tmp_path / "out")
+    assert back.graph == c.graph
+    assert back.source == c.source
+    assert back.notes == c.notes
+    assert [e.name for e in back.journal] == [e.name for e in c.journal]
+    assert np.array_equal(back.run(x, 15)["out"], c.run(x, 15)["out"])
+
+
+def test_spikes_approach_the_model_with_more_steps_and_a_higher_scale(model, x):
+    want = snnc.import_model(model).evaluate(x)["out"]
+    errors = []
+    for scale, steps in ((50, 20), (1000, 200)):
+        got = snnc.compile(model, scale=scale, synapse=0.005, verify=False).predict(x, steps)
+        errors.append(np.abs(got - want).max() / np.abs(want).max())
+    assert errors[1] < 0.05 < errors[0]
+
+
+def test_evaluate_takes_labels_beside_or_inside_the_inputs(model, x, tmp_path):
+    c = snnc.compile(model, scale=500, verify=False)
+    y = c.source.evaluate(x)["out"].argmax(axis=1)
+    measured = c.evaluate(x, y, steps=40)
+    assert measured.model_accuracy == 1.0
+    assert measured.rates["conv_a"] > 0
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    assert c.evaluate(tmp_path / "d.npz", steps=40) == measured
+    with pytest.raises(DataError, match="needs labels"):
+        c.evaluate(x, steps=40)
+    with pytest.raises(DataError, match="labels run from 4 to 9, the model has 3 classes"):
+        c.evaluate(x, np.arange(4, 10) % 10, steps=40)
+
+
+def test_calibration_samples_are_what_compile_verifies_with(model, x):
+    report = snnc.compile(model, neurons="relu", calibration={"input": x}).report
+    assert (report["samples"], report["real"]) == (6, True)
+    assert snnc.compile(model, neurons="relu").report["real"] is False
+    assert snnc.compile(model, neurons="relu", verify=False).report is None
+
+
+def test_verify_names_the_layer_where_the_error_starts(model, x):
+    c = snnc.compile(model, neurons="relu", level=0)
+    broken = c.graph.copy()
+    op = broken["conv_b.linear"].op
+    broken.replace("conv_b.linear", type(op)(**{**op.attrs(), "bias": op.bias + 1}))
+    c.graph = broken
+    report = c.verify(x)
+    assert not report.passed
+    assert report.starts_at == "conv_b"
+    assert "the passes changed the outputs" in report.problems[0]
+
+
+def test_verify_names_the_pass_that_lied(model, x):
+    class Lies(Pass):
+        name, stage, exact = "lies", Stage.CANONICALIZE, True
+
+        def apply(self, graph, context):
+            op = graph["out"].op
+            graph.replace("out", type(op)(**{**op.attrs(), "bias": op.bias + 1}))
+
+    report = snnc.compile(model, neurons="relu", passes=[Lies()]).verify(x)
+    assert not report.passed
+    assert "most of it by lies" in report.problems[0]
+
+
+def test_a_plugins_check_is_part_of_the_report(model):
+    class TooBig(Check):
+        name = "too-big"
+
+        def inspect(self, subject, report):
+            return [Finding("nodes", f"{len(subject.graph)} of 3 allowed", passed=len(subject.graph) <= 3)]
+
+    report = snnc.compile(model, neurons="relu", passes=[TooBig()]).report
+    assert report["passed"] is False
+    assert report["problems"] == ["nodes: 7 of 3 allowed"]
+
+
+def test_an_agreement_too_low_on_real_samples_fails_with_the_remedy(model, x):
+    report = snnc.compile(model, scale=1, verify=False).verify(x, steps=3)
+    assert report.agreement < 0.9
+    assert "raise --scale" in report.problems[0]
+
+
+def test_wrong_arguments_are_errors(model, x):
+    with pytest.raises(UsageError, match="neither a model file"):
+        snnc.compile(object())
+    with pytest.raises(UsageError, match="steps must be"):
+        snnc.compile(model, verify=False).run(x, steps=2.5)
+    with pytest.raises(DataError, match="unknown input 'wrong'"):
+        snnc.compile(model, verify=False).run({"wrong": x})
+
+
+def test_a_pass_that_measures_needs_samples_before_any_work(model):
+    class Measures(Pass):
+        name, stage, needs_calibration = "measures", Stage.SCALE, True
+
+        def apply(self, graph, context):
+            assert context.samples is not None
+
+    with pytest.raises(UsageError, match="measures measure the model: give sample inputs"):
+        snnc.compile("nowhere.keras", passes=[Measures()])

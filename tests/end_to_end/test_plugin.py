@@ -1,0 +1,81 @@
+"""The example plugin, a distribution of its own, through the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+import snnc
+from snnc import cli
+from snnc.registry import Registry
+from tests import models
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Return a file with a custom Keras layer that only the plugin can read."""
+    rng = np.random.default_rng(0)
+    layers = [
+        models.input_layer(3),
+        models.dense_layer("first", 4),
+        models.layer("Distance", "distance", registered="example>Distance"),
+        models.dense_layer("out", 2),
+    ]
+    weights = {
+        "dense": [rng.normal(size=(3, 4)), rng.normal(size=4)],
+        "distance": [rng.normal(size=4)],
+        "dense_1": [rng.normal(size=(4, 2)), rng.normal(size=2)],
+    }
+    path = models.write_keras(tmp_path / "model.keras", models.sequential(layers), weights)
+    np.savez(tmp_path / "x.npz", x=rng.normal(size=(8, 3)))
+    return path, weights
+
+
+def test_the_plugin_is_installed_and_listed(capsys):
+    assert cli._run(["plugins"]) == 0
+    out = capsys.readouterr().out
+    assert "example (snnc-example 0.1.0)" in out
+    assert "example>Distance" in out
+    assert "split-distance" in out
+
+
+def test_without_the_plugin_the_layer_is_refused_with_the_remedy(model):
+    alone = Registry.discover([("builtin", __import__("snnc.builtin").builtin)], installed=False)
+    with pytest.raises(snnc.SnncError, match="layer 'distance' .*Distance.*importer"):
+        snnc.import_model(model[0], registry=alone)
+
+
+def test_the_importer_reads_the_layer_and_the_op_computes_it(model):
+    path, weights = model
+    x = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
+    (w1, b1), (centre,), (w2, b2) = weights.values()
+    want = np.abs(x @ w1 + b1 - centre) @ w2 + b2
+    assert np.allclose(snnc.import_model(path).evaluate(x)["out"], want, atol=1e-5)
+
+
+def test_the_lowering_runs_the_op_and_the_pass_makes_it_spike(model, tmp_path, capsys):
+    path, _ = model
+    data = ["--inputs", str(tmp_path / "x.npz")]
+    assert cli._run(["compile", str(path), "-o", str(tmp_path / "host"), "--level", "0"]) == 0
+    assert snnc.load(tmp_path / "host").graph["distance"].op.kind == "distance"
+    capsys.readouterr()
+    assert cli._run(["verify", str(tmp_path / "host"), *data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend_error"] < 1e-5
+
+    spiking = ["compile", str(path), "-o", str(tmp_path / "spiking"), "--pass", "split-distance", "--scale", "500"]
+    assert cli._run([*spiking, "--neurons", "relu"]) == 0
+    capsys.readouterr()
+    assert cli._run(["verify", str(tmp_path / "spiking"), *data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["backend_error"] < 1e-5
+    assert cli._run(spiking) == 0
+    graph = snnc.load(tmp_path / "spiking").graph
+    assert [node.name for node in graph if node.op.kind == "neurons"] == ["distance.above", "distance.below"]
+    assert "snnc-example" in (tmp_path / "spiking" / "manifest.json").read_text()
+
+
+def test_an_option_of_the_pass_is_parsed_from_its_field(model, tmp_path):
+    command = ["compile", str(model[0]), "-o", str(tmp_path / "out"), "--no-verify"]
+    assert cli._run([*command, "--pass", "split-distance{gain=2}"]) == 0
+    entry = json.loads((tmp_path / "out" / "manifest.json").read_text())["journal"][2]
+    assert entry["name"] == "split-distance{gain=2.0}"
+    assert cli._run([*command, "--pass", "split-distance{gain=much}"]) == 2

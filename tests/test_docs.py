@@ -1,0 +1,108 @@
+"""The documentation is complete, and its code runs."""
+
+import inspect
+import re
+import shlex
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from snnc import cli, hooks
+from snnc.passes import BUILTIN
+from snnc.registry import HOOKS
+from tests.conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
+
+
+def blocks(page, language):
+    """Return the fenced code blocks of a page in one language."""
+    tokens = MarkdownIt().parse(page.read_text())
+    return [t.content for t in tokens if t.type == "fence" and t.info.strip() == language]
+
+
+def with_blocks(language):
+    return [p for p in PAGES if blocks(p, language)]
+
+
+@pytest.mark.parametrize("page", with_blocks("python"), ids=lambda p: p.name)
+def test_python_blocks_run_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
+    # a copy of what they read, so that what they write does not land in the checkout
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {"__name__": "docs"}
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec", dont_inherit=True), space)
+    assert space
+
+
+def snnc_commands():
+    lines = [
+        line
+        for page in PAGES
+        for code in blocks(page, "console")
+        for line in code.splitlines()
+        if line.startswith("snnc ")
+    ]
+    assert len(lines) >= 3
+    return lines
+
+
+def test_command_lines_run_in_order(tmp_path, monkeypatch, capsys):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 28, 28, 1)))
+    for line in dict.fromkeys(snnc_commands()):
+        arguments = shlex.split(line)[1:]
+        if arguments[0] in ("evaluate", "verify") and "--limit" not in arguments:
+            arguments += ["--limit", "20"]
+        assert cli._run(arguments) == 0, line
+
+
+def test_every_hook_has_a_heading_with_its_signature():
+    text = (ROOT / "docs" / "hooks.md").read_text()
+    assert len(HOOKS) == 7
+    for _, _, name, _ in HOOKS:
+        signature = f"{name}{inspect.signature(getattr(hooks, name))}".replace("'", "")
+        assert f"## `{signature}`" in text, signature
+
+
+def test_every_command_and_option_is_documented():
+    text = (ROOT / "docs" / "cli.md").read_text()
+    for command in cli.app.registered_commands:
+        callback = command.callback
+        assert callback is not None
+        name = command.name or callback.__name__
+        assert f"## `snnc {name}" in text, name
+        for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(callback)):
+            assert option in text, f"{name} {option}"
+    for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(cli).split("def _by_layer")[0]):
+        assert option in text, option
+
+
+def test_every_pass_is_documented_and_shows_before_and_after():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for cls in BUILTIN:
+        assert cls.name in text, cls.name
+        assert "Before::" in (cls.__doc__ or ""), cls.name
+        assert re.search(r"After( ``.*``)?::", cls.__doc__ or ""), cls.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_nothing_names_a_machine_or_a_registry():
+    forbidden = re.compile("|".join(["/" + "work/", "/" + "root/", "pypi" + r"\.org", "python" + "hosted"]))
+    import subprocess
+
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
+    for name in listed:
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".toml", ".txt", ".yml", "") and path.is_file():
+            assert not forbidden.search(path.read_text(errors="ignore")), name
