@@ -132,7 +132,7 @@ def on_host(op: Op, site: Site) -> Lowered:
 
 
 def _diagonal(factor: Any, site: Site) -> Scale:
-    return Scale(np.broadcast_to(factor, site.output.shape).ravel())
+    return Scale(np.broadcast_to(np.asarray(factor, dtype=np.float64), site.output.shape).ravel())
 
 
 def _movement(op: Op, site: Site, slot: int) -> Term:

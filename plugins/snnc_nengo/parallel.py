@@ -66,7 +66,7 @@ def _work(key: str, pickled: AnyArray, samples: Sequence[Sample], steps: int) ->
     if key not in _built:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Nengo's about every passthrough node that it unpickles
-            job = pickle.loads(memoryview(pickled))
+            job = pickle.loads(pickled.data)
         _built.clear()
         _built[key] = job, Simulation(job)
     job, simulation = _built[key]

@@ -94,10 +94,10 @@ class HostFunction:
 
     def __call__(self, t: float, x: AnyArray) -> AnyArray:
         """Return the flattened output for the flattened inputs at time ``t`` (which does not matter)."""
-        parts = np.split(x.astype(np.float32), self.ends)
-        values = [
-            (part.reshape(shape) + constant)[None]
-            for part, shape, constant in zip(parts, self.shapes, self.constants, strict=True)
-        ]
         with np.errstate(all="ignore"):
+            parts = np.split(x.astype(np.float32), self.ends)
+            values = [
+                (part.reshape(shape) + constant)[None]
+                for part, shape, constant in zip(parts, self.shapes, self.constants, strict=True)
+            ]
             return np.asarray(self.op.evaluate(*values)).ravel()
