@@ -11,11 +11,12 @@ from snnc._version import __version__
 from snnc.errors import SnncError
 
 if TYPE_CHECKING:
-    from snnc.compiler import Compiled, compile, import_model, load
+    from snnc.compiled import Compiled
+    from snnc.compiler import compile, import_model, load
     from snnc.ir.graph import Graph
 
 _LAZY = {
-    "Compiled": "snnc.compiler",
+    "Compiled": "snnc.compiled",
     "Graph": "snnc.ir.graph",
     "compile": "snnc.compiler",
     "import_model": "snnc.compiler",

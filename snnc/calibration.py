@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 
+Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]"
+"""The path of an ``.npz``, an array ``(batch, *shape)``, or such arrays by input name."""
 LABELS = "y"
 
 
@@ -36,7 +39,7 @@ class Samples:
         return Samples({name: x[:count] for name, x in self.inputs.items()}, labels, self.real)
 
 
-def samples(graph: Graph, source: str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]) -> Samples:
+def samples(graph: Graph, source: Data) -> Samples:
     """Return checked samples from an ``.npz`` path, an array, or arrays by input name (``y`` being the labels).
 
     Raises:

@@ -4,39 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc import artifact, calibration
-from snnc._version import __version__
-from snnc.backend import Backend, Program, Recording, Target
-from snnc.calibration import Samples
-from snnc.errors import SnncError, UsageError
-from snnc.evaluation import Evaluation, evaluation
+from snnc import artifact
+from snnc.calibration import Data, Samples, made_up
+from snnc.calibration import samples as samples_of
+from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
+from snnc.errors import UsageError
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
-from snnc.ir.types import AnyArray, Array
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, changes_over_time, populations, read_out, verify
+from snnc.verify import Check
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
-Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]"
-"""The path of an ``.npz``, an array ``(batch, *shape)``, or such arrays by input name."""
-
-STEPS = 30
-"""Steps a sample is shown where the user does not say; 1 where nothing changes over time."""
-MADE_UP, CHECKED = 4, 16
-"""Samples that compile verifies with: random ones, or of the user's."""
+CHECKED = 16
+"""The user's samples that compile verifies with."""
 
 
 def import_model(
@@ -73,172 +65,6 @@ def import_model(
                 ImportOptions(input_shape, config=None if config is None else Path(config)),
             )
     raise UsageError(f"{model!r} is neither a model file, nor a saved graph, nor a Keras model")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What was asked for, as the manifest keeps it."""
-
-    backend: str
-    level: int
-    seed: int
-    dt: float
-    steps: int | None
-
-
-class Compiled:
-    """A compiled model: run it, measure it, save it."""
-
-    def __init__(
-        self,
-        graph: Graph,
-        source: Graph,
-        settings: Settings,
-        registry: Registry,
-        *,
-        journal: tuple[JournalEntry, ...] = (),
-        notes: tuple[str, ...] = (),
-        origin: Mapping[str, Any] | None = None,
-        checks: tuple[Check, ...] = (),
-        report: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Hold what compile or load made."""
-        self.graph = graph
-        """The graph as lowered."""
-        self.source = source
-        """The graph as imported."""
-        self.settings = settings
-        self.journal = journal
-        """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""
-        self.notes = notes
-        """What the user should know about this compilation."""
-        self.origin = dict(origin or {})
-        """Which file or model it came from."""
-        self.report = report
-        """The verify report of the compilation as in the manifest, or None."""
-        self._registry = registry
-        self._checks = checks
-        self._program: Program | None = None
-
-    @property
-    def backend(self) -> type[Backend]:
-        """Return the backend's class."""
-        return self._registry.backend(self.settings.backend)
-
-    @property
-    def program(self) -> Program:
-        """Return the lowered program; built when first asked for."""
-        if self._program is None:
-            lowerings = self._registry.lowerings_for(self.settings.backend)
-            target = Target(lowerings, dt=self.settings.dt, seed=self.settings.seed)
-            self._program = self.backend().lower(self.graph, target)
-        return self._program
-
-    @property
-    def network(self) -> Any:
-        """Return the ``nengo.Network``, or None where the backend has none."""
-        return self.program.network
-
-    @property
-    def network_map(self) -> Mapping[str, Any]:
-        """Return the backend's object for each layer of the model, by name."""
-        return self.program.network_map
-
-    @property
-    def default_steps(self) -> int:
-        """Return how many steps a sample is shown where nobody says."""
-        return self.settings.steps or (STEPS if changes_over_time(self.graph) else 1)
-
-    def samples(self, x: Data, limit: int | None = None) -> Samples:
-        """Return checked sample inputs (and labels) for this model."""
-        return calibration.samples(self.source, x).head(limit)
-
-    def run(self, x: Data, steps: int | None = None, **options: Any) -> dict[str, Array]:
-        """Present each sample for a number of steps, every one from the same fresh state.
-
-        Args:
-            x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path.
-            steps: how many steps of ``dt`` seconds.
-            options: ``jobs`` (processes) and ``progress`` (a bar on a terminal).
-
-        Returns:
-            ``(batch, steps, *shape)`` float32 by output name.
-
-        """
-        return self._record(self.samples(x), self._steps(steps), **options).outputs
-
-    def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
-        """Return the read-out, ``(batch, *shape)``: the mean over the second half of the steps; a dict for several."""
-        steps = self._steps(steps)
-        outputs = read_out(self.run(x, steps, **options), steps)
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
-
-    def evaluate(self, x: Data, y: AnyArray | None = None, steps: int | None = None, **options: Any) -> Evaluation:
-        """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
-
-        Args:
-            x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``.
-            y: one class a sample, or one-hot rows.
-            steps: how many steps each sample is shown.
-            options: as for ``run``.
-
-        """
-        samples = self.samples(x)
-        if y is not None:
-            samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
-        steps = self._steps(steps)
-        recording = self._record(samples, steps, watch=populations(self.graph), **options)
-        return evaluation(self.source, self.graph, samples, recording, steps, self.settings.dt)
-
-    def verify(
-        self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
-    ) -> VerifyReport:
-        """Return how close the program is to the model, and which layer is at fault.
-
-        Args:
-            x: inputs as for ``run``; random ones of the seed by default.
-            steps: how many steps each sample is shown.
-            keras: a live Keras model, or a file that the installed Keras can load: adds the import error.
-            options: as for ``run``.
-
-        """
-        samples = calibration.made_up(self.source, MADE_UP, self.settings.seed) if x is None else self.samples(x)
-        return self._verify(samples, self._steps(steps), keras, **options)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the artifact folder, all or nothing; replaces an artifact but never anything else."""
-        manifest = {
-            "snnc": __version__,
-            "source": self.origin,
-            **asdict(self.settings),
-            "journal": [_without_time(entry) for entry in self.journal],
-            "notes": list(self.notes),
-            "report": self.report,
-        }
-        artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
-
-    def _steps(self, steps: int | None) -> int:
-        steps = self.default_steps if steps is None else steps
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-            raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
-        return int(steps)
-
-    def _record(self, samples: Samples, steps: int, watch: Collection[str] = (), **options: Any) -> Recording:
-        return self.program.run(samples.inputs, steps, watch=watch, **options)
-
-    def _verify(self, samples: Samples, steps: int, keras: Any = None, **options: Any) -> VerifyReport:
-        subject = Subject(
-            source=self.source,
-            graph=self.graph,
-            program=self.program,
-            samples=samples,
-            steps=steps,
-            tolerance=self.backend.tolerance,
-            recording=self._record(samples, steps, watch=populations(self.graph), **options),
-            journal=self.journal,
-            keras=None if keras is None else keras_outputs(keras, self.source, samples),
-        )
-        return verify(subject, self._checks)
 
 
 def compile(
@@ -297,7 +123,7 @@ def compile(
     if needing and calibration is None:
         raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, registry=registry)
-    samples = None if calibration is None else _samples(source, calibration)
+    samples = None if calibration is None else samples_of(source, calibration)
     context = Context(
         backend=backend,
         chain=registry.chain(backend),
@@ -308,7 +134,7 @@ def compile(
         steps=steps,
     )
     verified = verify and any(p.name == "verify" for p in steps_plan)
-    shown = made_up_or(samples, source, seed)
+    shown = _shown(samples, source, seed)
     graph, journal = pipeline.run(
         source,
         steps_plan,
@@ -329,7 +155,7 @@ def compile(
     )
     compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
     if verified:
-        compiled.report = compiled._verify(shown, compiled.default_steps, jobs=1).as_dict()
+        compiled.report = compiled.verify_samples(shown, compiled.default_steps, jobs=1).as_dict()
     return compiled
 
 
@@ -361,29 +187,9 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
     return compiled
 
 
-def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Array]:
-    """Return what Keras itself gives for the samples, by output name; a path is loaded with the installed Keras."""
-    if isinstance(keras, (str, os.PathLike)):
-        from snnc.frontend.keras_live import load_with_keras
-
-        keras = load_with_keras(Path(keras))
-    inputs = [samples.inputs[name] for name in source.inputs]
-    outputs = keras.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    if isinstance(outputs, Mapping):
-        outputs = list(outputs.values())
-    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    if len(listed) != len(source.outputs):
-        raise SnncError(f"Keras gives {len(listed)} outputs, the graph has {len(source.outputs)}: not the same model")
-    return dict(zip(source.outputs, (np.asarray(y, dtype=np.float32) for y in listed), strict=True))
-
-
-def made_up_or(samples: Samples | None, source: Graph, seed: int) -> Samples:
+def _shown(samples: Samples | None, source: Graph, seed: int) -> Samples:
     """Return a few of the user's samples, or random ones where there are none."""
-    return calibration.made_up(source, MADE_UP, seed) if samples is None else samples.head(CHECKED)
-
-
-def _samples(graph: Graph, data: Data) -> Samples:
-    return calibration.samples(graph, data)
+    return made_up(source, MADE_UP, seed) if samples is None else samples.head(CHECKED)
 
 
 def _plan(
@@ -408,8 +214,8 @@ def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:
         raise UsageError(f"seed must be a whole number from 0 to {2**31 - 1}, not {seed!r}")
     if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt <= 1:
         raise UsageError(f"dt must be seconds between 0 and 1, not {dt!r}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1):
-        raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
+    if steps is not None:
+        require_steps(steps)
 
 
 def _origin(model: Source, graph: Graph) -> dict[str, Any]:
@@ -420,15 +226,6 @@ def _origin(model: Source, graph: Graph) -> dict[str, Any]:
     file = path / GRAPH_FILE if path.is_dir() else path
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     return {"name": graph.name, "path": path.as_posix(), "sha256": digest}
-
-
-def _without_time(entry: JournalEntry) -> dict[str, Any]:
-    """Return a journal entry for the manifest, which must not differ between two equal compilations."""
-    document = asdict(entry)
-    del document["seconds"]
-    if entry.error is not None:
-        document["error"] = float(f"{entry.error:.2g}")
-    return document
 
 
 __all__ = ["Compiled", "Settings", "compile", "import_model", "load"]

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from snnc.compiler import Compiled
+from snnc.compiled import Compiled
 from snnc.evaluation import Evaluation
 from snnc.ir.types import Array
 from snnc.passes.base import Pass

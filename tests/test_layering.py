@@ -15,6 +15,7 @@ LAYERS = [
     {"verify", "evaluation", "artifact", "hooks", "testing"},
     {"api", "builtin"},
     {"registry"},
+    {"compiled"},
     {"compiler"},
     {"reports"},
     {"cli"},

@@ -1,0 +1,224 @@
+"""What compile returns: a compiled model that runs, is measured and is saved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnc import artifact, calibration
+from snnc._version import __version__
+from snnc.backend import Backend, Program, Recording, Target
+from snnc.calibration import Data, Samples
+from snnc.errors import SnncError, UsageError
+from snnc.evaluation import Evaluation, evaluation
+from snnc.ir.graph import Graph
+from snnc.ir.types import AnyArray, Array
+from snnc.passes.pipeline import JournalEntry
+from snnc.registry import Registry
+from snnc.verify import Check, Subject, VerifyReport, changes_over_time, populations, read_out, verify
+
+STEPS = 30
+"""Steps a sample is shown where the user does not say; 1 where nothing changes over time."""
+MADE_UP = 4
+"""Random samples that verify takes where the user gives none."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, as the manifest keeps it."""
+
+    backend: str
+    level: int
+    seed: int
+    dt: float
+    steps: int | None
+
+
+class Compiled:
+    """A compiled model: run it, measure it, save it."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        source: Graph,
+        settings: Settings,
+        registry: Registry,
+        *,
+        journal: tuple[JournalEntry, ...] = (),
+        notes: tuple[str, ...] = (),
+        origin: Mapping[str, Any] | None = None,
+        checks: tuple[Check, ...] = (),
+        report: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Hold what compile or load made."""
+        self.graph = graph
+        """The graph as lowered."""
+        self.source = source
+        """The graph as imported."""
+        self.settings = settings
+        self.journal = journal
+        """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""
+        self.notes = notes
+        """What the user should know about this compilation."""
+        self.origin = dict(origin or {})
+        """Which file or model it came from."""
+        self.report = report
+        """The verify report of the compilation as in the manifest, or None."""
+        self._registry = registry
+        self._checks = checks
+        self._program: Program | None = None
+
+    @property
+    def backend(self) -> type[Backend]:
+        """Return the backend's class."""
+        return self._registry.backend(self.settings.backend)
+
+    @property
+    def program(self) -> Program:
+        """Return the lowered program; built when first asked for."""
+        if self._program is None:
+            lowerings = self._registry.lowerings_for(self.settings.backend)
+            target = Target(lowerings, dt=self.settings.dt, seed=self.settings.seed)
+            self._program = self.backend().lower(self.graph, target)
+        return self._program
+
+    @property
+    def network(self) -> Any:
+        """Return the ``nengo.Network``, or None where the backend has none."""
+        return self.program.network
+
+    @property
+    def network_map(self) -> Mapping[str, Any]:
+        """Return the backend's object for each layer of the model, by name."""
+        return self.program.network_map
+
+    @property
+    def default_steps(self) -> int:
+        """Return how many steps a sample is shown where nobody says."""
+        return self.settings.steps or (STEPS if changes_over_time(self.graph) else 1)
+
+    def samples(self, x: Data, limit: int | None = None) -> Samples:
+        """Return checked sample inputs (and labels) for this model."""
+        return calibration.samples(self.source, x).head(limit)
+
+    def run(self, x: Data, steps: int | None = None, **options: Any) -> dict[str, Array]:
+        """Present each sample for a number of steps, every one from the same fresh state.
+
+        Args:
+            x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path.
+            steps: how many steps of ``dt`` seconds.
+            options: ``jobs`` (processes) and ``progress`` (a bar on a terminal).
+
+        Returns:
+            ``(batch, steps, *shape)`` float32 by output name.
+
+        """
+        return self._record(self.samples(x), self._steps(steps), **options).outputs
+
+    def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
+        """Return the read-out, ``(batch, *shape)``: the mean over the second half of the steps; a dict for several."""
+        steps = self._steps(steps)
+        outputs = read_out(self.run(x, steps, **options), steps)
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def evaluate(self, x: Data, y: AnyArray | None = None, steps: int | None = None, **options: Any) -> Evaluation:
+        """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
+
+        Args:
+            x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``.
+            y: one class a sample, or one-hot rows.
+            steps: how many steps each sample is shown.
+            options: as for ``run``.
+
+        """
+        samples = self.samples(x)
+        if y is not None:
+            samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
+        steps = self._steps(steps)
+        recording = self._record(samples, steps, watch=populations(self.graph), **options)
+        return evaluation(self.source, self.graph, samples, recording, steps, self.settings.dt)
+
+    def verify(
+        self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
+    ) -> VerifyReport:
+        """Return how close the program is to the model, and which layer is at fault.
+
+        Args:
+            x: inputs as for ``run``; random ones of the seed by default.
+            steps: how many steps each sample is shown.
+            keras: a live Keras model, or a file that the installed Keras can load: adds the import error.
+            options: as for ``run``.
+
+        """
+        samples = calibration.made_up(self.source, MADE_UP, self.settings.seed) if x is None else self.samples(x)
+        return self.verify_samples(samples, self._steps(steps), keras, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the artifact folder, all or nothing; replaces an artifact but never anything else."""
+        manifest = {
+            "snnc": __version__,
+            "source": self.origin,
+            **asdict(self.settings),
+            "journal": [_without_time(entry) for entry in self.journal],
+            "notes": list(self.notes),
+            "report": self.report,
+        }
+        artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
+
+    def _steps(self, steps: int | None) -> int:
+        return require_steps(self.default_steps if steps is None else steps)
+
+    def _record(self, samples: Samples, steps: int, watch: Collection[str] = (), **options: Any) -> Recording:
+        return self.program.run(samples.inputs, steps, watch=watch, **options)
+
+    def verify_samples(self, samples: Samples, steps: int, keras: Any = None, **options: Any) -> VerifyReport:
+        """Return the report on checked samples; see ``verify``."""
+        subject = Subject(
+            source=self.source,
+            graph=self.graph,
+            program=self.program,
+            samples=samples,
+            steps=steps,
+            tolerance=self.backend.tolerance,
+            recording=self._record(samples, steps, watch=populations(self.graph), **options),
+            journal=self.journal,
+            keras=None if keras is None else keras_outputs(keras, self.source, samples),
+        )
+        return verify(subject, self._checks)
+
+
+def require_steps(steps: Any) -> int:
+    """Return a number of steps; raise UsageError for anything but a positive whole number."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
+    return int(steps)
+
+
+def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Array]:
+    """Return what Keras itself gives for the samples, by output name; a path is loaded with the installed Keras."""
+    if isinstance(keras, (str, os.PathLike)):
+        from snnc.frontend.keras_live import load_with_keras
+
+        keras = load_with_keras(Path(keras))
+    inputs = [samples.inputs[name] for name in source.inputs]
+    outputs = keras.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    if isinstance(outputs, Mapping):
+        outputs = list(outputs.values())
+    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    if len(listed) != len(source.outputs):
+        raise SnncError(f"Keras gives {len(listed)} outputs, the graph has {len(source.outputs)}: not the same model")
+    return dict(zip(source.outputs, (np.asarray(y, dtype=np.float32) for y in listed), strict=True))
+
+
+def _without_time(entry: JournalEntry) -> dict[str, Any]:
+    """Return a journal entry for the manifest, which must not differ between two equal compilations."""
+    document = asdict(entry)
+    del document["seconds"]
+    if entry.error is not None:
+        document["error"] = float(f"{entry.error:.2g}")
+    return document
