@@ -105,6 +105,9 @@ def compile_command(
     dt: Annotated[float, typer.Option("--dt", help="Seconds a step.")] = 0.001,
     input_shape: InputShape = None,
     config: Config = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
@@ -125,6 +128,7 @@ def compile_command(
         seed=seed,
         dt=dt,
         verify=verify,
+        strict=strict,
         input_shape=_shapes(input_shape),
         config=config,
     )

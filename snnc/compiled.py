@@ -16,9 +16,11 @@ from snnc.backend import Backend, Program, Recording, Target
 from snnc.calibration import Data, Samples
 from snnc.errors import SnncError, UsageError
 from snnc.evaluation import Evaluation, evaluation
+from snnc.ir.census import Census, census
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.passes.pipeline import JournalEntry
+from snnc.passes.spec import write
 from snnc.registry import Registry
 from snnc.verify import Check, Subject, VerifyReport, changes_over_time, populations, read_out, verify
 
@@ -98,6 +100,11 @@ class Compiled:
         return self.program.network_map
 
     @property
+    def census(self) -> Census:
+        """Return what the graph is made of: neurons, what stays on the host, the share that spikes drive."""
+        return census(self.graph)
+
+    @property
     def default_steps(self) -> int:
         """Return how many steps a sample is shown where nobody says."""
         return self.settings.steps or (STEPS if changes_over_time(self.graph) else 1)
@@ -165,7 +172,9 @@ class Compiled:
             "source": self.origin,
             **asdict(self.settings),
             "journal": [_without_time(entry) for entry in self.journal],
+            "checks": [write(check.name, check.options()) for check in self._checks],
             "notes": list(self.notes),
+            "census": {**asdict(self.census), "spiking_share": self.census.spiking_share},
             "report": self.report,
         }
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,14 +14,16 @@ from snnc import artifact
 from snnc.calibration import Data, Samples, made_up
 from snnc.calibration import samples as samples_of
 from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
-from snnc.errors import UsageError
+from snnc.errors import LoweringError, UsageError
 from snnc.frontend.base import ImportOptions
+from snnc.ir.census import census
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
+from snnc.passes.spec import build, parse
 from snnc.registry import Registry
 from snnc.verify import Check
 
@@ -83,6 +85,7 @@ def compile(
     seed: int = 0,
     dt: float = 0.001,
     verify: bool = True,
+    strict: bool = False,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
     registry: Registry | None = None,
@@ -105,6 +108,7 @@ def compile(
         seed: of everything random; the same seed gives the same spikes.
         dt: seconds a step.
         verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
+        strict: refuse a network in which any nonlinearity does not spike.
         input_shape: the shape without the batch, where the model leaves sizes open.
         config: the model's config as JSON, where the file holds weights alone.
         registry: the plugins to use; all installed ones by default.
@@ -143,6 +147,8 @@ def compile(
         providers=registry.provided("pass"),
         samples=shown.inputs if verified else None,
     )
+    if strict:
+        _require_spiking(graph)
     compiled = Compiled(
         graph,
         source,
@@ -170,8 +176,6 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
         _require_numbers(settings.seed, settings.dt, settings.steps)
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: its manifest lacks or misnames {error}; compile the model again") from None
-    named = [cls() for cls in registry.passes.values() if issubclass(cls, Check)]
-    ran = {entry.name for entry in journal}
     compiled = Compiled(
         read.graph,
         read.source,
@@ -180,11 +184,31 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
         journal=journal,
         notes=tuple(manifest.get("notes", ())),
         origin=manifest.get("source"),
-        checks=tuple(check for check in named if check.default or check.name in ran),
+        checks=tuple(_checks(registry, manifest.get("checks", ()))),
         report=manifest.get("report"),
     )
     compiled.backend  # noqa: B018 - an unknown backend is an error now
     return compiled
+
+
+def _checks(registry: Registry, texts: Iterable[str]) -> Iterator[Check]:
+    """Yield the checks of plugins that a compilation ran, as far as their plugins are installed here."""
+    for text in texts:
+        name, options = parse(text)
+        if name in registry.passes:
+            check = build(registry.passes[name], f"pass {name!r}", options)
+            if isinstance(check, Check):
+                yield check
+
+
+def _require_spiking(graph: Graph) -> None:
+    found = census(graph)
+    if found.host or found.rate:
+        raise LoweringError(
+            f"strict: {len(found.host) + len(found.rate)} nonlinearities do not spike: "
+            f"{', '.join((*found.host, *found.rate))}; change the model, name a pass such as drop-final-softmax or "
+            "choose spiking neurons, or do without strict"
+        )
 
 
 def _shown(samples: Samples | None, source: Graph, seed: int) -> Samples:

@@ -57,6 +57,11 @@ def compilation(compiled: Compiled, folder: Path) -> None:
         changed = "yes" if entry.changed else "no"
         table.add_row(entry.name, changed, _number(entry.error), f"{entry.seconds * 1000:.0f}")
     console.print(table)
+    found = compiled.census
+    console.print(
+        f"{found.spiking_neurons:,} spiking neurons of {found.neurons:,}; spikes drive {found.spiking_share:.1%} of "
+        f"{found.multiply_adds:,} multiply-adds; {len(found.host)} op(s) on the host"
+    )
     for note in compiled.notes:
         console.print(f"note: {note}", markup=False)
     if compiled.report is not None:

@@ -7,7 +7,6 @@ convolution have fewer. Counting stops at the first weights; what they feed is n
 from __future__ import annotations
 
 import itertools
-import math
 from functools import singledispatch
 
 import numpy as np
@@ -117,14 +116,3 @@ def _(op: ops.Concatenate, demand: AnyArray, slot: int, inputs: list[TensorType]
     axis = op.axis % demand.ndim
     start = sum(t.shape[axis] for t in inputs[:slot])
     return demand.take(range(start, start + inputs[slot].shape[axis]), axis=axis)
-
-
-def multiply_adds(graph: Graph) -> dict[str, int]:
-    """Return the multiply-adds of one forward pass by Dense and Conv node."""
-    counts = {}
-    for node in graph:
-        if isinstance(node.op, ops.Dense):
-            counts[node.name] = math.prod(node.type.shape) * node.op.weight.shape[0]
-        elif isinstance(node.op, ops.Conv):
-            counts[node.name] = math.prod(node.type.shape) * math.prod(node.op.kernel.shape[:-1])
-    return counts

@@ -104,6 +104,10 @@ class Op(Record, ABC):
     def infer(self, *inputs: TensorType) -> TensorType:
         """Return the type of the output; raise ShapeError where the inputs do not fit."""
 
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        """Return the multiplications with weights of one sample; biases, pooling and normalisation do not count."""
+        return 0
+
     @abstractmethod
     def evaluate(self, *inputs: Array) -> Array:
         """Return the output for batched inputs, ``(batch, *shape)`` each, in rate mode."""

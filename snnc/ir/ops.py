@@ -10,6 +10,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir import convolve
 from snnc.ir.activations import Activation
+from snnc.ir.blas import matmul
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, Shape, Signal, TensorType
 
@@ -71,9 +72,12 @@ class Dense(Op):
             raise ShapeError(f"weight takes {self.weight.shape[0]} inputs, got {x}")
         return with_activation(x.with_shape((*x.shape[:-1], self.weight.shape[1])), self.activation)
 
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        return inputs[0].size * self.weight.shape[1]
+
     def evaluate(self, *inputs: Array) -> Array:
         (x,) = inputs
-        y = (x.reshape(-1, x.shape[-1]) @ self.weight).reshape(*x.shape[:-1], self.weight.shape[1])
+        y = matmul(x.reshape(-1, x.shape[-1]), self.weight).reshape(*x.shape[:-1], self.weight.shape[1])
         y += self.bias
         return y if self.activation is None else self.activation.evaluate(y)
 
@@ -118,6 +122,9 @@ class Conv(Op):
         if min(out) < 1:
             raise ShapeError(f"the kernel {self.size} is larger than the input {x}")
         return with_activation(x.with_shape((*out, self.kernel.shape[-1])), self.activation)
+
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        return math.prod(self.infer(*inputs).shape) * math.prod(self.kernel.shape[:-1])
 
     def evaluate(self, *inputs: Array) -> Array:
         y = convolve.convolve(inputs[0], self.kernel, self.bias, self.strides, self.padding, self.dilation, self.groups)
@@ -247,7 +254,7 @@ class Affine(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
         for name, array in (("scale", self.scale), ("shift", self.shift)):
-            if _broadcast(array.shape, x.shape) != x.shape:
+            if broadcast(array.shape, x.shape) != x.shape:
                 raise ShapeError(f"{name} of shape {array.shape} does not broadcast to {x}")
         return x
 
@@ -326,7 +333,7 @@ class Add(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         shape = inputs[0].shape
         for x in inputs[1:]:
-            joint = _broadcast(shape, x.shape)
+            joint = broadcast(shape, x.shape)
             if joint is None:
                 raise ShapeError(f"shapes do not broadcast: {', '.join(map(str, inputs))}")
             shape = joint
@@ -368,7 +375,8 @@ def with_activation(t: TensorType, activation: Activation | None) -> TensorType:
     return t if activation is None else activation.infer(t)
 
 
-def _broadcast(a: Shape, b: Shape) -> Shape | None:
+def broadcast(a: Shape, b: Shape) -> Shape | None:
+    """Return the shape that two shapes broadcast to, or None."""
     try:
         return tuple(np.broadcast_shapes(a, b))
     except ValueError:

@@ -2,6 +2,7 @@
 
 from snnc.passes.base import Pass
 from snnc.passes.decompose_activations import DecomposeActivations
+from snnc.passes.drop_final_softmax import DropFinalSoftmax
 from snnc.passes.drop_identities import DropIdentities
 from snnc.passes.fold_batch_norm import FoldBatchNorm
 from snnc.passes.fuse_linear import FuseLinear
@@ -13,6 +14,7 @@ from snnc.passes.swap_activations import SwapActivations
 BUILTIN: tuple[type[Pass], ...] = (
     SplitActivations,
     DropIdentities,
+    DropFinalSoftmax,
     FoldBatchNorm,
     FuseLinear,
     DecomposeActivations,

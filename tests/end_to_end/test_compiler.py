@@ -121,6 +121,22 @@ def test_an_agreement_too_low_on_real_samples_fails_with_the_remedy(model, x):
     assert "raise --scale" in report.problems[0]
 
 
+def test_strict_refuses_what_does_not_spike(tmp_path):
+    rng = np.random.default_rng(0)
+    layers = [models.input_layer(3), models.dense_layer("a", 4, "relu"), models.dense_layer("b", 2, "softmax")]
+    weights = {"dense": [rng.normal(size=(3, 4)), np.zeros(4)], "dense_1": [rng.normal(size=(4, 2)), np.zeros(2)]}
+    path = models.write_keras(tmp_path / "m.keras", models.sequential(layers), weights)
+    with pytest.raises(
+        snnc.SnncError, match=r"strict: 1 nonlinearities do not spike: b \(softmax\).*drop-final-softmax"
+    ):
+        snnc.compile(path, strict=True)
+    with pytest.raises(snnc.SnncError, match=r"a \(relu\)"):
+        snnc.compile(path, strict=True, neurons="relu", passes=["drop-final-softmax"])
+    c = snnc.compile(path, strict=True, passes=["drop-final-softmax"])
+    assert c.census.host == ()
+    assert c.census.spiking_share == 8 / 20
+
+
 def test_wrong_arguments_are_errors(model, x):
     with pytest.raises(UsageError, match="neither a model file"):
         snnc.compile(object())

@@ -1,0 +1,39 @@
+"""Leave out a softmax at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snnc.ir import activations as act
+from snnc.ir.graph import Graph
+from snnc.passes.base import Context, Pass, Stage
+
+
+@dataclass(frozen=True)
+class DropFinalSoftmax(Pass):
+    """Remove a softmax that gives an output: the class chosen stays the same, the outputs become logits.
+
+    A softmax has no spiking form, so it would stay on the host. It does not run unless it is named, because it
+    changes what the outputs mean; a note records each one that is dropped.
+
+    Before::
+
+        %dense = softmax(%dense.linear) : rate[10]
+
+    After::
+
+        %dense.linear = dense(...) : rate[10]
+    """
+
+    name: ClassVar[str] = "drop-final-softmax"
+    stage: ClassVar[Stage] = Stage.CANONICALIZE
+    after: ClassVar[tuple[str, ...]] = ("drop-identities", "split-activations")
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        for output, name in graph.output_nodes.items():
+            node = graph[name]
+            monotone = isinstance(node.op, (act.Softmax, act.LogSoftmax)) and not graph.readers(name)
+            if monotone and node.op.axis in (-1, len(node.type.shape) - 1):  # type: ignore[attr-defined]
+                graph.remove(name)
+                context.note(f"the final {node.op.kind} of output {output!r} is dropped: its values are logits now")
