@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 
 import numpy as np
 
 from snnc.errors import DataError, unknown
-from snnc.ir.blas import cores, one_thread
 from snnc.ir.graph import Graph, Node
+from snnc.ir.parallel import over_batch
 from snnc.ir.types import AnyArray, Array
 
 
@@ -59,17 +57,9 @@ def evaluate(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Ar
 
 def evaluate_nodes(graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Collection[str]) -> dict[str, Array]:
     """Return the values of the nodes in ``keep``, by name; a core takes its share of the batch."""
-    inputs = feed(graph, x)
-    samples = min((len(array) for array in inputs.values()), default=1)
-    edges = np.linspace(0, samples, min(cores(), samples) + 1).astype(int)
-    parts = [{name: array[a:b] for name, array in inputs.items()} for a, b in pairwise(edges)]
     steps = [(node, graph.sources(node.name)) for node in graph]
-    with one_thread():
-        if len(parts) == 1:
-            return _run(graph, steps, parts[0], keep)
-        with ThreadPoolExecutor(len(parts)) as pool:
-            done = list(pool.map(lambda part: _run(graph, steps, part, keep), parts))
-    return {name: np.concatenate([values[name] for values in done]) for name in done[0]}
+    done = over_batch(feed(graph, x), lambda part: _run(graph, steps, part, keep))
+    return done[0] if len(done) == 1 else {name: np.concatenate([v[name] for v in done]) for name in done[0]}
 
 
 def _run(

@@ -53,7 +53,10 @@ class NeuronModel(Record, ABC):
 
     @abstractmethod
     def step(self, u: Array, state: State, dt: float) -> Array:
-        """Return the output of one step of ``dt`` seconds, in Hz (a spike is 1 / dt), and update ``state``."""
+        """Return the output of one step of ``dt`` seconds, in Hz (a spike is 1 / dt), and update ``state``.
+
+        ``u`` is the callee's: it may be overwritten and returned.
+        """
 
 
 class ReluLike(NeuronModel):
@@ -121,10 +124,14 @@ class SpikingRelu(ReluLike):
         return np.maximum(u, np.float32(0))
 
     def step(self, u: Array, state: State, dt: float) -> Array:
-        voltage = state["voltage"] + np.maximum(u, 0) * dt
-        spikes = np.floor(voltage)
-        state["voltage"] = voltage - spikes
-        return spikes / dt
+        voltage = state["voltage"]
+        np.maximum(u, 0, out=u)
+        u *= u.dtype.type(dt)
+        voltage += u
+        spikes = np.floor(voltage, out=u)
+        voltage -= spikes
+        spikes *= u.dtype.type(1 / dt)
+        return spikes
 
 
 class LifLike(ReluLike):
@@ -191,6 +198,13 @@ class SynapseModel(Record, ABC):
 
     tau: float
 
+    @abstractmethod
+    def step(self, x: Array, state: State, dt: float) -> Array:
+        """Return the output of one step, which is what the steps before have left, then take in ``x``.
+
+        ``state`` is empty before the first step. Discretised for an input that is held during a step, as Nengo does.
+        """
+
 
 @op
 class Lowpass(SynapseModel):
@@ -199,6 +213,16 @@ class Lowpass(SynapseModel):
     kind: ClassVar[str] = "lowpass"
     tau: float
 
+    def step(self, x: Array, state: State, dt: float) -> Array:
+        keep = x.dtype.type(np.exp(-dt / self.tau))
+        y, spare = state.get("y"), state.get("spare")
+        if y is None or spare is None:
+            y, spare = np.zeros_like(x), np.empty_like(x)
+        np.multiply(x, 1 - keep, out=spare)
+        spare += keep * y
+        state["y"], state["spare"] = spare, y  # what is returned now is overwritten in the next step
+        return y
+
 
 @op
 class Alpha(SynapseModel):
@@ -206,6 +230,17 @@ class Alpha(SynapseModel):
 
     kind: ClassVar[str] = "alpha"
     tau: float
+
+    def step(self, x: Array, state: State, dt: float) -> Array:
+        first, second = state.get("first"), state.get("second")
+        if first is None or second is None:
+            first, second = np.zeros_like(x), np.zeros_like(x)
+        ratio = dt / self.tau
+        keep = np.exp(-ratio)
+        real = x.dtype.type
+        state["second"] = real(keep) * second + real(ratio * keep) * first + real(1 - keep - ratio * keep) * x
+        state["first"] = real(keep) * first + real(1 - keep) * x
+        return second
 
 
 @op
@@ -228,6 +263,13 @@ class Neurons(Op):
     def evaluate(self, *inputs: Array) -> Array:
         scale = np.asarray(self.scale, dtype=np.float32)
         return scale * self.model.rate(inputs[0] / scale)
+
+    def step(self, x: Array, state: State, dt: float) -> Array:
+        """Return the output of one step of ``dt`` seconds and update ``state``; a spike is ``scale / dt``."""
+        scale = np.asarray(self.scale, dtype=x.dtype)
+        y = self.model.step(x / scale, state, dt)
+        y *= scale
+        return y
 
 
 @op

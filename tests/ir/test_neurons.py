@@ -25,7 +25,7 @@ def test_an_exact_model_has_the_curve_of_its_activation(model):
 def test_a_spiking_model_fires_at_its_rate(model, rng):
     dt, steps = 0.001, 4000
     state = model.start(CURRENTS.shape, rng)
-    spikes = sum(model.step(CURRENTS, state, dt) * dt for _ in range(steps))
+    spikes = sum(model.step(CURRENTS.copy(), state, dt) * dt for _ in range(steps))
     assert np.allclose(spikes / (steps * dt), model.rate(CURRENTS), atol=1.0)
 
 
