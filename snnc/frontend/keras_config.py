@@ -17,6 +17,8 @@ from snnc.errors import FrontendError
 WRAPPERS = frozenset({"TimeDistributed"})
 """Layers that apply the layer inside them to slices of their input."""
 _CONSTANT = "_CONSTANT_VALUE"
+_KNOWN = ("keras", "tf_keras", "keras_spiking")
+"""Packages whose classes have importers of their own."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _layer(document: Any, calls: tuple[Call, ...]) -> LayerSpec:
     package, _, bare = class_name.rpartition(">")
     if package:
         registered, class_name = class_name, bare
-    custom = bool(package) or ">" in registered or (bool(module) and module.split(".")[0] not in ("keras", "tf_keras"))
+    custom = bool(package) or ">" in registered or (bool(module) and module.split(".")[0] not in _KNOWN)
     if _is_operator(document, module):
         return LayerSpec(name, f"ops.{class_name}", config, calls)
     if class_name in ("TFOpLambda", "SlicingOpLambda") and "function" in config:

@@ -13,7 +13,7 @@ from snnc.ir.types import Array, Shape
 
 Pads = tuple[tuple[int, int], ...]
 _BLOCK = 1 << 21
-"""Elements of the column matrix made at a time (8 MB of float32: much smaller ones keep BLAS waiting, larger ones leave the cache)."""
+"""Elements of the column matrix made at a time (8 MB: smaller ones keep BLAS waiting, larger ones leave the cache)."""
 
 
 def span(kernel: int, dilation: int) -> int:

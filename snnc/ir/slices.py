@@ -27,6 +27,13 @@ class EachSlice(Op):
         inner = self.op.infer(*(x.with_shape(x.shape[1:]) for x in inputs))
         return inner.with_shape((*count, *inner.shape))
 
+    @property
+    def is_linear(self) -> bool:
+        return self.op.is_linear
+
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        return inputs[0].shape[0] * self.op.multiply_adds(*(x.with_shape(x.shape[1:]) for x in inputs))
+
     def evaluate(self, *inputs: Array) -> Array:
         batch, count = inputs[0].shape[:2]
         y = self.op.evaluate(*(x.reshape(batch * count, *x.shape[2:]) for x in inputs))

@@ -3,7 +3,9 @@
 import numpy as np
 
 from snnc.ir import activations as act
-from snnc.ir import neurons, ops
+from snnc.ir import combine, functions, neurons, ops, recurrent, reduce, resample
+from snnc.ir.slices import EachSlice
+from snnc.ir.transposed import ConvTranspose
 from tests.conftest import batch_norm, conv, dense
 
 _rng = np.random.default_rng(7)
@@ -42,4 +44,63 @@ OPS = [
     (act.LogSoftmax(axis=0), [(2, 4)]),
     (neurons.Neurons(model=neurons.Lif(tau_rc=0.05), scale=0.01), [(4,)]),
     (neurons.Synapse(model=neurons.Alpha(tau=0.01)), [(4,)]),
+    (combine.Multiply(), [(2, 3), (2, 1), (3,)]),
+    (combine.Maximum(), [(2, 3), (3,)]),
+    (combine.Minimum(), [(3,), (2, 3)]),
+    (combine.Divide(), [(2, 3), (3,)]),
+    (combine.Einsum(equation="ij,jk->ki"), [(2, 3), (3, 4)]),
+    (functions.Function(name="sqrt"), [(4,)]),
+    (functions.Power(exponent=3.0), [(4,)]),
+    (functions.Clip(low=0.3, high=0.6), [(4,)]),
+    (functions.Mish(), [(4,)]),
+    (functions.NotEqual(value=0.0), [(4,)]),
+    (reduce.Sum(axes=(0, 2)), [(2, 3, 4)]),
+    (reduce.Mean(axes=(1,), keepdims=True), [(2, 3, 4)]),
+    (reduce.Max(axes=(0,)), [(2, 3)]),
+    (reduce.Min(axes=(1,)), [(2, 3)]),
+    (reduce.MaskedMean(), [(4, 3), (4,)]),
+    (reduce.Standardize(axes=(0, 1)), [(2, 3)]),
+    (reduce.UnitNorm(axes=(1,)), [(2, 3)]),
+    (resample.Slice(start=(1, 4), size=(2, 3), step=(1, -2)), [(3, 5)]),
+    (resample.Repeat(times=(2, 1, 3)), [(2, 3, 1)]),
+    (resample.Resize(size=(5, 2)), [(3, 4, 2)]),
+    (resample.Embedding(table=_rng.normal(size=(3, 2))), [(4,)]),
+    (
+        ConvTranspose(
+            kernel=_rng.normal(size=(3, 2, 4, 2)),
+            bias=_rng.normal(size=4),
+            strides=(2, 3),
+            dilation=(1, 1),
+            crops=((1, 0), (0, -1)),
+        ),
+        [(3, 4, 2)],
+    ),
+    (
+        recurrent.SimpleRnn(
+            kernel=_rng.normal(size=(2, 3)), recurrent=_rng.normal(size=(3, 3)), bias=_rng.normal(size=3)
+        ),
+        [(4, 2)],
+    ),
+    (
+        recurrent.Lstm(
+            kernel=_rng.normal(size=(2, 12)),
+            recurrent=_rng.normal(size=(3, 12)),
+            bias=_rng.normal(size=12),
+            gives="cell",
+            masked=True,
+            states=2,
+        ),
+        [(4, 2), (4,), (3,), (3,)],
+    ),
+    (
+        recurrent.Gru(
+            kernel=_rng.normal(size=(2, 9)),
+            recurrent=_rng.normal(size=(3, 9)),
+            bias=_rng.normal(size=(2, 9)),
+            backwards=True,
+        ),
+        [(4, 2)],
+    ),
+    (recurrent.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3), order=2), [(4, 3)]),
+    (EachSlice(op=ops.GlobalAvgPool()), [(2, 3, 4)]),
 ]

@@ -5,9 +5,33 @@ from __future__ import annotations
 from types import ModuleType
 
 from snnc.frontend.base import Importer
-from snnc.frontend.keras_layers import activation, conv, dense, inactive, merge, norm, pool, shape
+from snnc.frontend.keras_layers import (
+    activation,
+    conv,
+    dense,
+    inactive,
+    merge,
+    norm,
+    pool,
+    preprocess,
+    sequence,
+    shape,
+    spiking,
+)
 
-_MODULES: tuple[ModuleType, ...] = (dense, conv, pool, norm, activation, merge, shape, inactive)
+_MODULES: tuple[ModuleType, ...] = (
+    dense,
+    conv,
+    pool,
+    norm,
+    activation,
+    merge,
+    shape,
+    preprocess,
+    sequence,
+    inactive,
+    spiking,
+)
 
 
 def importers() -> list[Importer]:

@@ -13,6 +13,7 @@ from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ir import activations as act
 from snnc.ir import ops
 from snnc.ir.activations import Activation
+from snnc.ir.functions import Mish
 
 Make = Callable[[Layer], Activation | None]
 
@@ -37,6 +38,7 @@ BY_NAME: Mapping[str, Make] = {
     "softmax": lambda layer: act.Softmax(),
     "softmax_v2": lambda layer: act.Softmax(),
     "log_softmax": lambda layer: act.LogSoftmax(),
+    "mish": lambda layer: Mish(),
 }
 """By the name that a config has; hard_sigmoid changed its meaning with Keras 3."""
 
@@ -123,7 +125,7 @@ def number(layer: Layer, value: Any) -> float:
 
 @importer("keras", "Activation", masking=True)
 def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Any activation by name."""
+    """Apply any activation by name."""
     return builder.add(config_activation(layer) or ops.Identity(), *inputs)
 
 
@@ -137,7 +139,7 @@ ALIKE = [importer("keras", name, masking=True)(_activation_layer) for name in AS
 
 @importer("keras", "PReLU", ("alpha",), masking=True)
 def prelu(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """ReLU with a learned slope for negative values, shared along any axes."""
+    """Apply ReLU with a learned slope for negative values, shared along any axes."""
     shape = list(builder.type(inputs[0]).shape)
     for axis in layer.config.get("shared_axes") or ():
         shape[axis_without_batch(layer, axis, len(shape))] = 1

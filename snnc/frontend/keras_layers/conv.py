@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.activation import config_activation
-from snnc.frontend.keras_layers.dense import bias, count, kernel_and_bias
+from snnc.frontend.keras_layers.dense import bias, bias_role, count, kernel_and_bias
 from snnc.frontend.keras_layers.layout import add_spatial, channels, sizes
 from snnc.ir import ops
 from snnc.ir.convolve import span
+from snnc.ir.op import Op
+from snnc.ir.transposed import ConvTranspose
 from snnc.ir.types import Shape
 
 
@@ -24,7 +27,7 @@ def padding(layer: Layer, size: Shape, dilation: Shape) -> ops.Padding:
 
 
 def _convolution(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    rank = RANKS[layer.class_name]
+    rank = _rank(layer)
     size, dilation = sizes(layer, "kernel_size", rank), sizes(layer, "dilation_rate", rank, 1)
     groups, filters = layer.config.get("groups") or 1, count(layer, "filters")
     depth = channels(layer, inputs[0], builder)
@@ -40,6 +43,105 @@ def _convolution(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return add_spatial(layer, inputs[0], builder, op)
 
 
-RANKS = {"Conv1D": 1, "Conv2D": 2, "Conv3D": 3}
-ALIKE = [importer("keras", name, kernel_and_bias)(_convolution) for name in RANKS]
+def _rank(layer: Layer) -> int:
+    """Return the number of spatial axes, which the class is named after."""
+    return int(layer.class_name.removesuffix("Transpose")[-2])
+
+
+def _depthwise_roles(config: Mapping[str, Any]) -> Sequence[Role]:
+    return (Role("depthwise_kernel"), *bias_role(config))
+
+
+def _depthwise_op(layer: Layer, depth: int, *, last: bool) -> ops.Conv:
+    """Return the convolution of each channel by itself; ``last`` if the bias and activation belong to it."""
+    rank = _rank(layer)
+    size, dilation = sizes(layer, "kernel_size", rank), sizes(layer, "dilation_rate", rank, 1)
+    multiplier = int(layer.config.get("depth_multiplier") or 1)
+    kernel = layer.weight("depthwise_kernel", (*size, depth, multiplier))
+    outputs = depth * multiplier
+    return ops.Conv(
+        kernel=layer.once("depthwise", lambda: kernel.reshape(*size, 1, outputs)),
+        bias=bias(layer, outputs) if last else layer.zeros(outputs),
+        strides=sizes(layer, "strides", rank, 1),
+        padding=padding(layer, size, dilation),
+        dilation=dilation,
+        groups=depth,
+        activation=config_activation(layer) if last else None,
+    )
+
+
+def _depthwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    op = _depthwise_op(layer, channels(layer, inputs[0], builder), last=True)
+    return add_spatial(layer, inputs[0], builder, op)
+
+
+def _separable_roles(config: Mapping[str, Any]) -> Sequence[Role]:
+    return (Role("depthwise_kernel"), Role("pointwise_kernel"), *bias_role(config))
+
+
+def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    first = _depthwise_op(layer, channels(layer, inputs[0], builder), last=False)
+    ones, filters = (1,) * _rank(layer), count(layer, "filters")
+    second = ops.Conv(
+        kernel=layer.weight("pointwise_kernel", (*ones, first.kernel.shape[-1], filters)),
+        bias=bias(layer, filters),
+        strides=ones,
+        dilation=ones,
+        activation=config_activation(layer),
+    )
+    return add_spatial(layer, inputs[0], builder, first, second)
+
+
+def _transposed(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    rank, filters = _rank(layer), count(layer, "filters")
+    size, strides = sizes(layer, "kernel_size", rank), sizes(layer, "strides", rank, 1)
+    dilation = sizes(layer, "dilation_rate", rank, 1)
+    shape = builder.type(inputs[0]).shape
+    depth = channels(layer, inputs[0], builder)
+    space = shape[1:] if layer.config.get("data_format") == "channels_first" else shape[:-1]
+    extra = layer.config.get("output_padding")
+    extras = (None,) * rank if extra is None else sizes(layer, "output_padding", rank, allow_zero=True)
+    same = padding(layer, size, dilation) == "same"
+    spans = tuple(span(k, d) for k, d in zip(size, dilation, strict=True))
+    op = ConvTranspose(
+        kernel=layer.weight("kernel", (*size, filters, depth)),
+        bias=bias(layer, filters),
+        strides=strides,
+        dilation=dilation,
+        crops=tuple(_crops(n, k, s, e, same=same) for n, k, s, e in zip(space, spans, strides, extras, strict=True)),
+    )
+    activation = config_activation(layer)
+    run: list[Op] = [op] if activation is None else [op, activation]
+    return add_spatial(layer, inputs[0], builder, *run)
+
+
+def _crops(n: int, span: int, stride: int, extra: int | None, *, same: bool) -> tuple[int, int]:
+    """Return what Keras leaves out of the full transposed convolution along one axis, (before, after).
+
+    Args:
+        n: size of the input.
+        span: input positions that the dilated kernel covers.
+        stride: of the layer.
+        extra: its output padding, if it has any.
+        same: whether the padding is ``same``.
+
+    """
+    full = (n - 1) * stride + span
+    if extra is None:
+        out = n * stride if same else n * stride + max(span - stride, 0)
+    else:
+        out = full - (2 * (span // 2) if same else 0) + extra
+    before = max(full - out, 0) // 2 if same else 0
+    return before, full - out - before
+
+
+_KINDS = (
+    ("Conv{}D", (1, 2, 3), kernel_and_bias, _convolution),
+    ("Conv{}DTranspose", (1, 2, 3), kernel_and_bias, _transposed),
+    ("DepthwiseConv{}D", (1, 2), _depthwise_roles, _depthwise),
+    ("SeparableConv{}D", (1, 2), _separable_roles, _separable),
+)
+ALIKE = [
+    importer("keras", name.format(rank), roles)(function) for name, ranks, roles, function in _KINDS for rank in ranks
+]
 """Convolutions with any stride, padding, dilation and groups, in both layouts."""

@@ -36,7 +36,7 @@ def count(layer: Layer, key: str) -> int:
 
 @importer("keras", "Dense", kernel_and_bias, masking=True)
 def dense(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Fully connected over the last axis, for inputs of any rank."""
+    """Connect everything over the last axis, for inputs of any rank."""
     shape, units = builder.type(inputs[0]).shape, count(layer, "units")
     if not shape:
         raise layer_error(layer, "its input has no features")

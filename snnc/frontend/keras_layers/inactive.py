@@ -18,6 +18,7 @@ _NAMES = (
     "GaussianNoise",
     "ActivityRegularization",
     "Identity",
+    "StochasticDepth",
     "RandomFlip",
     "RandomRotation",
     "RandomZoom",

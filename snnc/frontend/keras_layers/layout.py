@@ -56,7 +56,7 @@ def _chain(source: str, builder: Builder, run: Sequence[Op]) -> str:
     return builder.add(run[-1], x)
 
 
-def sizes(layer: Layer, key: str, rank: int, default: int | None = None) -> Shape:
+def sizes(layer: Layer, key: str, rank: int, default: int | None = None, *, allow_zero: bool = False) -> Shape:
     """Return one positive number an axis from the layer's config."""
     value = layer.config.get(key, default)
     if value is None:
@@ -65,7 +65,7 @@ def sizes(layer: Layer, key: str, rank: int, default: int | None = None) -> Shap
         numbers = spatial(value, rank)
     except (TypeError, ValueError):
         numbers = ()
-    if len(numbers) != rank or any(n < 1 for n in numbers):
+    if len(numbers) != rank or any(n < (0 if allow_zero else 1) for n in numbers):
         raise layer_error(layer, f"its {key} {value!r} is not {rank} positive number(s)")
     return numbers
 

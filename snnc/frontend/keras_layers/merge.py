@@ -4,19 +4,107 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snnc.frontend.base import Builder, Layer, importer
+import numpy as np
+
+from snnc.frontend.base import Builder, Layer, importer, layer_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ir import ops
+from snnc.ir.combine import Einsum, Maximum, Minimum, Multiply
+from snnc.ir.op import Op
+from snnc.ir.reduce import UnitNorm
 
 
-@importer("keras", "Add", masking=True)
-def add(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Sum of any number of inputs, with broadcasting."""
-    return builder.add(ops.Add(), *inputs)
+def join_masks(layer: Layer, inputs: Sequence[str], builder: Builder, output: str) -> None:
+    """Give the output the mask that Keras makes of those of the inputs.
+
+    Keras 2 keeps the steps that every mask keeps. Keras 3 keeps those that any mask keeps, and all of them where an
+    input has no mask.
+    """
+    masks = [builder.masks[name] for name in inputs if name in builder.masks]
+    if not masks or (layer.keras >= (3,) and len(masks) < len(inputs)):
+        return
+    different = list(dict.fromkeys(masks))
+    if len(different) > 1:
+        op: Op = Minimum() if layer.keras < (3,) else Maximum()
+        different = [builder.add(op, *different, step="mask")]
+    builder.masks[output] = different[0]
 
 
-@importer("keras", "Concatenate", masking=True)
+def _elementwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    output = builder.add(_OPS[layer.class_name](), *inputs)
+    join_masks(layer, inputs, builder, output)
+    return output
+
+
+_OPS: dict[str, type[Op]] = {"Add": ops.Add, "Multiply": Multiply, "Maximum": Maximum, "Minimum": Minimum}
+ALIKE = [importer("keras", name)(_elementwise) for name in _OPS]
+"""Element by element, any number of inputs, with broadcasting."""
+
+
+@importer("keras", "Subtract")
+def subtract(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Subtract the second input from the first."""
+    first, second = inputs
+    output = builder.add(ops.Add(), first, negative(layer, second, builder))
+    join_masks(layer, inputs, builder, output)
+    return output
+
+
+def negative(layer: Layer, source: str, builder: Builder) -> str:
+    """Return the node of -x."""
+    op = ops.Affine(scale=layer.once("-1", lambda: np.array(-1, dtype=np.float32)), shift=layer.zeros())
+    return builder.add(op, source, step="negative")
+
+
+@importer("keras", "Average")
+def average(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Average any number of inputs, with broadcasting."""
+    total = builder.add(ops.Add(), *inputs, step="add")
+    share = layer.once("share", lambda: np.array(1 / len(inputs), dtype=np.float32))
+    output = builder.add(ops.Affine(scale=share, shift=layer.zeros()), total)
+    join_masks(layer, inputs, builder, output)
+    return output
+
+
+@importer("keras", "Concatenate")
 def concatenate(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Join along any axis but the batch."""
-    axis = axis_without_batch(layer, int(layer.config.get("axis", -1)), len(builder.type(inputs[0]).shape))
-    return builder.add(ops.Concatenate(axis=axis), *inputs)
+    """Join inputs along any axis but the batch."""
+    rank = len(builder.type(inputs[0]).shape)
+    axis = axis_without_batch(layer, int(layer.config.get("axis", -1)), rank)
+    masks = [builder.masks.get(name) for name in inputs]
+    output = builder.add(ops.Concatenate(axis=axis), *inputs)
+    if axis > 0:
+        join_masks(layer, inputs, builder, output)
+    elif any(masks):
+        if None in masks:
+            raise layer_error(layer, "it joins sequences with and without a mask; give all of them one, or none")
+        builder.masks[output] = builder.add(ops.Concatenate(axis=0), *(m for m in masks if m), step="mask")
+    return output
+
+
+@importer("keras", "Dot")
+def dot(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Sum products along one axis of each input, normalised if asked."""
+    value = layer.config.get("axes")
+    both = [value, value] if isinstance(value, int) else list(value or ())
+    if len(both) != 2 or len(inputs) != 2:
+        raise layer_error(layer, f"its axes {value!r} are not one axis of each of two inputs")
+    ranks = [len(builder.type(name).shape) for name in inputs]
+    over = [axis_without_batch(layer, axis, rank) for axis, rank in zip(both, ranks, strict=True)]
+    sources = list(inputs)
+    if layer.config.get("normalize"):
+        sources = [
+            builder.add(UnitNorm(axes=(axis,)), name, step="unit-norm") for axis, name in zip(over, inputs, strict=True)
+        ]
+    left, right = (_letters(rank, axis, first) for rank, axis, first in zip(ranks, over, "am", strict=True))
+    rest = (left + right).replace("z", "")
+    equation = f"{left},{right}->{rest}"
+    if rest:
+        return builder.add(Einsum(equation=equation), *sources)
+    number = builder.add(Einsum(equation=equation), *sources, step="einsum")
+    return builder.add(ops.Reshape(shape=(1,)), number)
+
+
+def _letters(rank: int, axis: int, first: str) -> str:
+    """Return one letter an axis, ``z`` for the one that is summed over."""
+    return "".join("z" if k == axis else chr(ord(first) + k) for k in range(rank))

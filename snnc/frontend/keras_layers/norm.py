@@ -8,6 +8,8 @@ from typing import Any
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ir import ops
+from snnc.ir.op import Op
+from snnc.ir.reduce import Standardize, UnitNorm
 from snnc.ir.types import Array, Shape
 
 
@@ -37,8 +39,7 @@ def axes(layer: Layer, rank: int, default: int = -1) -> tuple[int, ...]:
     return tuple(sorted({axis_without_batch(layer, axis, rank) for axis in values}))
 
 
-@importer("keras", "BatchNormalization", _statistics, masking=True)
-def batch_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+def _batch_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Batch normalisation with its moving statistics, over any axis or axes."""
     inference_only(layer)
     shape = builder.type(inputs[0]).shape
@@ -51,15 +52,21 @@ def batch_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(op, inputs[0])
 
 
+ALIKE = [
+    importer("keras", name, _statistics, masking=True)(_batch_norm)
+    for name in ("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization")
+]
+
+
 def _over_one_axis(layer: Layer, source: str, builder: Builder, axis: int) -> str:
     rank = len(builder.type(source).shape)
     op = _norm(layer, (builder.type(source).shape[axis],))
     if axis == rank - 1:
         return builder.add(op, source)
-    order = (*(a for a in range(rank) if a != axis), axis)
+    order = axis_last(axis, rank)
     last = builder.add(ops.Permute(order=order), source, step="channels-last")
     norm = builder.add(op, last, step=op.kind)
-    return builder.add(ops.Permute(order=tuple(order.index(a) for a in range(rank))), norm)
+    return builder.add(ops.Permute(order=inverse(order)), norm)
 
 
 def _norm(layer: Layer, shape: Shape) -> ops.BatchNorm:
@@ -70,6 +77,91 @@ def _norm(layer: Layer, shape: Shape) -> ops.BatchNorm:
         variance=layer.weight("moving_variance", shape),
         epsilon=float(layer.config.get("epsilon", 1e-3)),
     )
+
+
+def axis_last(axis: int, rank: int) -> Shape:
+    """Return the order of axes that puts one of them last."""
+    return (*(a for a in range(rank) if a != axis), axis)
+
+
+def inverse(order: Shape) -> Shape:
+    """Return the order that undoes another."""
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
+def gain_and_shift(layer: Layer, shape: Shape, place: Shape) -> ops.Affine | None:
+    """Return gamma and beta as an op, None if the layer has neither.
+
+    Args:
+        layer: with weights of ``shape``.
+        shape: of gamma and beta.
+        place: the shape that broadcasts against the tensor they apply to.
+
+    """
+    if not layer.config.get("scale", True) and not layer.config.get("center", True):
+        return None
+    return ops.Affine(
+        scale=layer.once("gain", lambda: gain(layer, shape).reshape(place)),
+        shift=layer.once("shift", lambda: shift(layer, shape).reshape(place)),
+    )
+
+
+def add_run(source: str, builder: Builder, *run: Op | None) -> str:
+    """Add ops one behind the other, the last under the layer's name; None is left out."""
+    *before, last = [op for op in run if op is not None]
+    for op in before:
+        source = builder.add(op, source, step=op.kind)
+    return builder.add(last, source)
+
+
+@importer("keras", "LayerNormalization", gamma_and_beta, masking=True)
+def layer_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Normalise each sample over any axes."""
+    if layer.config.get("rms_scaling"):
+        raise layer_error(layer, "rms_scaling cannot be imported; use RMSNormalization")
+    shape = builder.type(inputs[0]).shape
+    over = axes(layer, len(shape))
+    place = tuple(n if axis in over else 1 for axis, n in enumerate(shape))
+    norm = Standardize(axes=over, epsilon=float(layer.config.get("epsilon", 1e-3)))
+    return add_run(inputs[0], builder, norm, gain_and_shift(layer, tuple(shape[a] for a in over), place))
+
+
+@importer("keras", "RMSNormalization", ("scale",), masking=True)
+def rms_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Divide by the root of the mean square over any axes."""
+    shape = builder.type(inputs[0]).shape
+    over = axes(layer, len(shape))
+    place = tuple(n if axis in over else 1 for axis, n in enumerate(shape))
+    scale = layer.weight("scale", tuple(shape[a] for a in over))
+    norm = Standardize(axes=over, epsilon=float(layer.config.get("epsilon", 1e-6)), center=False)
+    gains = ops.Affine(scale=layer.once("gain", lambda: scale.reshape(place)), shift=layer.zeros(1))
+    return add_run(inputs[0], builder, norm, gains)
+
+
+@importer("keras", "GroupNormalization", gamma_and_beta, masking=True)
+def group_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Normalise each sample over groups of channels and all other axes."""
+    shape = builder.type(inputs[0]).shape
+    (axis,) = axes(layer, len(shape))
+    depth, order = shape[axis], axis_last(axis, len(shape))
+    groups = int(layer.config.get("groups", 32))
+    groups = depth if groups == -1 else groups
+    if groups < 1 or depth % groups:
+        raise layer_error(layer, f"{depth} channels do not split into {groups} groups")
+    last = tuple(shape[a] for a in order)
+    rank = len(shape)
+    split = ops.Reshape(shape=(*last[:-1], groups, depth // groups))
+    norm = Standardize(axes=(*range(rank - 1), rank), epsilon=float(layer.config.get("epsilon", 1e-3)))
+    move = None if axis == rank - 1 else ops.Permute(order=order)
+    back = None if move is None else ops.Permute(order=inverse(order))
+    scale = gain_and_shift(layer, (depth,), (depth,))
+    return add_run(inputs[0], builder, move, split, norm, ops.Reshape(shape=last), scale, back)
+
+
+@importer("keras", "UnitNormalization", masking=True)
+def unit_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Divide by the length over any axes."""
+    return builder.add(UnitNorm(axes=axes(layer, len(builder.type(inputs[0]).shape))), *inputs)
 
 
 def inference_only(layer: Layer) -> None:

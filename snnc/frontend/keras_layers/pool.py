@@ -8,6 +8,8 @@ from snnc.frontend.base import Builder, Layer, importer
 from snnc.frontend.keras_layers.conv import padding
 from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
 from snnc.ir import ops
+from snnc.ir.op import Op
+from snnc.ir.reduce import MaskedMean
 
 
 def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -20,11 +22,14 @@ def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _global(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    op = ops.GlobalAvgPool() if "Average" in layer.class_name else ops.GlobalMaxPool()
+    op: Op = ops.GlobalAvgPool() if "Average" in layer.class_name else ops.GlobalMaxPool()
     x = to_last(layer, inputs[0], builder)
+    sources = [x]
+    if layer.class_name == "GlobalAveragePooling1D" and inputs[0] in builder.masks:
+        op, sources = MaskedMean(), [x, builder.masks[inputs[0]]]
     if not layer.config.get("keepdims"):
-        return builder.add(op, x)
-    shape, pooled = builder.type(x).shape, builder.add(op, x, step=op.kind)
+        return builder.add(op, *sources)
+    shape, pooled = builder.type(x).shape, builder.add(op, *sources, step=op.kind)
     ones = (1,) * (len(shape) - 1)
     return builder.add(ops.Reshape(shape=(shape[-1], *ones) if channels_first(layer) else (*ones, shape[-1])), pooled)
 

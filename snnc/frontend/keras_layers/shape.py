@@ -1,31 +1,44 @@
-"""Layers that move elements about."""
+"""Layers that move, drop or repeat elements."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from snnc.frontend.base import Builder, Layer, importer, layer_error
-from snnc.frontend.keras_layers.layout import add_spatial, to_last
+from snnc.frontend.keras_layers.dense import count
+from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
+from snnc.frontend.keras_layers.preprocess import interpolation
 from snnc.ir import ops
 from snnc.ir.convolve import Pads
+from snnc.ir.op import Op
+from snnc.ir.resample import Repeat, Resize, crop
+from snnc.ir.types import Shape
 
 
 @importer("keras", "Flatten")
 def flatten(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """All elements in one row, channels last."""
+    """Put all elements into one row, channels last."""
     return builder.add(ops.Reshape(shape=(-1,)), to_last(layer, inputs[0], builder))
 
 
 @importer("keras", "Reshape")
 def reshape(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Any shape of the same size; one entry may be -1."""
+    """Give any shape of the same size; one entry may be -1."""
     return builder.add(ops.Reshape(shape=tuple(layer.config["target_shape"])), *inputs)
 
 
 @importer("keras", "Permute")
 def permute(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Any order of the axes but the batch."""
+    """Reorder the axes but the batch."""
     return builder.add(ops.Permute(order=tuple(int(n) - 1 for n in layer.config["dims"])), *inputs)
+
+
+@importer("keras", "RepeatVector")
+def repeat_vector(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Repeat a vector for each of n steps."""
+    (features,) = builder.type(inputs[0]).shape
+    row = builder.add(ops.Reshape(shape=(1, features)), *inputs, step="reshape")
+    return builder.add(Repeat(times=(count(layer, "n"), 1)), row)
 
 
 def pairs(layer: Layer, key: str, rank: int) -> Pads:
@@ -43,10 +56,40 @@ def pairs(layer: Layer, key: str, rank: int) -> Pads:
     return tuple((int(a), int(b)) for a, b in both)
 
 
+def _rank(layer: Layer) -> int:
+    """Return the number of spatial axes, which the class is named after."""
+    return int(layer.class_name[-2])
+
+
 def _zero_padding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    op = ops.ZeroPad(padding=pairs(layer, "padding", int(layer.class_name[-2])))
+    return add_spatial(layer, inputs[0], builder, ops.ZeroPad(padding=pairs(layer, "padding", _rank(layer))))
+
+
+def _cropping(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    shape = _last_shape(layer, builder.type(inputs[0]).shape)
+    return add_spatial(layer, inputs[0], builder, crop(shape, (*pairs(layer, "cropping", _rank(layer)), (0, 0))))
+
+
+def _up_sampling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    times = sizes(layer, "size", _rank(layer), 2)
+    shape = _last_shape(layer, builder.type(inputs[0]).shape)
+    op: Op = Repeat(times=(*times, 1))
+    if layer.config.get("interpolation", "nearest") != "nearest":
+        size = tuple(n * k for n, k in zip(shape, times, strict=False))
+        op = Resize(size=size, interpolation=interpolation(layer))
     return add_spatial(layer, inputs[0], builder, op)
 
 
-ALIKE = [importer("keras", f"ZeroPadding{rank}D")(_zero_padding) for rank in (1, 2, 3)]
-"""Zeros around the spatial axes, in both layouts."""
+def _last_shape(layer: Layer, shape: Shape) -> Shape:
+    """Return the shape with its channels last; raise FrontendError if it has not as many axes as the class says."""
+    if len(shape) != _rank(layer) + 1:
+        raise layer_error(layer, f"it takes {_rank(layer)} spatial axes and channels, got shape {shape}")
+    return (*shape[1:], shape[0]) if channels_first(layer) else shape
+
+
+ALIKE = [
+    importer("keras", f"{name}{rank}D")(function)
+    for name, function in (("ZeroPadding", _zero_padding), ("Cropping", _cropping), ("UpSampling", _up_sampling))
+    for rank in (1, 2, 3)
+]
+"""Zeros around the spatial axes, parts of them, and enlarging, in both layouts."""

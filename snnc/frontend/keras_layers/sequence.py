@@ -1,0 +1,191 @@
+"""Layers over sequences: embeddings, masks and recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
+from snnc.frontend.keras_layers.activation import named
+from snnc.frontend.keras_layers.dense import count
+from snnc.ir import ops
+from snnc.ir.combine import Multiply
+from snnc.ir.functions import NotEqual
+from snnc.ir.recurrent import Gru, Lstm, Recurrent, SimpleRnn
+from snnc.ir.reduce import Max
+from snnc.ir.resample import Embedding, reverse
+from snnc.ir.types import Array
+
+
+@importer("keras", "Embedding", ("embeddings",))
+def embedding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Look up the row of a table for each index; index 0 is masked if asked."""
+    op = Embedding(table=layer.weight("embeddings", (count(layer, "input_dim"), count(layer, "output_dim"))))
+    output = builder.add(op, *inputs)
+    if layer.config.get("mask_zero"):
+        builder.masks[output] = builder.add(NotEqual(value=0.0), *inputs, step="mask")
+    return output
+
+
+@importer("keras", "Masking")
+def masking(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Mask the steps whose features all have one value: they become zero and later layers leave them out."""
+    shape = builder.type(inputs[0]).shape
+    differs = builder.add(NotEqual(value=float(layer.config.get("mask_value", 0.0))), *inputs, step="differs")
+    keep = builder.add(Max(axes=(len(shape) - 1,), keepdims=True), differs, step="keep")
+    output = builder.add(Multiply(), inputs[0], keep)
+    builder.masks[output] = builder.add(ops.Reshape(shape=shape[:-1]), keep, step="mask")
+    return output
+
+
+_RECURRENT: dict[str, type[Recurrent]] = {"SimpleRNN": SimpleRnn, "LSTM": Lstm, "GRU": Gru}
+
+
+def _recurrent_roles(config: Mapping[str, Any]) -> Sequence[Role]:
+    names = ("kernel", "recurrent_kernel", *(("bias",) if config.get("use_bias", True) else ()))
+    return tuple(Role(name, group="cell") for name in names)
+
+
+def _recurrent(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
+    returns = ["sequence" if layer.config.get("return_sequences") else "last"]
+    if layer.config.get("return_state"):
+        returns += ["state", "cell"] if layer.class_name == "LSTM" else ["state"]
+    outputs = [_add(layer, layer.config, "", inputs, builder, gives, step) for gives, step in _steps(returns)]
+    if returns[0] == "sequence" and inputs[0] in builder.masks:
+        builder.masks[outputs[0]] = builder.masks[inputs[0]]
+    return outputs
+
+
+def _steps(returns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each output with the name of its step: the first is the layer's own."""
+    return [(gives, "" if k == 0 else gives) for k, gives in enumerate(returns)]
+
+
+ALIKE = [importer("keras", name, _recurrent_roles)(_recurrent) for name in _RECURRENT]
+"""Recurrent layers over a whole sequence, with masks and initial states; the output at each step or at the last."""
+
+
+def _add(
+    layer: Layer,
+    config: Mapping[str, Any],
+    prefix: str,
+    inputs: Sequence[str],
+    builder: Builder,
+    gives: str,
+    step: str,
+    kind: str = "",
+) -> str:
+    """Add the op of one recurrent layer.
+
+    Args:
+        layer: the layer that owns the weights.
+        config: of the recurrent layer, which may stand inside another.
+        prefix: of the weights' names.
+        inputs: the sequence and initial states, if any.
+        builder: of the graph.
+        gives: which output is wanted.
+        step: name of the node behind the layer's.
+        kind: the class of the recurrent layer, by default the layer's own.
+
+    """
+    _refuse(layer, config)
+    kind = kind or layer.class_name
+    features, units = builder.type(inputs[0]).shape[-1], _units(layer, config)
+    cls = _RECURRENT[kind]
+    wide = cls.gates * units
+    # files of Keras 2.0 do not say, and know the older form only
+    reset_after = kind == "GRU" and bool(config.get("reset_after", False))
+    bias_shape = (2, wide) if reset_after else (wide,)
+    use_bias = config.get("use_bias", True)
+    fields: dict[str, Any] = {"reset_after": reset_after} if kind == "GRU" else {}
+    if kind != "SimpleRNN":
+        fields["gate"] = named(layer, config.get("recurrent_activation", "hard_sigmoid"))
+    masked = inputs[0] in builder.masks
+    op: Recurrent = cls(
+        kernel=layer.weight(f"{prefix}kernel", (features, wide)),
+        recurrent=layer.weight(f"{prefix}recurrent_kernel", (units, wide)),
+        bias=layer.weight(f"{prefix}bias", bias_shape) if use_bias else layer.zeros(*bias_shape),
+        activation=named(layer, config.get("activation", "tanh")),
+        gives=gives,
+        backwards=bool(config.get("go_backwards")),
+        masked=masked,
+        zero_masked=bool(config.get("zero_output_for_mask")),
+        states=len(inputs) - 1,
+        **fields,
+    )
+    mask = [builder.masks[inputs[0]]] if masked else []
+    return builder.add(op, inputs[0], *mask, *inputs[1:], step=step)
+
+
+def _units(layer: Layer, config: Mapping[str, Any]) -> int:
+    units = config.get("units")
+    if not isinstance(units, int) or units < 1:
+        raise layer_error(layer, f"its units {units!r} is not a positive whole number")
+    return units
+
+
+def _refuse(layer: Layer, config: Mapping[str, Any]) -> None:
+    if config.get("stateful"):
+        raise layer_error(layer, "it is stateful: each batch would begin where the last one ended; set stateful=False")
+    if config.get("time_major"):
+        raise layer_error(layer, "its inputs are time-major; put a Permute layer before it and set time_major=False")
+
+
+def _parts(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the documents of the forward and the backward layer."""
+    forward = config["layer"]
+    backward = config.get("backward_layer")
+    if backward is None:
+        turned = {**forward["config"], "go_backwards": not forward["config"].get("go_backwards")}
+        backward = {**forward, "config": turned}
+    return forward, backward
+
+
+def _bidirectional_roles(config: Mapping[str, Any]) -> Sequence[Role]:
+    return tuple(
+        Role(f"{name}/{role.name}", group=f"{name}_layer/{role.group}")
+        for name, part in zip(("forward", "backward"), _parts(config), strict=True)
+        for role in _recurrent_roles(part["config"])
+    )
+
+
+@importer("keras", "Bidirectional", _bidirectional_roles)
+def bidirectional(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
+    """Run a recurrent layer in both directions, the outputs joined, added, multiplied, averaged or kept apart."""
+    outputs = []
+    for name, part in zip(("forward", "backward"), _parts(layer.config), strict=True):
+        config = part["config"]
+        if part.get("class_name") not in _RECURRENT or config.get("return_state") or len(inputs) > 1:
+            raise layer_error(layer, f"a {part.get('class_name')} with states cannot be imported in both directions")
+        gives = "sequence" if config.get("return_sequences") else "last"
+        out = _add(layer, config, f"{name}/", inputs, builder, gives, name, part["class_name"])
+        if name == "backward" and gives == "sequence":
+            out = builder.add(reverse(builder.type(out).shape, 0), out, step="backward.reversed")
+        outputs.append(out)
+    output = _merged(layer, outputs, builder)
+    if gives == "sequence" and inputs[0] in builder.masks and isinstance(output, str):
+        builder.masks[output] = builder.masks[inputs[0]]
+    return output
+
+
+def _merged(layer: Layer, outputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
+    mode = layer.config.get("merge_mode", "concat")
+    match mode:
+        case None:
+            return outputs
+        case "concat":
+            return builder.add(ops.Concatenate(axis=-1), *outputs)
+        case "sum":
+            return builder.add(ops.Add(), *outputs)
+        case "mul":
+            return builder.add(Multiply(), *outputs)
+        case "ave":
+            total = builder.add(ops.Add(), *outputs, step="sum")
+            return builder.add(ops.Affine(scale=layer.once("half", _half), shift=layer.zeros()), total)
+    raise layer_error(layer, f"its merge_mode {mode!r} is unknown")
+
+
+def _half() -> Array:
+    return np.full((), 0.5, dtype=np.float32)

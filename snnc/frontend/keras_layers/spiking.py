@@ -1,0 +1,68 @@
+"""The layers of the package keras-spiking, and those that keras.applications define for themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
+from snnc.frontend.keras_layers.activation import config_activation
+from snnc.ir import ops
+from snnc.ir.op import Op
+from snnc.ir.recurrent import TimeFilter
+from snnc.ir.resample import crop
+from snnc.ir.types import Shape, TensorType
+
+_FILTER = (Role("initial_level", group="layer/cell"), Role("tau", group="layer/cell"))
+
+
+def _last_step(layer: Layer, builder: Builder, op: Op, source: str) -> str:
+    """Add an op on a sequence; the layer gives all steps, or the last one only."""
+    if layer.config.get("time_major") or layer.config.get("stateful") or layer.config.get("return_state"):
+        raise layer_error(layer, "time_major, stateful and return_state cannot be imported; set them to False")
+    if layer.config.get("return_sequences", True):
+        return builder.add(op, source)
+    out = builder.add(op, source, step=op.kind)
+    steps, *shape = builder.type(out).shape
+    last = builder.add(crop((steps, *shape), ((steps - 1, 0), *((0, 0) for _ in shape))), out, step="last")
+    return builder.add(ops.Reshape(shape=tuple(shape)), last)
+
+
+@importer("keras", "SpikingActivation")
+def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Apply the activation whose rates its spikes have; passes put the spiking neurons in."""
+    return _last_step(layer, builder, config_activation(layer) or ops.Identity(), inputs[0])
+
+
+def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    shape: Shape = builder.type(inputs[0]).shape[1:]
+    order = 1 if layer.class_name == "Lowpass" else 2
+    stored = (1, *shape) if order == 1 else (TensorType(shape).size,)
+    tau, initial = layer.weight("tau", stored), layer.weight("initial_level", stored)
+    op = TimeFilter(
+        tau=layer.once("tau", lambda: tau.reshape(shape)),
+        initial=layer.once("initial", lambda: initial.reshape(shape)),
+        dt=float(layer.config.get("dt") or 0.001),
+        order=order,
+    )
+    return _last_step(layer, builder, op, inputs[0])
+
+
+ALIKE = [importer("keras", name, lambda _: _FILTER)(_filter) for name in ("Lowpass", "Alpha")]
+"""Filters over time, exact for inputs that are constant during a step."""
+
+
+@importer("keras", "LayerScale", ("gamma",))
+def layer_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Multiply each channel by a learned factor (ConvNeXt)."""
+    channels = builder.type(inputs[0]).shape[-1:]
+    return builder.add(ops.Affine(scale=layer.weight("gamma", channels), shift=layer.zeros()), *inputs)
+
+
+@importer("keras", "CustomScaleLayer")
+def custom_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Add to the first input the second times a number (InceptionResNetV2)."""
+    scale = layer.once("scale", lambda: np.array(layer.config.get("scale", 1.0), dtype=np.float32))
+    scaled = builder.add(ops.Affine(scale=scale, shift=layer.zeros()), inputs[1], step="scaled")
+    return builder.add(ops.Add(), inputs[0], scaled)
