@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,15 @@ def build(graph: Graph, target: Target) -> Built:
         return _Builder(graph, target, network).build()
 
 
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """Say in one line what Nengo does not take."""
+    try:
+        yield
+    except nengo.exceptions.NengoException as error:
+        raise LoweringError(f"{what}: Nengo refuses it: {' '.join(str(error).split())}") from error
+
+
 @dataclass
 class _Builder:
     graph: Graph
@@ -69,11 +79,8 @@ class _Builder:
 
     def build(self) -> Built:
         for node in self.graph:
-            try:
+            with _refusals(f"node {node.name!r} ({node.op.kind})"):
                 self._lower(node)
-            except nengo.exceptions.NengoException as error:
-                reason = " ".join(str(error).split())
-                raise LoweringError(f"node {node.name!r} ({node.op.kind}): Nengo refuses it: {reason}") from error
         for output in self.graph.output_nodes.values():
             self._held(output).needed = True
         for name in route(self.values):
@@ -98,8 +105,13 @@ class _Builder:
         lowered: Lowered = self.target.lowerings.table[type(node.op)](node.op, site)
         if isinstance(lowered, Placed):
             self._place(node, lowered)
-        else:
+        elif isinstance(lowered, tuple) and lowered and all(isinstance(term, Term) for term in lowered):
             self._sum(node, site, lowered)
+        else:
+            raise LoweringError(
+                f"node {node.name!r}: the lowering of {node.op.kind!r} for Nengo gave {type(lowered).__name__}, "
+                "neither a tuple of site.term(...) nor site.placed(...)"
+            )
 
     def _place(self, node: Node, placed: Placed) -> None:
         """Add the value of a node that has an object, and the one that is a multiple of it, where there is a factor."""
@@ -153,15 +165,17 @@ class _Builder:
     def _connect(self) -> None:
         for value in (v for v in self.values.values() if v.obj is not None):
             for name, link in value.sinks:
-                target = self.values[name]
-                whole = link.size == target.size
-                nengo.Connection(
-                    value.obj,
-                    target.obj if whole else target.obj[link.at : link.at + link.size],
-                    **({} if link.transform is None else {"transform": link.transform.nengo()}),
-                    synapse=link.synapse,
-                    label=f"{value.name} -> {name}",
-                )
+                target, label = self.values[name].obj, f"{value.name} -> {name}"
+                whole = link.size == target.size_in
+                transform = {} if link.transform is None else {"transform": link.transform.nengo()}
+                with _refusals(f"connection {label!r}"):
+                    nengo.Connection(
+                        value.obj,
+                        target if whole else target[link.at : link.at + link.size],
+                        synapse=link.synapse,
+                        label=label,
+                        **transform,
+                    )
         for name, bias in self.biases.items():
             node = nengo.Node(bias, label=f"{name}.bias")
             nengo.Connection(node, self.values[name].obj, synapse=None, label=f"{node.label} -> {name}")

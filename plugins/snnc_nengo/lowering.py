@@ -9,11 +9,8 @@ import numpy as np
 
 from snnc.api import LoweringError, Neurons, Op, Synapse, activations, lowering, ops
 from snnc_nengo import geometry
-from snnc_nengo.site import Lowered, Site, Term
-from snnc_nengo.transforms import Convolution, Matrix, Scale, moved
-
-MOVABLE = 1 << 24
-"""Elements that can be told apart by a float32 number each."""
+from snnc_nengo.site import Lowered, Site
+from snnc_nengo.transforms import Convolution, Matrix, Scale
 
 
 @lowering("nengo", ops.Dense)
@@ -64,7 +61,7 @@ def affine(op: ops.Affine, site: Site) -> Lowered:
 def add(op: ops.Add, site: Site) -> Lowered:
     """Let several connections meet, one an input."""
     return tuple(
-        site.term(slot=slot) if t.shape == site.output.shape else _movement(op, site, slot)
+        site.term(slot=slot) if t.shape == site.output.shape else site.moving(op, slot)
         for slot, t in enumerate(site.inputs)
     )
 
@@ -74,7 +71,7 @@ def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
     """Connect each input to its slice, or to its places by a sparse matrix where they do not lie together."""
     axis = op.axis % len(site.output.shape)
     if math.prod(site.output.shape[:axis]) > 1:
-        return tuple(_movement(op, site, slot) for slot in range(len(site.inputs)))
+        return tuple(site.moving(op, slot) for slot in range(len(site.inputs)))
     starts = np.cumsum([0, *(t.size for t in site.inputs)])
     return tuple(site.term(slot=slot, at=int(starts[slot])) for slot in range(len(site.inputs)))
 
@@ -123,7 +120,7 @@ def unchanged(op: Op, site: Site) -> Lowered:
 
 def rearranged(op: Op, site: Site) -> Lowered:
     """Put each input element in its place by a sparse matrix."""
-    return (_movement(op, site, 0),)
+    return (site.moving(op),)
 
 
 def on_host(op: Op, site: Site) -> Lowered:
@@ -133,16 +130,6 @@ def on_host(op: Op, site: Site) -> Lowered:
 
 def _diagonal(factor: Any, site: Site) -> Scale:
     return Scale(np.broadcast_to(np.asarray(factor, dtype=np.float64), site.output.shape).ravel())
-
-
-def _movement(op: Op, site: Site, slot: int) -> Term:
-    """Return the term of an op that only moves and copies: it says itself where numbered elements go."""
-    size = site.inputs[slot].size
-    if size >= MOVABLE:
-        raise LoweringError(f"node {site.name!r}: {op.kind} of {size} elements is too large for Nengo; use fewer")
-    values = [np.zeros((1, *t.shape), dtype=np.float32) for t in site.inputs]
-    values[slot] = np.arange(1, size + 1, dtype=np.float32).reshape(1, *site.inputs[slot].shape)
-    return site.term(moved(op.evaluate(*values).astype(np.int64) - 1, size), slot=slot)
 
 
 HOSTED: tuple[type[Op], ...] = (

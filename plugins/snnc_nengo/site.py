@@ -11,7 +11,9 @@ A lowering is a function ``f(op, site)`` made with ``@lowering("nengo", OpClass)
   an ensemble with ``site.size_in`` inputs and ``site.output.size`` outputs. The builder connects the flattened inputs
   to it one behind the other. What arrives lacks the constant parts; the object adds ``site.constants`` itself.
 
-``site.host(op)`` is such an object that runs ``op.evaluate``, for ops with neither a linear nor a neuron form.
+``return (site.linear(op),)`` does for any affine op of one input, and ``return site.host(op)``, a node that runs
+``op.evaluate``, for any op at all.
+
 A lowering that imports Nengo does so inside the function: lowerings are collected before anybody chose a backend.
 """
 
@@ -23,7 +25,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Op, TensorType
+from snnc.api import AnyArray, Array, LoweringError, Op, TensorType
+from snnc_nengo import probe
 from snnc_nengo.transforms import Transform
 
 
@@ -72,6 +75,25 @@ class Site:
     def placed(self, obj: Any, scale: float | AnyArray = 1.0) -> Placed:
         """Return an object that gives the node's value divided by ``scale``."""
         return Placed(obj, scale)
+
+    def moving(self, op: Op, slot: int = 0) -> Term:
+        """Return the term of one input of an op that only moves and copies elements: a sparse matrix."""
+        return self._found(op, slot, probe.movement(op, self.inputs, slot))
+
+    def linear(self, op: Op, slot: int = 0) -> Term:
+        """Return the term of one input of any affine op: a sparse matrix, found by trying every unit vector.
+
+        It takes time for large inputs; a transform made on purpose does not.
+        """
+        return self._found(op, slot, probe.matrix(op, self.inputs, slot))
+
+    def _found(self, op: Op, slot: int, transform: Transform | None) -> Term:
+        if transform is None:
+            raise LoweringError(
+                f"node {self.name!r} ({op.kind}): {self.inputs[slot]} is too large to find out its matrix by trying; "
+                "use a smaller layer, or add a lowering that makes the transform (docs/hooks.md)"
+            )
+        return Term(slot, (transform,))
 
     def host(self, op: Op) -> Placed:
         """Return a node that computes the op in numpy, one sample at a time."""
