@@ -1,0 +1,48 @@
+# `make demo` and `make test` do all of their own set-up; what they install they keep until `make clean`.
+# A Python of your choice: make demo PYTHON=python3.12
+
+EXAMPLE = examples/mnist
+INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo   compile the example model, run it as a spiking network and verify it"
+	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test"
+	@echo "make lint   only lint and type check"
+	@echo "make clean  remove the environments, caches and outputs"
+
+demo: .venv/installed
+	.venv/bin/snnc compile $(EXAMPLE)/mnist_cnn.keras --neurons spiking-relu --scale 100 --synapse 0.005 -o out/mnist
+	.venv/bin/snnc evaluate out/mnist --inputs $(EXAMPLE)/samples.npz --steps 40
+	.venv/bin/snnc verify out/mnist --inputs $(EXAMPLE)/samples.npz
+
+test: lint
+	.venv-test/bin/python -m pytest
+
+lint: .venv-test/installed
+	.venv-test/bin/ruff check
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/mypy
+
+# The light set, without TensorFlow, on any supported Python
+.venv/installed: .venv/bin/pip pyproject.toml constraints.txt
+	@echo "installing snnc into .venv"
+	@.venv/$(INSTALL) -e .
+	@touch $@
+
+.venv/bin/pip:
+	@python=$$(sh scripts/find-python 'make demo' 3.11 3.12 3.13 3.10) && "$$python" -m venv .venv
+
+# Everything, which needs a Python that TensorFlow 2.12 exists for
+.venv-test/installed: .venv-test/bin/pip pyproject.toml constraints.txt tests/example_plugin/pyproject.toml
+	@echo "installing snnc[all] into .venv-test: some minutes the first time"
+	@.venv-test/$(INSTALL) -e '.[all]'
+	@.venv-test/$(INSTALL) -e tests/example_plugin --no-deps
+	@touch $@
+
+.venv-test/bin/pip:
+	@python=$$(sh scripts/find-python 'make test' 3.11 3.10) && "$$python" -m venv .venv-test
+
+clean:
+	rm -rf .venv .venv-test out dist .pytest_cache .mypy_cache .ruff_cache
