@@ -25,12 +25,25 @@ from snnc.errors import (
 )
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, importer, layer_error
 from snnc.hooks import hookimpl
-from snnc.ir import activations, convolve, neurons, ops
+from snnc.ir import (
+    activations,
+    combine,
+    convolve,
+    functions,
+    neurons,
+    ops,
+    recurrent,
+    reduce,
+    resample,
+    slices,
+    transposed,
+)
 from snnc.ir.activations import Activation
 from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, Node, Origin, rewrite
-from snnc.ir.neurons import NeuronModel, Neurons, Synapse, SynapseModel
+from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
+from snnc.ir.simulate import initial_state, simulate
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.verify import Check, Finding, Subject
@@ -73,6 +86,7 @@ __all__ = [
     "Signal",
     "SnncError",
     "Stage",
+    "State",
     "Subject",
     "Synapse",
     "SynapseModel",
@@ -82,12 +96,15 @@ __all__ = [
     "UnsupportedOpError",
     "UsageError",
     "activations",
+    "combine",
     "convolve",
     "evaluate",
     "evaluate_nodes",
     "feed",
+    "functions",
     "hookimpl",
     "importer",
+    "initial_state",
     "layer_error",
     "layer_keys",
     "lowering",
@@ -95,5 +112,11 @@ __all__ = [
     "op",
     "ops",
     "readout_window",
+    "recurrent",
+    "reduce",
+    "resample",
     "rewrite",
+    "simulate",
+    "slices",
+    "transposed",
 ]

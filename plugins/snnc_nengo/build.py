@@ -96,12 +96,8 @@ class _Builder:
             self._place(node, Placed(nengo.Node(np.zeros(node.type.size), label=node.name)))
             return
         sources = self.graph.sources(node.name)
-        site = Site(
-            node.name,
-            tuple(self.graph[s].type for s in sources),
-            node.type,
-            tuple(self.constants[s] for s in sources),
-        )
+        types = tuple(self.graph[s].type for s in sources)
+        site = Site(node, types, tuple(self.constants[s] for s in sources), self.target.seed)
         lowered: Lowered = self.target.lowerings.table[type(node.op)](node.op, site)
         if isinstance(lowered, Placed):
             self._place(node, lowered)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import LoweringError, Neurons, Op, Synapse, activations, lowering, ops
+from snnc.api import LoweringError, Neurons, Op, Synapse, activations, initial_state, lowering, ops
 from snnc_nengo import geometry
 from snnc_nengo.site import Lowered, Site
 from snnc_nengo.transforms import Convolution, Matrix, Scale
@@ -97,7 +97,7 @@ def population(op: Neurons, site: Site) -> Lowered:
     scale = np.broadcast_to(np.asarray(op.scale, dtype=np.float64), shape)
     one = float(op.scale) if np.ndim(op.scale) == 0 else None
     try:
-        kind, amplitude = neuron_type(op.model, one)
+        kind, amplitude = neuron_type(op.model, one, initial_state(site.node, site.seed))
     except KeyError:
         raise LoweringError(
             f"node {site.name!r}: Nengo has no neurons for the model {op.model.kind!r}; choose others for this layer"

@@ -8,22 +8,22 @@ from typing import Any
 
 import nengo
 
-from snnc.api import NeuronModel, SynapseModel, neurons
+from snnc.api import NeuronModel, State, SynapseModel, neurons
 
-SCALED: Mapping[type[NeuronModel], Callable[[Any, float], Any]] = MappingProxyType(
+SCALED: Mapping[type[NeuronModel], Callable[[Any, dict[str, Any]], Any]] = MappingProxyType(
     {
-        neurons.ReluRate: lambda model, amplitude: nengo.RectifiedLinear(amplitude=amplitude),
-        neurons.SpikingRelu: lambda model, amplitude: nengo.SpikingRectifiedLinear(amplitude=amplitude),
-        neurons.LifRate: lambda m, amplitude: nengo.LIFRate(tau_rc=m.tau_rc, tau_ref=m.tau_ref, amplitude=amplitude),
-        neurons.Lif: lambda m, amplitude: nengo.LIF(tau_rc=m.tau_rc, tau_ref=m.tau_ref, amplitude=amplitude),
+        neurons.ReluRate: lambda model, given: nengo.RectifiedLinear(**given),
+        neurons.SpikingRelu: lambda model, given: nengo.SpikingRectifiedLinear(**given),
+        neurons.LifRate: lambda model, given: nengo.LIFRate(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
+        neurons.Lif: lambda model, given: nengo.LIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
     }
 )
-"""Neuron types with an amplitude."""
+"""Neuron types with an amplitude, which is given with the initial state."""
 
-UNSCALED: Mapping[type[NeuronModel], Callable[[Any], Any]] = MappingProxyType(
+UNSCALED: Mapping[type[NeuronModel], Callable[[], Any]] = MappingProxyType(
     {
-        neurons.SigmoidRate: lambda model: nengo.Sigmoid(tau_ref=1),
-        neurons.TanhRate: lambda model: nengo.Tanh(tau_ref=1),
+        neurons.SigmoidRate: lambda: nengo.Sigmoid(tau_ref=1),
+        neurons.TanhRate: lambda: nengo.Tanh(tau_ref=1),
     }
 )
 """Neuron types without one."""
@@ -36,11 +36,17 @@ SYNAPSES: Mapping[type[SynapseModel], Callable[[Any], Any]] = MappingProxyType(
 )
 
 
-def neuron_type(model: NeuronModel, amplitude: float | None) -> tuple[Any, bool]:
+def neuron_type(model: NeuronModel, amplitude: float | None, start: State) -> tuple[Any, bool]:
     """Return Nengo's type for a model and whether it holds the amplitude; raise KeyError for an unknown model.
 
-    An amplitude of None is one that a single number cannot say.
+    Args:
+        model: the neuron model.
+        amplitude: what a spike stands for; None if a single number cannot say.
+        start: the state before the first step: the same voltages as in every backend, for the same spikes.
     """
     if type(model) in UNSCALED:
-        return UNSCALED[type(model)](model), amplitude == 1
-    return SCALED[type(model)](model, 1.0 if amplitude is None else amplitude), amplitude is not None
+        return UNSCALED[type(model)](), amplitude == 1
+    given: dict[str, Any] = {"amplitude": 1.0 if amplitude is None else amplitude}
+    if "voltage" in start:
+        given["initial_state"] = {"voltage": start["voltage"].ravel()}
+    return SCALED[type(model)](model, given), amplitude is not None

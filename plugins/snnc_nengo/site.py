@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, LoweringError, Op, TensorType
+from snnc.api import AnyArray, Array, LoweringError, Node, Op, TensorType
 from snnc_nengo import probe
 from snnc_nengo.transforms import Transform
 
@@ -57,11 +57,22 @@ Lowered: TypeAlias = "tuple[Term, ...] | Placed"
 class Site:
     """Where a node is built."""
 
-    name: str
+    node: Node
     inputs: tuple[TensorType, ...]
-    output: TensorType
     constants: tuple[Array, ...]
     """By input slot, in the input's shape: what is to be added to the signal to get the value."""
+    seed: int
+    """Of everything random."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the node, the label of its object."""
+        return self.node.name
+
+    @property
+    def output(self) -> TensorType:
+        """Return the type of the node's value."""
+        return self.node.type
 
     @property
     def size_in(self) -> int:
