@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Shape, convolve, ops
+from snnc.api import AnyArray, Array, Shape, convolve, ops, transposed
 from snnc_nengo.transforms import Convolution, SparseMatrix, Transform, moved, sparse
 
 GROUPS = 16
@@ -32,6 +32,26 @@ def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
         return (Convolution(kernel, shape, out_shape, op.strides, "same"),)
     wide = (*(n + a + b for n, (a, b) in zip(space, pads, strict=True)), shape[-1])
     return padded(shape, pads), Convolution(kernel, wide, out_shape, op.strides, "valid")
+
+
+def transposed_convolution(op: transposed.ConvTranspose, shape: Shape) -> tuple[Transform, ...]:
+    """Return the maps of a transposed convolution: zeros between and around the inputs, then a plain convolution."""
+    indices = np.arange(math.prod(shape)).reshape(shape)
+    for axis, (n, stride) in enumerate(zip(shape[:-1], op.strides, strict=True)):
+        gaps = np.repeat(np.arange(1, n), stride - 1)
+        indices = np.insert(indices, gaps, -1, axis=axis)
+    kernel = spread(op.kernel, op.dilation)
+    reach = [k - 1 for k in kernel.shape[:-2]]
+    around = [(r - a, r - b) for r, (a, b) in zip(reach, op.crops, strict=True)]
+    indices = np.pad(indices, [*((max(a, 0), max(b, 0)) for a, b in around), (0, 0)], constant_values=-1)
+    indices = indices[
+        tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(indices.shape, around, strict=False))
+    ]
+    # what a transposed convolution scatters, a plain one gathers with the kernel turned round
+    turned = np.ascontiguousarray(np.flip(kernel, axis=tuple(range(len(reach)))).swapaxes(-1, -2))
+    out = tuple(n - r for n, r in zip(indices.shape[:-1], reach, strict=True))
+    plain = Convolution(turned, indices.shape, (*out, turned.shape[-1]), (1,) * len(reach), "valid")
+    return moved(indices, math.prod(shape)), plain
 
 
 def without_groups(kernel: Array, groups: int) -> Array:

@@ -7,8 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import LoweringError, Neurons, Op, Synapse, activations, initial_state, lowering, ops
+from snnc.api import (
+    LoweringError,
+    Neurons,
+    Op,
+    Synapse,
+    activations,
+    combine,
+    functions,
+    initial_state,
+    lowering,
+    ops,
+    recurrent,
+    reduce,
+    resample,
+)
 from snnc_nengo import geometry
+from snnc_nengo.layout import LAYOUT
 from snnc_nengo.site import Lowered, Site
 from snnc_nengo.transforms import Convolution, Matrix, Scale
 
@@ -118,11 +133,6 @@ def unchanged(op: Op, site: Site) -> Lowered:
     return (site.term(),)
 
 
-def rearranged(op: Op, site: Site) -> Lowered:
-    """Put each input element in its place by a sparse matrix."""
-    return (site.moving(op),)
-
-
 def on_host(op: Op, site: Site) -> Lowered:
     """Compute the op in a node, in numpy."""
     return site.host(op)
@@ -132,6 +142,7 @@ def _diagonal(factor: Any, site: Site) -> Scale:
     return Scale(np.broadcast_to(np.asarray(factor, dtype=np.float64), site.output.shape).ravel())
 
 
+UNCHANGED: tuple[type[Op], ...] = (ops.Identity, ops.Reshape)
 HOSTED: tuple[type[Op], ...] = (
     activations.Relu,
     activations.PRelu,
@@ -148,12 +159,28 @@ HOSTED: tuple[type[Op], ...] = (
     activations.Exponential,
     activations.Softmax,
     activations.LogSoftmax,
+    combine.Divide,
+    combine.Einsum,
+    combine.Maximum,
+    combine.Minimum,
+    combine.Multiply,
+    functions.Clip,
+    functions.Function,
+    functions.Mish,
+    functions.NotEqual,
+    functions.Power,
     ops.MaxPool,
     ops.GlobalMaxPool,
+    recurrent.Gru,
+    recurrent.Lstm,
+    recurrent.SimpleRnn,
+    reduce.MaskedMean,
+    reduce.Max,
+    reduce.Min,
+    reduce.Standardize,
+    reduce.UnitNorm,
+    resample.Embedding,
 )
-
-UNCHANGED: tuple[type[Op], ...] = (ops.Identity, ops.Reshape)
-REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute)
 
 LOWERINGS = [
     dense,
@@ -166,7 +193,7 @@ LOWERINGS = [
     concatenate,
     synapse,
     population,
+    *LAYOUT,
     *(lowering("nengo", op)(unchanged) for op in UNCHANGED),
-    *(lowering("nengo", op)(rearranged) for op in REARRANGED),
     *(lowering("nengo", op)(on_host) for op in HOSTED),
 ]

@@ -7,7 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from snnc.api import Graph, LoweringError, Neurons, Op, Synapse, UnsupportedOpError, activations, neurons, op, ops
+from snnc.api import (
+    Graph,
+    LoweringError,
+    Neurons,
+    Op,
+    Synapse,
+    UnsupportedOpError,
+    activations,
+    combine,
+    functions,
+    neurons,
+    op,
+    ops,
+    recurrent,
+    reduce,
+    resample,
+    slices,
+    transposed,
+)
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import RELU, conv, graph, program, relative_errors
 
@@ -21,6 +39,12 @@ def per_channel(channels: int) -> ops.BatchNorm:
 
 def dense(inputs: int, units: int) -> ops.Dense:
     return ops.Dense(weight=R.normal(size=(inputs, units)), bias=R.normal(size=units))
+
+
+def deconv(size, inputs, outputs, strides, dilation, crops) -> transposed.ConvTranspose:
+    kernel = R.normal(size=(*size, outputs, inputs))
+    bias = R.normal(size=outputs)
+    return transposed.ConvTranspose(kernel=kernel, bias=bias, strides=strides, dilation=dilation, crops=crops)
 
 
 CASES: dict[str, tuple[Op, Sequence[tuple[int, ...]]]] = {
@@ -61,6 +85,44 @@ CASES: dict[str, tuple[Op, Sequence[tuple[int, ...]]]] = {
     "concatenate, first axis": (ops.Concatenate(axis=0), [(2, 3), (1, 3)]),
     "concatenate, last axis": (ops.Concatenate(axis=-1), [(2, 2, 3), (2, 2, 1), (2, 2, 2)]),
     "concatenate, vectors": (ops.Concatenate(), [(3,), (4,)]),
+    "slice": (resample.Slice(start=(1, 3, 0), size=(2, 2, 1), step=(1, -2, 1)), [(3, 4, 2)]),
+    "repeat": (resample.Repeat(times=(2, 3, 1)), [(2, 3, 2)]),
+    "resize": (resample.Resize(size=(5, 3)), [(3, 4, 2)]),
+    "resize, bicubic": (resample.Resize(size=(7, 6), interpolation="bicubic"), [(4, 4, 2)]),
+    "sum": (reduce.Sum(axes=(1,)), [(2, 3, 4)]),
+    "sum, kept": (reduce.Sum(axes=(0, 2), keepdims=True), [(2, 3, 4)]),
+    "mean": (reduce.Mean(axes=(0, 1)), [(2, 3, 4)]),
+    "conv transpose 1d": (deconv((3,), 2, 4, (2,), (1,), ((0, 0),)), [(5, 2)]),
+    "conv transpose 2d": (deconv((3, 3), 2, 4, (2, 2), (1, 1), ((0, 1), (1, 0))), [(4, 5, 2)]),
+    "conv transpose, wide crops": (deconv((2, 2), 2, 4, (1, 3), (1, 1), ((2, 1), (0, 2))), [(5, 4, 2)]),
+    "conv transpose, zeros around": (deconv((2, 2), 2, 4, (2, 1), (1, 1), ((-1, 0), (0, -2))), [(3, 3, 2)]),
+    "conv transpose, dilated": (deconv((3, 2), 2, 4, (1, 1), (2, 3), ((1, 1), (0, 0))), [(4, 4, 2)]),
+    "conv transpose 3d": (deconv((2, 2, 2), 2, 1, (2, 1, 2), (1, 1, 1), ((0, 0),) * 3), [(2, 3, 2, 2)]),
+    "dense in each slice": (slices.EachSlice(op=dense(6, 3)), [(4, 6)]),
+    "conv in each slice": (slices.EachSlice(op=conv(R, (2, 2), 2, 3)), [(3, 4, 4, 2)]),
+    "sum in each slice": (slices.EachSlice(op=ops.Add()), [(3, 4), (3, 4)]),
+    "softmax in each slice": (slices.EachSlice(op=activations.Softmax()), [(3, 4)]),
+    "time filter": (recurrent.TimeFilter(tau=R.uniform(size=2), initial=R.normal(size=2), dt=0.5), [(4, 2)]),
+    "multiply": (combine.Multiply(), [(2, 3), (2, 1), (3,)]),
+    "maximum": (combine.Maximum(), [(2, 3), (2, 3)]),
+    "minimum": (combine.Minimum(), [(2, 3), (2, 3)]),
+    "divide": (combine.Divide(), [(2, 3), (2, 3)]),
+    "einsum": (combine.Einsum(equation="ij,jk->ik"), [(2, 3), (3, 4)]),
+    "clip": (functions.Clip(low=-0.5, high=0.5), [(6,)]),
+    "abs": (functions.Function(name="abs"), [(6,)]),
+    "mish": (functions.Mish(), [(6,)]),
+    "square": (functions.Power(exponent=2.0), [(6,)]),
+    "not equal": (functions.NotEqual(value=0.0), [(6,)]),
+    "max": (reduce.Max(axes=(1,)), [(2, 3)]),
+    "min": (reduce.Min(axes=(0,)), [(2, 3)]),
+    "standardize": (reduce.Standardize(axes=(1,)), [(2, 3)]),
+    "unit norm": (reduce.UnitNorm(axes=(1,)), [(2, 3)]),
+    "masked mean": (reduce.MaskedMean(), [(4, 3), (4,)]),
+    "embedding": (resample.Embedding(table=R.normal(size=(5, 2))), [(3,)]),
+    "simple rnn": (
+        recurrent.SimpleRnn(kernel=R.normal(size=(2, 3)), recurrent=R.normal(size=(3, 3)), bias=R.normal(size=3)),
+        [(4, 2)],
+    ),
     "max pool": (ops.MaxPool(size=(2, 2), strides=(1, 1), padding="same"), [(4, 4, 2)]),
     "global max pool": (ops.GlobalMaxPool(), [(3, 3, 2)]),
     "softmax": (activations.Softmax(), [(5,)]),
