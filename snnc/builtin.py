@@ -53,8 +53,8 @@ def _defined(module: object, base: type) -> list[type]:
         cls
         for cls in vars(module).values()
         if isinstance(cls, type)
-        and issubclass(cls, base)
+        and cls.__module__ == module.__name__  # type: ignore[attr-defined]
+        and issubclass(cls, base)  # after the module: in Python 3.10 an alias such as list[int] passes for a type
         and "kind" in vars(cls)
         and not inspect.isabstract(cls)
-        and cls.__module__ == module.__name__  # type: ignore[attr-defined]
     ]
