@@ -169,7 +169,8 @@ def _layer(document: Any, calls: tuple[Call, ...]) -> LayerSpec:
     if _is_operator(document, module):
         return LayerSpec(name, f"ops.{class_name}", config, calls)
     if class_name in ("TFOpLambda", "SlicingOpLambda") and "function" in config:
-        return LayerSpec(name, f"tf.{config['function']}", config, calls)
+        function = str(config["function"]).removeprefix("compat.v1.")
+        return LayerSpec(name, f"tf.{function}", config, calls)
     inner = config.get("layer") if class_name in WRAPPERS else None
     return LayerSpec(
         name,
@@ -184,13 +185,13 @@ def _layer(document: Any, calls: tuple[Call, ...]) -> LayerSpec:
 
 
 def _is_operator(document: Mapping[str, Any], module: str) -> bool:
-    """Return whether a Keras 3 layer is an operator; an HDF5 file has no module, but only a layer has a dtype."""
+    """Return whether a Keras 3 layer is an operator; an HDF5 file has no module, but only layers can train."""
     if module.startswith("keras.src.ops") or module.startswith("keras.ops"):
         return True
     config = document["config"]
     nodes = document.get("inbound_nodes")
     keras3 = bool(nodes) and isinstance(nodes, list) and isinstance(nodes[0], dict) and "args" in nodes[0]
-    return keras3 and isinstance(config, dict) and not module and "dtype" not in config and "trainable" not in config
+    return keras3 and isinstance(config, dict) and not module and "trainable" not in config
 
 
 def _calls(document: Mapping[str, Any], names: set[str]) -> Iterator[Call]:

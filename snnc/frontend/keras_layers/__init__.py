@@ -12,6 +12,8 @@ from snnc.frontend.keras_layers import (
     inactive,
     merge,
     norm,
+    operators,
+    operators_shape,
     pool,
     preprocess,
     sequence,
@@ -31,6 +33,8 @@ _MODULES: tuple[ModuleType, ...] = (
     sequence,
     inactive,
     spiking,
+    operators,
+    operators_shape,
 )
 
 

@@ -8,7 +8,7 @@ from snnc.frontend.base import Builder, Layer, importer
 from snnc.frontend.keras_layers.norm import inference_only
 from snnc.ir import ops
 
-_NAMES = (
+_NOISE = (
     "Dropout",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -19,6 +19,8 @@ _NAMES = (
     "ActivityRegularization",
     "Identity",
     "StochasticDepth",
+)
+_AUGMENTATION = (
     "RandomFlip",
     "RandomRotation",
     "RandomZoom",
@@ -47,10 +49,18 @@ _NAMES = (
 )
 
 
-def _identity(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+def _noise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     inference_only(layer)
     return builder.add(ops.Identity(), inputs[0])
 
 
-ALIKE = [importer("keras", name, masking=True)(_identity) for name in _NAMES]
+def _augmentation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    # Keras 3 notes training=True for these even where nobody asked, and predict() turns it off
+    return builder.add(ops.Identity(), inputs[0])
+
+
+ALIKE = [
+    *(importer("keras", name, masking=True)(_noise) for name in _NOISE),
+    *(importer("keras", name)(_augmentation) for name in _AUGMENTATION),
+]
 """Left out by a pass; until then they show that the layer was there."""

@@ -157,6 +157,8 @@ def bidirectional(layer: Layer, inputs: Sequence[str], builder: Builder) -> str 
     outputs = []
     for name, part in zip(("forward", "backward"), _parts(layer.config), strict=True):
         config = part["config"]
+        # Keras says so whatever the config says
+        config = {**config, "zero_output_for_mask": bool(config.get("return_sequences"))}
         if part.get("class_name") not in _RECURRENT or config.get("return_state") or len(inputs) > 1:
             raise layer_error(layer, f"a {part.get('class_name')} with states cannot be imported in both directions")
         gives = "sequence" if config.get("return_sequences") else "last"

@@ -1,0 +1,243 @@
+"""Operators on tensors that move, pick, join or repeat elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.keras_layers.layout import axis_without_batch
+from snnc.frontend.keras_layers.operands import argument, axes, tensors
+from snnc.ir import ops
+from snnc.ir.resample import INTERPOLATIONS, Repeat, Resize, Slice, crop, reverse
+from snnc.ir.types import Shape
+
+
+def _whole(layer: Layer, value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise layer_error(layer, f"its {what} {str(value)[:60]!r} is not a whole number known beforehand")
+    return value
+
+
+def _numbers(layer: Layer, value: Any, what: str) -> tuple[int, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise layer_error(layer, f"its {what} {str(value)[:60]!r} is not a list of whole numbers known beforehand")
+    return tuple(-1 if v is None else _whole(layer, v, what) for v in value)
+
+
+def _rank(builder: Builder, source: str) -> int:
+    return len(builder.type(source).shape)
+
+
+def _reshape(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Give another shape; the first entry stands for the batch."""
+    value = argument(layer, -1, "shape newshape")
+    first, *rest = _numbers(layer, layer.args[1] if value is None and len(layer.args) > 1 else value, "shape")
+    size = builder.type(inputs[0]).size
+    op = ops.Reshape(shape=tuple(rest))
+    if first != -1 or op.infer(builder.type(inputs[0])).size != size or (-1 in rest and first == -1 and 0 in rest):
+        raise layer_error(
+            layer, f"its shape {[first, *rest]} must begin with -1 for the batch and keep each sample whole"
+        )
+    return builder.add(op, inputs[0])
+
+
+def _transpose(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    value = argument(layer, 1, "perm axes")
+    order = () if value is None else _numbers(layer, value, "order of axes")
+    if order[:1] != (0,):
+        raise layer_error(layer, "it moves the batch axis; give an order of axes that begins with 0")
+    return builder.add(ops.Permute(order=tuple(n - 1 for n in order[1:])), inputs[0])
+
+
+def _swap(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    rank = _rank(builder, inputs[0])
+    a, b = (axis_without_batch(layer, _whole(layer, argument(layer, -1, key), key), rank) for key in ("axis1", "axis2"))
+    order = list(range(rank))
+    order[a], order[b] = b, a
+    return builder.add(ops.Permute(order=tuple(order)), inputs[0])
+
+
+def _squeeze(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    shape = builder.type(inputs[0]).shape
+    gone = axes(layer, argument(layer, 1, "axis"), len(shape))
+    if any(shape[axis] != 1 for axis in gone):
+        raise layer_error(layer, f"it drops axes of {builder.type(inputs[0])} that are larger than one")
+    return builder.add(ops.Reshape(shape=tuple(n for k, n in enumerate(shape) if k not in gone)), inputs[0])
+
+
+def _expand(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    shape = builder.type(inputs[0]).shape
+    axis = axis_without_batch(layer, _whole(layer, argument(layer, 1, "axis"), "axis"), len(shape) + 1)
+    return builder.add(ops.Reshape(shape=(*shape[:axis], 1, *shape[axis:])), inputs[0])
+
+
+def _concatenate(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    sources = tensors(layer, argument(layer, 0, "values arrays xs"), inputs)
+    axis = _whole(layer, argument(layer, 1, "axis", -1), "axis")
+    return builder.add(ops.Concatenate(axis=axis_without_batch(layer, axis, _rank(builder, sources[0]))), *sources)
+
+
+def _stack(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    sources = tensors(layer, argument(layer, 0, "values arrays x"), inputs)
+    shape = builder.type(sources[0]).shape
+    axis = axis_without_batch(layer, _whole(layer, argument(layer, 1, "axis", 0), "axis"), len(shape) + 1)
+    slot = ops.Reshape(shape=(*shape[:axis], 1, *shape[axis:]))
+    return builder.add(ops.Concatenate(axis=axis), *(builder.add(slot, name, step="slot") for name in sources))
+
+
+def _split(layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+    """Cut into parts of equal or given sizes; keras.ops gives the places of the cuts instead."""
+    shape = builder.type(inputs[0]).shape
+    axis = axis_without_batch(layer, _whole(layer, argument(layer, 2, "axis", 0), "axis"), len(shape))
+    parts = argument(layer, 1, "num_or_size_splits indices_or_sections")
+    n = shape[axis]
+    if isinstance(parts, int):
+        if parts < 1 or n % parts:
+            raise layer_error(layer, f"{n} elements do not split into {parts} equal parts")
+        edges = list(range(0, n + 1, n // parts))
+    elif layer.class_name.startswith("ops."):
+        edges = [0, *_numbers(layer, parts, "cuts"), n]
+    else:
+        edges = [0]
+        for size in _numbers(layer, parts, "sizes"):
+            edges.append(edges[-1] + size)
+    return [
+        builder.add(_part(shape, axis, a, b), inputs[0], step=f"part{k}" if k else "")
+        for k, (a, b) in enumerate(pairwise(edges))
+    ]
+
+
+def _part(shape: Shape, axis: int, first: int, end: int) -> Slice:
+    return crop(shape, tuple((first, n - end) if k == axis else (0, 0) for k, n in enumerate(shape)))
+
+
+def _unstack(layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+    shape = builder.type(inputs[0]).shape
+    axis = axis_without_batch(layer, _whole(layer, argument(layer, -1, "axis", 0), "axis"), len(shape))
+    flat = ops.Reshape(shape=(*shape[:axis], *shape[axis + 1 :]))
+    outputs = []
+    for k in range(shape[axis]):
+        part = builder.add(_part(shape, axis, k, k + 1), inputs[0], step=f"part{k}")
+        outputs.append(builder.add(flat, part, step=f"row{k}" if k else ""))
+    return outputs
+
+
+def _tile(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Repeat the whole tensor along its axes."""
+    times = _numbers(layer, argument(layer, 1, "multiples repeats"), "repetitions")
+    rank = _rank(builder, inputs[0])
+    if len(times) != rank + 1 or times[0] != 1:
+        raise layer_error(layer, f"its repetitions {times} need a 1 for the batch and {rank} numbers behind it")
+    x = inputs[0]
+    for axis, k in enumerate(times[1:]):
+        x = x if k == 1 else builder.add(ops.Concatenate(axis=axis), *[x] * k, step="tile")
+    return builder.add(ops.Identity(), x)
+
+
+def _repeat(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    rank = _rank(builder, inputs[0])
+    (axis,) = axes(layer, argument(layer, 2, "axis"), rank)
+    k = _whole(layer, argument(layer, 1, "repeats"), "repetitions")
+    return builder.add(Repeat(times=tuple(k if a == axis else 1 for a in range(rank))), inputs[0])
+
+
+def _flip(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    x = inputs[0]
+    over = axes(layer, argument(layer, 1, "axis"), _rank(builder, x))
+    for k, axis in enumerate(over):
+        x = builder.add(reverse(builder.type(x).shape, axis), x, step="" if k == len(over) - 1 else "reversed")
+    return x
+
+
+def _pad(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    pairs = argument(layer, 1, "paddings pad_width")
+    mode = str(argument(layer, 2, "mode", "constant")).lower()
+    shape = builder.type(inputs[0]).shape
+    if not isinstance(pairs, Sequence) or len(pairs) != len(shape) + 1 or list(pairs[0]) != [0, 0]:
+        raise layer_error(layer, f"its padding {pairs!r} needs a pair for each axis and none for the batch")
+    if mode != "constant" or argument(layer, -1, "constant_values", 0) != 0:
+        raise layer_error(layer, f"padding of mode {mode!r} cannot be imported, only zeros")
+    # one axis more behind the others, because a pad leaves the last one alone
+    wide = builder.add(ops.Reshape(shape=(*shape, 1)), inputs[0], step="reshape")
+    op = ops.ZeroPad(padding=tuple((int(a), int(b)) for a, b in pairs[1:]))
+    padded = builder.add(op, wide, step="pad")
+    return builder.add(ops.Reshape(shape=builder.type(padded).shape[:-1]), padded)
+
+
+def _resize(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    size = _numbers(layer, argument(layer, 1, "size"), "size")
+    method = str(argument(layer, 2, "method interpolation", "bilinear")).lower()
+    plain = not any(argument(layer, -1, key) for key in ("antialias", "preserve_aspect_ratio"))
+    if method not in INTERPOLATIONS or not plain or layer.config.get("data_format") == "channels_first":
+        raise layer_error(layer, f"resizing by {method!r} with these options cannot be imported")
+    return builder.add(Resize(size=size, interpolation=method), inputs[0])
+
+
+def _get_item(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pick by slices, numbers, None and an ellipsis; the batch must be taken whole."""
+    value = argument(layer, 1, "slice_spec key")
+    keys = [_key(v) for v in value] if isinstance(value, list) else [_key(value)]
+    shape = builder.type(inputs[0]).shape
+    keys = _without_ellipsis(layer, keys, len(shape) + 1)
+    if keys[0] != slice(None):
+        raise layer_error(layer, "it takes a part of the batch; slice the other axes only")
+    start, size, step, result, axis = [], [], [], [], 0
+    for key in keys[1:]:
+        if key is None:
+            result.append(1)
+            continue
+        n = shape[axis]
+        axis += 1
+        if isinstance(key, slice):
+            found = range(*key.indices(n))
+            result.append(len(found))
+        else:
+            place = _whole(layer, key, "index")
+            found = range(n)[place : place + 1 or None]
+        start.append(found.start)
+        size.append(len(found))
+        step.append(found.step)
+    op = Slice(start=tuple(start), size=tuple(size), step=tuple(step))
+    if tuple(result) == op.size:
+        return builder.add(op, inputs[0])
+    picked = builder.add(op, inputs[0], step="slice")
+    return builder.add(ops.Reshape(shape=tuple(result)), picked)
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
+        return slice(value["start"], value["stop"], value["step"])
+    return Ellipsis if value == "Ellipsis" else value
+
+
+def _without_ellipsis(layer: Layer, keys: list[Any], rank: int) -> list[Any]:
+    """Write out what an ellipsis, or nothing at the end, stands for."""
+    places = [k for k, key in enumerate(keys) if key is Ellipsis]
+    named = sum(key is not None and key is not Ellipsis for key in keys)
+    if len(places) > 1 or named > rank:
+        raise layer_error(layer, f"its index does not fit a tensor of {rank} axes")
+    at = places[0] if places else len(keys)
+    return [*keys[:at], *[slice(None)] * (rank - named), *keys[at + 1 :]]
+
+
+_NAMES = (
+    (_reshape, ("tf.reshape", "ops.Reshape")),
+    (_transpose, ("tf.transpose", "ops.Transpose")),
+    (_swap, ("ops.Swapaxes",)),
+    (_squeeze, ("tf.squeeze", "ops.Squeeze")),
+    (_expand, ("tf.expand_dims", "ops.ExpandDims")),
+    (_concatenate, ("tf.concat", "ops.Concatenate")),
+    (_stack, ("tf.stack", "ops.Stack")),
+    (_split, ("tf.split", "ops.Split")),
+    (_unstack, ("tf.unstack", "ops.Unstack")),
+    (_tile, ("tf.tile", "ops.Tile")),
+    (_repeat, ("tf.repeat", "ops.Repeat")),
+    (_flip, ("tf.reverse", "ops.Flip")),
+    (_pad, ("tf.pad", "ops.Pad")),
+    (_resize, ("tf.image.resize", "ops.Resize")),
+    (_get_item, ("tf.__operators__.getitem", "ops.GetItem")),
+)
+ALIKE = [importer("keras", name)(function) for function, names in _NAMES for name in names]
+"""Operators of both Keras generations."""
