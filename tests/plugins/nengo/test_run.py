@@ -7,12 +7,13 @@ import pickle
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import nengo
 import numpy as np
 import pytest
 from snnc_nengo import parallel
-from snnc_nengo.simulate import Job, Simulation, changing_operators
+from snnc_nengo.simulate import Simulation, changing_operators
 
 from snnc.api import DataError, Graph, LoweringError, Neurons, Synapse, UsageError, activations, neurons, ops
 from snnc.testing import random_inputs
@@ -110,8 +111,8 @@ def test_what_cannot_change_is_computed_once_a_sample(cnn: Graph) -> None:
 def test_a_process_with_a_memory_of_its_own_starts_afresh() -> None:
     with nengo.Network(seed=0) as network:
         probe = nengo.Probe(nengo.Node(nengo.processes.WhiteNoise(seed=3), size_out=2))
-    job = Job("key", network, dt=0.001, seed=0, bits=64, inputs={}, probes={"y": probe}, watch={})
-    simulation = Simulation(job)
+    job = program(graph(["y"], x=((2,),), y=(ops.Identity(), "x")))._job([])
+    simulation = Simulation(replace(job, network=network, inputs={}, probes={"y": probe}))
     first, second = (simulation.show({}, 4, {}).outputs["y"] for _ in range(2))
     assert len(np.unique(first)) == 8
     assert np.array_equal(first, second)
