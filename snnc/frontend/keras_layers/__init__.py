@@ -7,6 +7,7 @@ from types import ModuleType
 from snnc.frontend.base import Importer
 from snnc.frontend.keras_layers import (
     activation,
+    applications,
     conv,
     dense,
     inactive,
@@ -33,6 +34,7 @@ _MODULES: tuple[ModuleType, ...] = (
     sequence,
     inactive,
     spiking,
+    applications,
     operators,
     operators_shape,
 )

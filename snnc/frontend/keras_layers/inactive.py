@@ -18,7 +18,6 @@ _NOISE = (
     "GaussianNoise",
     "ActivityRegularization",
     "Identity",
-    "StochasticDepth",
 )
 _AUGMENTATION = (
     "RandomFlip",

@@ -1,10 +1,8 @@
-"""The layers of the package keras-spiking, and those that keras.applications define for themselves."""
+"""The layers of the package keras-spiking."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
 
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.activation import config_activation
@@ -51,18 +49,3 @@ def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 ALIKE = [importer("keras", name, lambda _: _FILTER)(_filter) for name in ("Lowpass", "Alpha")]
 """Filters over time, exact for inputs that are constant during a step."""
-
-
-@importer("keras", "LayerScale", ("gamma",))
-def layer_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Multiply each channel by a learned factor (ConvNeXt)."""
-    channels = builder.type(inputs[0]).shape[-1:]
-    return builder.add(ops.Affine(scale=layer.weight("gamma", channels), shift=layer.zeros()), *inputs)
-
-
-@importer("keras", "CustomScaleLayer")
-def custom_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Add to the first input the second times a number (InceptionResNetV2)."""
-    scale = layer.once("scale", lambda: np.array(layer.config.get("scale", 1.0), dtype=np.float32))
-    scaled = builder.add(ops.Affine(scale=scale, shift=layer.zeros()), inputs[1], step="scaled")
-    return builder.add(ops.Add(), inputs[0], scaled)
