@@ -6,8 +6,10 @@ import io
 import json
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -23,6 +25,8 @@ _FREE = 64 << 20
 _RATIO = 50
 """Beyond that, how many times its packed size an entry may have: weights pack 1 to 4 times, bombs 1000 times."""
 MAX_JSON = 256 << 20
+_DAMAGE = (OSError, EOFError, ValueError, LookupError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+"""What the readers of the standard library and of h5py raise for bytes that are not what they should be."""
 
 
 def require_file(path: Path) -> Path:
@@ -41,11 +45,11 @@ def reading(path: Path, what: str) -> Iterator[None]:
     """Turn whatever a damaged file raises into one FileError."""
     try:
         yield
-    except (OSError, EOFError, ValueError, KeyError, IndexError, NotImplementedError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FileError(f"{path}: not a readable {what} (truncated or damaged?): {reason[:200]}") from error
     except (MemoryError, RecursionError, OverflowError) as error:
         raise FileError(f"{path}: this {what} is nested or sized beyond reason") from error
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FileError(f"{path}: not a readable {what} (truncated or damaged?): {reason[:200]}") from error
 
 
 class SafeZip:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,29 @@ class SafeHdf5:
                 yield
             except (RuntimeError, TypeError, AttributeError) as error:
                 raise OSError(error) from error
+
+
+class Hdf5Shards:
+    """Several HDF5 files that are read as one; a group may have its arrays in any of them."""
+
+    def __init__(self, files: Sequence[SafeHdf5]) -> None:
+        """Read from files that the caller closes."""
+        self._files = files
+
+    def __contains__(self, path: str) -> bool:
+        return any(path in file for file in self._files)
+
+    def groups(self, path: str = "/") -> tuple[str, ...]:
+        """Return the names inside a group over all files, sorted."""
+        return tuple(sorted({name for file in self._files for name in file.groups(path)}))
+
+    def attr(self, path: str, name: str) -> Any:
+        """Return an attribute from the first file that has it."""
+        return next((v for file in self._files if (v := file.attr(path, name)) is not None), None)
+
+    def array(self, path: str, dtype: str | None = None) -> AnyArray:
+        """Return a dataset from the file that has it."""
+        return next((file for file in self._files if path in file), self._files[0]).array(path, dtype)
 
 
 def _decoded(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 from snnc.errors import FileError
 from snnc.files import SafeZip, read_json, require_file
-from snnc.frontend.hdf5 import MAGIC, SafeHdf5
+from snnc.frontend.hdf5 import MAGIC, Hdf5Shards, SafeHdf5
 from snnc.frontend.keras_weights import CONTAINERS, Hdf5ByClass, LegacyHdf5, WeightSource
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -50,6 +51,8 @@ def opened(path: Path, config: Path | None = None) -> Iterator[Archive]:
             yield _zip(path, stack)
         elif head == MAGIC:
             yield _hdf5(path, config, stack)
+        elif head[:1] == b"{":
+            yield _json(path, config, stack)
         else:
             raise FileError(f"{path}: neither a .keras archive nor an HDF5 file; save the model as .keras or .h5")
 
@@ -80,14 +83,9 @@ def _hdf5(path: Path, config: Path | None, stack: ExitStack) -> Archive:
     file = stack.enter_context(SafeHdf5(path, path))
     stored = file.attr("/", "model_config")
     if stored is not None:
-        document = read_json(str(stored).encode(), path, "model_config")
-    elif config is None:
-        raise FileError(
-            f"{path}: holds weights but no model; give the config too (--config model.json, from model.to_json()), or "
-            "save the whole model"
-        )
+        document = read_json(str(stored).encode(errors="surrogateescape"), path, "model_config")
     else:
-        document = read_json(require_file(config).read_bytes(), config, "model config")
+        document = _given_config(path, config)
     by_class = any(container in file for container in CONTAINERS)
     root = "model_weights" if "model_weights" in file else ""
     if not by_class and file.names(root, "layer_names") is None:
@@ -96,14 +94,40 @@ def _hdf5(path: Path, config: Path | None, stack: ExitStack) -> Archive:
     return Archive(document, _version(document, file), weights)
 
 
+def _json(path: Path, config: Path | None, stack: ExitStack) -> Archive:
+    """Read weights in shards: a JSON file that says which HDF5 file beside it holds which group."""
+    index = read_json(path.read_bytes(), path, "weight index")
+    shards = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(shards, dict):
+        raise FileError(f"{path}: a config without weights; give the file of the weights, and this as --config")
+    names = [name for value in shards.values() for name in (value if isinstance(value, list) else [value])]
+    if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+        raise FileError(f"{path}: refused, it names files that are not beside it")
+    document = _given_config(path, config)
+    files = [stack.enter_context(SafeHdf5(require_file(path.parent / n), path)) for n in dict.fromkeys(names)]
+    return Archive(document, _version(document, files[0]), Hdf5ByClass(Hdf5Shards(files)))
+
+
+def _given_config(path: Path, config: Path | None) -> Any:
+    if config is None:
+        raise FileError(
+            f"{path}: holds weights but no model; give the config too (--config model.json, from model.to_json()), or "
+            "save the whole model"
+        )
+    return read_json(require_file(config).read_bytes(), config, "model config")
+
+
 def _version(metadata: Any, file: SafeHdf5) -> tuple[int, ...]:
-    """Return the version of Keras; files without one are of the early Keras 2."""
+    """Return the version of Keras; a config of Keras 3 does not say, and neither do files of the early Keras 2."""
     candidates = [
         metadata.get("keras_version") if isinstance(metadata, dict) else None,
         file.attr("/", "keras_version"),
         file.attr("model_weights", "keras_version"),
     ]
-    return parse_version(next((c for c in candidates if isinstance(c, str)), "2.0.0"))
+    found = next((c for c in candidates if isinstance(c, str)), None)
+    if found is None:
+        found = "3.0.0" if '"batch_shape"' in json.dumps(metadata) else "2.0.0"
+    return parse_version(found)
 
 
 def parse_version(text: str) -> tuple[int, ...]:

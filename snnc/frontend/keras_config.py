@@ -80,10 +80,12 @@ def parse_model(document: Any, name: str = "model") -> ModelSpec:
         FrontendError: it is not a Sequential or functional model.
 
     """
-    document = plain(document)
-    if not isinstance(document, dict) or "config" not in document:
-        raise FrontendError("the model's config is not that of a Keras model")
-    spec = _nested(document, name)
+    try:
+        document = plain(document)
+        spec = _nested(document, name)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise FrontendError(f"the model's config cannot be read ({reason}); is the file damaged?") from error
     if spec is None:
         raise FrontendError(
             f"the model {document.get('class_name')!r} is subclassed: its config holds no layers; rebuild it as a "

@@ -20,7 +20,6 @@ class KerasFileFrontend(Frontend):
         return isinstance(source, (str, os.PathLike))
 
     def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
-        from snnc.files import reading
         from snnc.frontend.keras_archive import opened
         from snnc.frontend.keras_config import parse_model
         from snnc.frontend.keras_graph import build_graph
@@ -28,6 +27,4 @@ class KerasFileFrontend(Frontend):
         path = Path(os.fspath(source))  # type: ignore[call-overload]
         config = None if options.config is None else Path(options.config)
         with opened(path, config) as archive:
-            with reading(path, "Keras model"):
-                model = parse_model(archive.config)
-            return build_graph(model, archive.weights, importers, archive.version, options)
+            return build_graph(parse_model(archive.config), archive.weights, importers, archive.version, options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from snnc.errors import FrontendError, UnsupportedLayerError
-from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot
+from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot, layer_error
 from snnc.frontend.keras_config import Call, LayerSpec, ModelSpec, Ref, refs
 from snnc.frontend.keras_inputs import input_shapes
 from snnc.frontend.keras_time import Inside, distribute
@@ -183,8 +183,7 @@ class _Build:
             args=args,
             made=self.made.setdefault(spec, {}),
         )
-        made = importer.function(layer, inputs, Builder(self.graph, name, name, self.masks))
-        outputs = [made] if isinstance(made, str) else list(made)
+        outputs = _imported(importer, layer, inputs, Builder(self.graph, name, name, self.masks))
         if importer.masking and inputs and inputs[0] in self.masks:
             self.masks.setdefault(outputs[0], self.masks[inputs[0]])
         return outputs
@@ -201,6 +200,16 @@ class _Build:
             return output
 
         return add
+
+
+def _imported(importer: Importer, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+    """Call an importer; whatever a strange config makes it raise names the layer."""
+    try:
+        made = importer.function(layer, inputs, builder)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        raise layer_error(layer, f"its config or inputs cannot be read ({reason}); is the file damaged?") from error
+    return [made] if isinstance(made, str) else list(made)
 
 
 class _Tensors:

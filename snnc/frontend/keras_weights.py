@@ -15,7 +15,7 @@ import numpy as np
 
 from snnc.errors import FrontendError
 from snnc.frontend.base import Role
-from snnc.frontend.hdf5 import SafeHdf5
+from snnc.frontend.hdf5 import Hdf5Shards, SafeHdf5
 from snnc.frontend.keras_config import LayerSpec, ModelSpec
 from snnc.ir.op import frozen_array
 from snnc.ir.types import AnyArray, Array
@@ -176,7 +176,7 @@ def _same_role(tail: str, role: str) -> bool:
 class Hdf5ByClass(WeightSource):
     """The Keras 3 layout: groups named after classes and counted, weights numbered under ``vars``."""
 
-    def __init__(self, file: SafeHdf5) -> None:
+    def __init__(self, file: SafeHdf5 | Hdf5Shards) -> None:
         """Read from the root of the file."""
         self._file = file
 
