@@ -35,9 +35,9 @@ class Recording:
     """By watched node: ``(batch, *shape)``, the sum over all steps."""
 
 
-def readout_window(steps: int) -> slice:
-    """Return the steps that the read-out averages: the second half, when the network has settled."""
-    return slice(steps // 2, steps)
+def readout_window(steps: int, start: float = 0.5) -> slice:
+    """Return the steps that the read-out averages: all but a share at the start, by default the second half."""
+    return slice(min(int(steps * start), steps - 1), steps)
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class Target:
     dt: float = 0.001
     """Seconds a step."""
     seed: int = 0
+    read_out: float = 0.5
+    """The share of the steps that the read-out leaves out at the start."""
 
 
 class Program(ABC):

@@ -8,13 +8,25 @@ from snnc import passes
 from snnc.frontend import frontends, importers
 from snnc.frontend.base import Frontend, Importer
 from snnc.hooks import hookimpl
-from snnc.ir import activations, combine, functions, neurons, ops, recurrent, reduce, resample, slices, transposed
+from snnc.ir import (
+    activations,
+    combine,
+    functions,
+    neurons,
+    ops,
+    readout,
+    recurrent,
+    reduce,
+    resample,
+    slices,
+    transposed,
+)
 from snnc.ir.neurons import NeuronModel
 from snnc.ir.op import Op
 from snnc.passes.base import Pass
 from snnc.verify import Verify
 
-OP_MODULES = (ops, activations, neurons, combine, functions, recurrent, reduce, resample, slices, transposed)
+OP_MODULES = (ops, activations, neurons, combine, functions, readout, recurrent, reduce, resample, slices, transposed)
 
 
 @hookimpl

@@ -33,6 +33,20 @@ class Samples:
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
+    def require_varied(self, least: int) -> None:
+        """Raise DataError where there are too few samples to measure with, or they do not differ."""
+        if len(self) < least:
+            raise DataError(
+                f"{len(self)} calibration samples are too few to measure with: give {least} or more, best 256"
+            )
+        if all(bool((x == x[:1]).all()) for x in self.inputs.values()):
+            raise DataError("the calibration samples are all the same: give samples of what the model will see")
+
+    def halves(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Return every other sample's inputs, and the others': to calibrate with, and to decide with."""
+        first, second = ({name: x[half::2] for name, x in self.inputs.items()} for half in (0, 1))
+        return first, second
+
     def head(self, count: int | None) -> Samples:
         """Return the first samples."""
         labels = None if self.labels is None else self.labels[:count]

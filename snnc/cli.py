@@ -35,7 +35,7 @@ Limit = Annotated[int | None, typer.Option("--limit", help="Use the first sample
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Processes; by default as many as pay.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Backend = Annotated[str, typer.Option("--backend", help="nengo, or a plugin's; see snnc plugins.")]
-Level = Annotated[int, typer.Option("--level", help="0 literal, 1 fold and fuse.")]
+Level = Annotated[int, typer.Option("--level", help="0 literal, 1 fold and fuse, 2 calibrated (needs --calibration).")]
 Passes = Annotated[
     list[str] | None,
     typer.Option("--pass", help="A further pass, or options of one: 'name{key=value}'. May be repeated."),
@@ -103,6 +103,9 @@ def compile_command(
     steps: Steps = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     dt: Annotated[float, typer.Option("--dt", help="Seconds a step.")] = 0.001,
+    read_out: Annotated[
+        float | None, typer.Option("--read-out", help="Share of the steps that the read-out leaves out at the start.")
+    ] = None,
     input_shape: InputShape = None,
     config: Config = None,
     strict: Annotated[
@@ -127,6 +130,7 @@ def compile_command(
         steps=steps,
         seed=seed,
         dt=dt,
+        read_out=read_out,
         verify=verify,
         strict=strict,
         input_shape=_shapes(input_shape),
@@ -157,15 +161,23 @@ def run(
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
     steps = compiled.default_steps if steps is None else steps
-    outputs = compiled.run(samples.inputs, steps, jobs=jobs, progress=True)
+    outputs, means = compiled.run_and_read_out(samples.inputs, steps, jobs=jobs, progress=True)
     if output is not None:
         write_file(output, npz_bytes(outputs))
-    reports.readouts(outputs, steps, output)
+    reports.readouts(means, steps, output)
 
 
 @app.command()
 def evaluate(
-    folder: Folder, inputs: Inputs, steps: Steps = None, limit: Limit = None, jobs: Jobs = None, json: Json = False
+    folder: Folder,
+    inputs: Inputs,
+    steps: Steps = None,
+    limit: Limit = None,
+    engine: Annotated[
+        str, typer.Option("--engine", help="numpy (batched, the same spikes) or program (the backend itself).")
+    ] = "numpy",
+    jobs: Jobs = None,
+    json: Json = False,
 ) -> None:
     """Measure accuracy, firing rates, spikes and synaptic operations on labelled samples."""
     from snnc import reports
@@ -173,7 +185,8 @@ def evaluate(
 
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
-    measured = compiled.evaluate(samples.inputs, samples.labels, steps, jobs=jobs, progress=True)
+    options: dict[str, Any] = {"jobs": jobs, "progress": True} if engine == "program" else {}
+    measured = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine, **options)
     reports.evaluation(measured, json=json)
 
 

@@ -12,17 +12,19 @@ import numpy as np
 
 from snnc import artifact, calibration
 from snnc._version import __version__
-from snnc.backend import Backend, Program, Recording, Target
+from snnc.backend import Backend, Program, Recording, Target, readout_window
 from snnc.calibration import Data, Samples
-from snnc.errors import SnncError, UsageError
+from snnc.errors import SnncError, UsageError, unknown
 from snnc.evaluation import Evaluation, evaluation
 from snnc.ir.census import Census, census
 from snnc.ir.graph import Graph
+from snnc.ir.readout import in_time
+from snnc.ir.simulate import simulate
 from snnc.ir.types import AnyArray, Array
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import write
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, changes_over_time, populations, read_out, verify
+from snnc.verify import Check, Subject, VerifyReport, changes_over_time, finished, populations, read_out, verify
 
 STEPS = 30
 """Steps a sample is shown where the user does not say; 1 where nothing changes over time."""
@@ -39,6 +41,8 @@ class Settings:
     seed: int
     dt: float
     steps: int | None
+    read_out: float = 0.5
+    """The share of the steps that the read-out leaves out at the start."""
 
 
 class Compiled:
@@ -85,8 +89,9 @@ class Compiled:
         """Return the lowered program; built when first asked for."""
         if self._program is None:
             lowerings = self._registry.lowerings_for(self.settings.backend)
-            target = Target(lowerings, dt=self.settings.dt, seed=self.settings.seed)
-            self._program = self.backend().lower(self.graph, target)
+            settings = self.settings
+            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=settings.read_out)
+            self._program = self.backend().lower(in_time(self.graph), target)
         return self._program
 
     @property
@@ -125,30 +130,47 @@ class Compiled:
             ``(batch, steps, *shape)`` float32 by output name.
 
         """
-        return self._record(self.samples(x), self._steps(steps), **options).outputs
+        return self.run_and_read_out(x, steps, **options)[0]
 
     def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
-        """Return the read-out, ``(batch, *shape)``: the mean over the second half of the steps; a dict for several."""
-        steps = self._steps(steps)
-        outputs = read_out(self.run(x, steps, **options), steps)
+        """Return the read-out, ``(batch, *shape)``: the mean over the later steps; a dict for several outputs."""
+        outputs = self.run_and_read_out(x, steps, **options)[1]
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def evaluate(self, x: Data, y: AnyArray | None = None, steps: int | None = None, **options: Any) -> Evaluation:
+    def run_and_read_out(
+        self, x: Data, steps: int | None = None, **options: Any
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Return what ``run`` and what ``predict`` give, by output name, from one run."""
+        steps = self._steps(steps)
+        raw = self._record(self.samples(x), steps, **options).outputs
+        every = {name: _every_step(self.graph, name, y) for name, y in raw.items()}
+        return every, read_out(self.graph, raw, self._window(steps))
+
+    def evaluate(
+        self,
+        x: Data,
+        y: AnyArray | None = None,
+        steps: int | None = None,
+        *,
+        engine: str = "numpy",
+        **options: Any,
+    ) -> Evaluation:
         """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
 
         Args:
             x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``.
             y: one class a sample, or one-hot rows.
             steps: how many steps each sample is shown.
-            options: as for ``run``.
-
+            engine: ``"numpy"`` runs snnc's batched evaluator, which gives the same spikes; ``"program"`` the backend's.
+            options: as for ``run``, for the engine ``"program"``.
         """
         samples = self.samples(x)
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
         steps = self._steps(steps)
-        recording = self._record(samples, steps, watch=populations(self.graph), **options)
-        return evaluation(self.source, self.graph, samples, recording, steps, self.settings.dt)
+        recording = self._record(samples, steps, watch=populations(self.graph), engine=engine, **options)
+        settings = self.settings
+        return evaluation(self.source, self.graph, samples, recording, steps, settings.dt, settings.read_out)
 
     def verify(
         self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
@@ -179,11 +201,22 @@ class Compiled:
         }
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
 
+    def _window(self, steps: int) -> slice:
+        return readout_window(steps, self.settings.read_out)
+
     def _steps(self, steps: int | None) -> int:
         return require_steps(self.default_steps if steps is None else steps)
 
-    def _record(self, samples: Samples, steps: int, watch: Collection[str] = (), **options: Any) -> Recording:
-        return self.program.run(samples.inputs, steps, watch=watch, **options)
+    def _record(
+        self, samples: Samples, steps: int, watch: Collection[str] = (), engine: str = "program", **options: Any
+    ) -> Recording:
+        if engine == "program":
+            return self.program.run(samples.inputs, steps, watch=watch, **options)
+        if engine != "numpy":
+            raise UsageError(unknown("engine", engine, ("numpy", "program")))
+        window, dt, seed = self._window(steps), self.settings.dt, self.settings.seed
+        run = simulate(self.graph, samples.inputs, steps, window=window, dt=dt, seed=seed, watch=watch)
+        return Recording(run.outputs, run.means, run.totals)
 
     def verify_samples(self, samples: Samples, steps: int, keras: Any = None, **options: Any) -> VerifyReport:
         """Return the report on checked samples; see ``verify``."""
@@ -193,12 +226,18 @@ class Compiled:
             program=self.program,
             samples=samples,
             steps=steps,
+            window=self._window(steps),
             tolerance=self.backend.tolerance,
             recording=self._record(samples, steps, watch=populations(self.graph), **options),
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
         return verify(subject, self._checks)
+
+
+def _every_step(graph: Graph, output: str, y: Array) -> Array:
+    """Return ``(batch, steps, *shape)`` with a deferred activation applied to every step."""
+    return finished(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
 
 
 def require_steps(steps: Any) -> int:

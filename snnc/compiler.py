@@ -13,7 +13,7 @@ import numpy as np
 from snnc import artifact
 from snnc.calibration import Data, Samples, made_up
 from snnc.calibration import samples as samples_of
-from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
+from snnc.compiled import MADE_UP, STEPS, Compiled, Settings, require_steps
 from snnc.errors import LoweringError, UsageError
 from snnc.frontend.base import ImportOptions
 from snnc.ir.census import census
@@ -21,6 +21,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
+from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
 from snnc.passes.spec import build, parse
@@ -29,6 +30,10 @@ from snnc.verify import Check
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
+CALIBRATED, CALIBRATED_NEURONS = 2, "soft-reset-if"
+"""The level that calibrates, and the neurons that it takes where the user names none."""
+FEW = 8
+"""Fewer calibration samples than this say nothing."""
 CHECKED = 16
 """The user's samples that compile verifies with."""
 
@@ -84,6 +89,7 @@ def compile(
     steps: int | None = None,
     seed: int = 0,
     dt: float = 0.001,
+    read_out: float | None = None,
     verify: bool = True,
     strict: bool = False,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
@@ -95,9 +101,9 @@ def compile(
     Args:
         model: a ``.keras`` or ``.h5`` file, a live Keras model, or a saved graph folder.
         backend: ``"nengo"`` or a plugin's.
-        level: 0 translates literally, 1 folds and fuses.
+        level: 0 translates literally, 1 folds and fuses, 2 calibrates scales, voltages and biases on samples.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
-            activation name, ``"*"`` being the rest. Default ``"spiking-relu"``.
+            activation name, ``"*"`` being the rest. Default ``"spiking-relu"``, at level 2 ``"soft-reset-if"``.
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
         calibration: sample inputs; used by passes that measure, and to verify.
@@ -107,6 +113,8 @@ def compile(
         steps: how many steps a sample is going to be shown.
         seed: of everything random; the same seed gives the same spikes.
         dt: seconds a step.
+        read_out: the share of the steps that the read-out, a mean over the others, leaves out at the start. Default
+            0.5, when the network has settled; at level 2, which calibrates from the first step on, 0.
         verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
         strict: refuse a network in which any nonlinearity does not spike.
         input_shape: the shape without the batch, where the model leaves sizes open.
@@ -122,20 +130,27 @@ def compile(
     """
     registry = Registry.discover() if registry is None else registry
     steps_plan = _plan(registry, backend, level, passes, skip, options, neurons=neurons, scale=scale, synapse=synapse)
-    _require_numbers(seed, dt, steps)
+    if read_out is None:
+        read_out = 0.0 if level >= CALIBRATED else 0.5
+    _require_numbers(seed, dt, steps, read_out)
     needing = [p.name for p in steps_plan if p.needs_calibration]
     if needing and calibration is None:
         raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, registry=registry)
     samples = None if calibration is None else samples_of(source, calibration)
+    calibrating, held_back = (None, None) if samples is None else samples.halves()
+    if samples is not None and needing:
+        samples.require_varied(FEW)
     context = Context(
         backend=backend,
         chain=registry.chain(backend),
         neurons=registry.neurons,
-        samples=None if samples is None else samples.inputs,
+        samples=calibrating,
+        held_back=held_back,
         seed=seed,
         dt=dt,
-        steps=steps,
+        steps=STEPS if steps is None else steps,
+        read_out=read_out,
     )
     verified = verify and any(p.name == "verify" for p in steps_plan)
     shown = _shown(samples, source, seed)
@@ -146,13 +161,14 @@ def compile(
         kinds=registry.ops,
         providers=registry.provided("pass"),
         samples=shown.inputs if verified else None,
+        loss=None if held_back is None else spiking_loss(context),
     )
     if strict:
         _require_spiking(graph)
     compiled = Compiled(
         graph,
         source,
-        Settings(backend, level, seed, dt, steps),
+        Settings(backend, level, seed, dt, steps, read_out),
         registry,
         journal=journal,
         notes=tuple(context.notes),
@@ -173,7 +189,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
     try:
         settings = Settings(**{name: manifest[name] for name in Settings.__dataclass_fields__})
         journal = tuple(JournalEntry(**{"seconds": 0.0, **entry}) for entry in manifest["journal"])
-        _require_numbers(settings.seed, settings.dt, settings.steps)
+        _require_numbers(settings.seed, settings.dt, settings.steps, settings.read_out)
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: its manifest lacks or misnames {error}; compile the model again") from None
     compiled = Compiled(
@@ -227,17 +243,21 @@ def _plan(
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
+    if short["neurons"] is None and level >= CALIBRATED:
+        short["neurons"] = CALIBRATED_NEURONS
     for key, name in (("neurons", "swap-activations"), ("scale", "scale-rates"), ("synapse", "insert-synapses")):
         if short[key] is not None:
             merged.setdefault(name, {})[key] = short[key]
     return plan(registry.passes, registry.chain(backend), level, named=passes, skip=skip, options=merged)
 
 
-def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:
+def _require_numbers(seed: Any, dt: Any, steps: Any, read_out: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31:
         raise UsageError(f"seed must be a whole number from 0 to {2**31 - 1}, not {seed!r}")
     if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt <= 1:
         raise UsageError(f"dt must be seconds between 0 and 1, not {dt!r}")
+    if isinstance(read_out, bool) or not isinstance(read_out, (int, float)) or not 0 <= read_out < 1:
+        raise UsageError(f"read_out must be the share of steps to leave out, from 0 to below 1, not {read_out!r}")
     if steps is not None:
         require_steps(steps)
 

@@ -14,8 +14,10 @@ from snnc.ir.evaluate import evaluate
 from snnc.ir.fanout import fan_out
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
+from snnc.ir.readout import Deferred
 from snnc.ir.types import AnyArray, Array
 from snnc.measure import agreement, classes
+from snnc.verify import finished
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Evaluation:
 
 
 def evaluation(
-    source: Graph, graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float
+    source: Graph, graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, read_out: float
 ) -> Evaluation:
     """Return the evaluation of a recorded run with every population watched.
 
@@ -63,7 +65,10 @@ def evaluation(
     if labels.min() < 0 or labels.max() >= y.shape[-1]:
         raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {y.shape[-1]} classes")
     wanted = evaluate(source, samples.inputs)[output]
-    by_step = prefix_readouts(y)
+    by_step = prefix_readouts(y, read_out)
+    if isinstance(graph[graph.output_nodes[output]].op, Deferred):
+        flat = finished(graph, output, by_step.reshape(-1, *by_step.shape[2:]).astype(np.float32))
+        by_step = flat.reshape(by_step.shape)
     spikes = _spikes(graph, recording, dt)
     behind = fan_out(graph)
     seconds = steps * dt
@@ -80,12 +85,12 @@ def evaluation(
     )
 
 
-def prefix_readouts(y: Array) -> Array:
+def prefix_readouts(y: Array, read_out: float) -> Array:
     """Return what the read-out would give after each number of steps: ``(batch, steps, classes)`` to the same."""
     sums = np.concatenate([np.zeros_like(y[:, :1], dtype=np.float64), np.cumsum(y, axis=1, dtype=np.float64)], axis=1)
     readouts = []
     for t in range(1, y.shape[1] + 1):
-        window = readout_window(t)
+        window = readout_window(t, read_out)
         readouts.append((sums[:, window.stop] - sums[:, window.start]) / (window.stop - window.start))
     return np.stack(readouts, axis=1)
 

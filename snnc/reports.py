@@ -18,7 +18,6 @@ from snnc.ir.types import Array
 from snnc.passes.base import Pass
 from snnc.passes.spec import write
 from snnc.registry import HOOKS, Registry
-from snnc.verify import read_out
 
 WIDE = 240
 SHOWN = 10
@@ -54,7 +53,7 @@ def compilation(compiled: Compiled, folder: Path) -> None:
         "ms",
     )
     for entry in compiled.journal:
-        changed = "yes" if entry.changed else "no"
+        changed = "yes" if entry.changed and entry.kept else "taken back" if entry.changed else "no"
         table.add_row(entry.name, changed, _number(entry.error), f"{entry.seconds * 1000:.0f}")
     console.print(table)
     found = compiled.census
@@ -128,7 +127,7 @@ def evaluation(measured: Evaluation, *, json: bool) -> None:
 def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:
     """Print the read-out of the first samples of each output."""
     console = _console()
-    for name, y in read_out(outputs, steps).items():
+    for name, y in outputs.items():
         table = _table(
             f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", "arg-max", "values"
         )

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.backend import Program, Recording, Tolerance, readout_window
+from snnc.backend import Program, Recording, Tolerance
 from snnc.calibration import Samples
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.readout import Deferred
 from snnc.ir.types import Array
 from snnc.measure import agreement, relative_error, rms_error
 from snnc.passes.base import Context, Pass, Stage
@@ -99,6 +100,8 @@ class Subject:
     program: Program
     samples: Samples
     steps: int
+    window: slice
+    """The steps that the read-out averages."""
     tolerance: Tolerance
     recording: Recording
     """What the program gave for the samples; every population is watched."""
@@ -144,10 +147,16 @@ def is_spiking(graph: Graph) -> bool:
     return any(isinstance(node.op, Neurons) and node.op.model.spiking for node in graph)
 
 
-def read_out(outputs: Mapping[str, Array], steps: int) -> dict[str, Array]:
-    """Return the mean over the read-out window, ``(batch, *shape)`` by output name."""
-    window = readout_window(steps)
-    return {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
+def read_out(graph: Graph, outputs: Mapping[str, Array], window: slice) -> dict[str, Array]:
+    """Return the mean over the window, ``(batch, *shape)`` by output name, with what is deferred to it."""
+    means = {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
+    return {name: finished(graph, name, y) for name, y in means.items()}
+
+
+def finished(graph: Graph, output: str, y: Array) -> Array:
+    """Return values of an output with the activation applied that was deferred to the read-out, if any."""
+    op = graph[graph.output_nodes[output]].op
+    return op.evaluate(y) if isinstance(op, Deferred) else y
 
 
 def changes_over_time(graph: Graph) -> bool:
@@ -160,7 +169,7 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     source, graph, inputs = subject.source, subject.graph, subject.samples.inputs
     wanted = evaluate(source, inputs)
     final = evaluate(graph, inputs)
-    got = read_out(subject.recording.outputs, subject.steps)
+    got = read_out(graph, subject.recording.outputs, subject.window)
     first = source.outputs[0]
     dynamic = changes_over_time(graph)
     layers = _layers(subject)

@@ -9,11 +9,13 @@ from typing import Any
 import nengo
 
 from snnc.api import NeuronModel, State, SynapseModel, neurons
+from snnc_nengo.neuron_types import SoftResetIF
 
 SCALED: Mapping[type[NeuronModel], Callable[[Any, dict[str, Any]], Any]] = MappingProxyType(
     {
         neurons.ReluRate: lambda model, given: nengo.RectifiedLinear(**given),
         neurons.SpikingRelu: lambda model, given: nengo.SpikingRectifiedLinear(**given),
+        neurons.SoftResetIf: lambda model, given: SoftResetIF(gamma=model.gamma, **given),
         neurons.LifRate: lambda model, given: nengo.LIFRate(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
         neurons.Lif: lambda model, given: nengo.LIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
     }

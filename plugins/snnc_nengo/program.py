@@ -85,6 +85,7 @@ class NengoProgram(Program):
             network=self.network,
             dt=self.target.dt,
             seed=self.target.seed,
+            read_out=self.target.read_out,
             bits=self.bits,
             inputs=self.built.inputs,
             probes=self.built.probes,

@@ -34,6 +34,8 @@ class Job:
     network: Any
     dt: float
     seed: int
+    read_out: float
+    """The share of the steps that the read-out leaves out at the start."""
     bits: int
     """Of Nengo's floating-point numbers: 32 or 64."""
     inputs: Mapping[str, Any]
@@ -90,7 +92,7 @@ class Simulation:
         before = {name: np.zeros(y.shape) for name, y in watched.items()}
         window = {name: np.zeros(y.shape) for name, y in watched.items()}
         repeated = [self._steps[i] for i in self._repeated]
-        start = readout_window(steps).start
+        start = readout_window(steps, self._job.read_out).start
         with np.errstate(invalid="raise", divide="ignore"):  # as nengo.Simulator has it
             for t in range(steps):
                 for step in repeated if t else self._steps:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
+from snnc.ir.readout import Deferred
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Census:
     spiking_neurons: int
     populations: tuple[str, ...]
     host: tuple[str, ...]
-    """Nonlinear ops that are no neurons, so that a host computes them: ``name (kind)``."""
+    """Nonlinear ops that are no neurons, so that a host computes them every step: ``name (kind)``."""
     rate: tuple[str, ...]
     """Populations that give values, not spikes: ``name (model)``."""
     multiply_adds: int
@@ -47,7 +48,7 @@ def census(graph: Graph) -> Census:
             else:
                 rate.append(f"{node.name} ({op.model.kind})")
             continue
-        if not op.is_linear and op.arity != 0:
+        if not op.is_linear and op.arity != 0 and not isinstance(op, Deferred):
             host.append(f"{node.name} ({op.kind})")
         fed = bool(sources) and all(source in spiking for source in sources)
         if fed and op.is_linear:

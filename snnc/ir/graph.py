@@ -181,6 +181,13 @@ class Graph:
         """Return the names of the source layers that the graph realises, in topological order."""
         return tuple(dict.fromkeys(layer for node in self for layer in node.origin.layers))
 
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """Return the nodes that any of these depends on, themselves included."""
+        found = set(names)
+        for name in tuple(found):
+            found |= nx.ancestors(self._graph, name)
+        return found
+
     def evaluate(self, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
         """Run the graph in rate mode on a batch.
 
@@ -329,9 +336,7 @@ class Graph:
 
     def prune(self) -> tuple[str, ...]:
         """Delete nodes, but not inputs, that no output depends on; return their names."""
-        needed = set(self._outputs.values()) | set(self.inputs)
-        for node in self._outputs.values():
-            needed |= nx.ancestors(self._graph, node)
+        needed = self.ancestors(self._outputs.values()) | set(self.inputs)
         dead = tuple(name for name in self._graph if name not in needed)
         self._graph.remove_nodes_from(dead)
         self.revision += bool(dead)

@@ -134,6 +134,37 @@ class SpikingRelu(ReluLike):
         return spikes
 
 
+@op
+class SoftResetIf(ReluLike):
+    """v += u dt; n = clip(floor(v), 0, gamma); v -= n; output n / dt: the neuron of the conversion literature.
+
+    Unlike ``spiking-relu`` it integrates the signed current, so that what inhibits counts (Rueckauer et al. 2017;
+    several spikes a step: Li & Zeng 2022). ``gamma`` is the most spikes a step, ``initial`` the voltage at the
+    start in units of the threshold.
+    """
+
+    kind: ClassVar[str] = "soft-reset-if"
+    spiking: ClassVar[bool] = True
+    gamma: int = 1
+    initial: float = 0.0
+
+    def rate(self, u: Array) -> Array:
+        return np.maximum(u, np.float32(0))
+
+    def start(self, shape: Shape, rng: np.random.Generator) -> State:
+        return {"voltage": np.full(shape, self.initial, dtype=np.float32)}
+
+    def step(self, u: Array, state: State, dt: float) -> Array:
+        voltage = state["voltage"]
+        u *= u.dtype.type(dt)
+        voltage += u
+        spikes = np.floor(voltage, out=u)
+        np.clip(spikes, 0, self.gamma, out=spikes)
+        voltage -= spikes
+        spikes *= u.dtype.type(1 / dt)
+        return spikes
+
+
 class LifLike(ReluLike):
     """The leaky integrate-and-fire rate curve, with the current that fires at about ``u`` Hz well above threshold."""
 
@@ -289,5 +320,5 @@ class Synapse(Op):
         return inputs[0]
 
 
-MODELS: tuple[type[NeuronModel], ...] = (ReluRate, SigmoidRate, TanhRate, SpikingRelu, LifRate, Lif)
+MODELS: tuple[type[NeuronModel], ...] = (ReluRate, SigmoidRate, TanhRate, SpikingRelu, SoftResetIf, LifRate, Lif)
 """The built-in neuron models."""

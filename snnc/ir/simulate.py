@@ -16,6 +16,7 @@ from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph, Node
 from snnc.ir.neurons import Neurons, State, Synapse
 from snnc.ir.parallel import over_batch
+from snnc.ir.readout import in_time
 from snnc.ir.types import AnyArray, Array
 
 _ELEMENTS = 1 << 21
@@ -51,6 +52,7 @@ def simulate(
     dt: float = 0.001,
     seed: int = 0,
     watch: Collection[str] = (),
+    outputs: bool = True,
 ) -> Simulated:
     """Present each sample for a number of steps, every one from the same fresh state.
 
@@ -62,12 +64,14 @@ def simulate(
         dt: seconds a step.
         seed: of the initial states.
         watch: nodes whose means and totals are wanted.
+        outputs: whether the outputs of every step are wanted; without them only what the watched nodes need runs.
 
     Raises:
         DataError: the arrays do not fit the inputs.
     """
     inputs = feed(graph, x)
-    run = _Run(graph, steps, window, dt, seed, tuple(watch))
+    graph = in_time(graph)
+    run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
     widest = max(node.type.size for node in graph)
     parts = over_batch(inputs, run.part, largest=max(1, _ELEMENTS // widest))
     return _joined(parts)
@@ -87,19 +91,25 @@ def _joined(parts: Sequence[Simulated]) -> Simulated:
 class _Run:
     """What is the same for every part of the batch."""
 
-    def __init__(self, graph: Graph, steps: int, window: slice, dt: float, seed: int, watch: tuple[str, ...]) -> None:
+    def __init__(
+        self, graph: Graph, steps: int, window: slice, dt: float, seed: int, watch: tuple[str, ...], outputs: bool
+    ) -> None:
         self.graph, self.steps, self.window, self.dt, self.watch = graph, steps, window, dt, watch
+        self.outputs = dict(graph.output_nodes) if outputs else {}
+        needed = graph.ancestors({*watch, *self.outputs.values()})
         self.sources = {node.name: graph.sources(node.name) for node in graph}
         self.static: list[Node] = []
         self.dynamic: list[Node] = []
         moving: set[str] = set()
         for node in graph:
+            if node.name not in needed:
+                continue
             if _acts_over_time(node) or not moving.isdisjoint(self.sources[node.name]):
                 moving.add(node.name)
                 self.dynamic.append(node)
             elif node.op.arity != 0:
                 self.static.append(node)
-        self.start = {node.name: initial_state(node, seed) for node in graph if isinstance(node.op, Neurons)}
+        self.start = {node.name: initial_state(node, seed) for node in self.dynamic if isinstance(node.op, Neurons)}
 
     def part(self, inputs: Mapping[str, Array]) -> Simulated:
         """Return what a part of the batch gives."""
@@ -137,13 +147,13 @@ class _Run:
         return Simulated(
             {
                 output: np.empty((batch, self.steps, *graph[node].type.shape), dtype=np.float32)
-                for output, node in graph.output_nodes.items()
+                for output, node in self.outputs.items()
             },
             *({n: np.zeros((batch, *graph[n].type.shape), dtype=np.float32) for n in self.watch} for _ in range(2)),
         )
 
     def _record(self, done: Simulated, t: int, values: Mapping[str, Array]) -> None:
-        for output, node in self.graph.output_nodes.items():
+        for output, node in self.outputs.items():
             done.outputs[output][:, t] = values[node]
         for name in self.watch:
             done.totals[name] += values[name]

@@ -1,11 +1,15 @@
 """The first-party passes, one file each."""
 
 from snnc.passes.base import Pass
+from snnc.passes.calibrate_biases import CalibrateBiases
+from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.passes.decompose_activations import DecomposeActivations
+from snnc.passes.defer_final_activation import DeferFinalActivation
 from snnc.passes.drop_final_softmax import DropFinalSoftmax
 from snnc.passes.drop_identities import DropIdentities
 from snnc.passes.fold_batch_norm import FoldBatchNorm
 from snnc.passes.fuse_linear import FuseLinear
+from snnc.passes.initial_voltage import InitialVoltage
 from snnc.passes.insert_synapses import InsertSynapses
 from snnc.passes.scale_rates import ScaleRates
 from snnc.passes.split_activations import SplitActivations
@@ -19,6 +23,10 @@ BUILTIN: tuple[type[Pass], ...] = (
     FuseLinear,
     DecomposeActivations,
     SwapActivations,
+    DeferFinalActivation,
     ScaleRates,
     InsertSynapses,
+    CalibrateScales,
+    InitialVoltage,
+    CalibrateBiases,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from snnc.backend import readout_window
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import NeuronModel, SynapseModel
@@ -26,8 +27,9 @@ class Stage(IntEnum):
     SPIKE = 3
     SCALE = 4
     FILTER = 5
-    TARGET = 6
-    VERIFY = 7
+    CALIBRATE = 6
+    TARGET = 7
+    VERIFY = 8
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,22 @@ class Context:
     """The registered neuron models by kind."""
     samples: Mapping[str, Array] | None = None
     """Calibration inputs by name, ``(batch, *shape)``; None where the user gave none."""
+    held_back: Mapping[str, Array] | None = None
+    """Samples that decide whether a measured pass is kept; no pass sees them."""
     seed: int = 0
     dt: float = 0.001
     """Seconds a step."""
-    steps: int | None = None
-    """The number of steps the user means to run, if said."""
+    steps: int = 30
+    """The number of steps a sample is going to be shown."""
+    read_out: float = 0.5
+    """The share of the steps that the read-out leaves out at the start."""
     notes: list[str] = field(default_factory=list)
     """What the user should know about this compilation, a line each; passes append to it."""
+
+    @property
+    def window(self) -> slice:
+        """Return the steps that the read-out averages."""
+        return readout_window(self.steps, self.read_out)
 
     def note(self, line: str) -> None:
         """Tell the user something, once."""
@@ -72,6 +83,9 @@ class Pass(ABC):
     exact: ClassVar[bool] = False
     """Whether rate-mode outputs never change."""
     needs_calibration: ClassVar[bool] = False
+    """Whether it measures the graph on samples."""
+    measured: ClassVar[bool] = False
+    """Whether it is kept only where the spiking network's error on samples held back gets smaller."""
 
     @abstractmethod
     def apply(self, graph: Graph, context: Context) -> None:

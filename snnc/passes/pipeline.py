@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from snnc.errors import PassError, SnncError, StageError
@@ -30,6 +30,10 @@ class JournalEntry:
     seconds: float
     error: float | None = None
     """How much the rate-mode outputs moved on the sample inputs, relative to the largest; None if not measured."""
+    kept: bool = True
+    """False for a measured pass that was taken back."""
+    loss: tuple[float, float] | None = None
+    """For a measured pass: the spiking network's error on the samples held back, before and after it."""
 
 
 def run(
@@ -40,6 +44,7 @@ def run(
     kinds: Mapping[str, type[Op]] | None = None,
     providers: Mapping[str, str] | None = None,
     samples: Mapping[str, Array] | None = None,
+    loss: Callable[[Graph], float] | None = None,
 ) -> tuple[Graph, tuple[JournalEntry, ...]]:
     """Return the rewritten graph and the journal; the given graph is not touched.
 
@@ -50,6 +55,7 @@ def run(
         kinds: the registered op classes, for the check that nothing else is in the graph.
         providers: who provides each pass, by name.
         samples: inputs on which the rate-mode outputs are compared before and after each pass.
+        loss: the error of a spiking graph; a measured pass that does not make it smaller is taken back.
 
     Raises:
         PassError: a pass failed or left a broken graph; names it and those that ran before it.
@@ -59,6 +65,7 @@ def run(
     check(graph, kinds)
     journal: list[JournalEntry] = []
     finished: list[Pass] = []
+    held: float | None = None
     reference = None if samples is None else evaluate(graph, samples)
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
         before, start = graph.copy(), time.perf_counter()
@@ -74,8 +81,17 @@ def run(
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
         changed = graph.revision != before.revision and graph != before
+        verdict = None
+        if step.measured and changed and loss is not None:
+            held = loss(before) if held is None else held
+            verdict = (held, loss(graph))
+            if verdict[1] < verdict[0]:
+                held = verdict[1]
+            else:
+                graph = before
+        kept = verdict is None or graph is not before
         moved = None
-        if changed and reference is not None and samples is not None:
+        if changed and kept and reference is not None and samples is not None:
             now = evaluate(graph, samples)
             moved, reference = relative_error(now, reference), now
         journal.append(
@@ -87,6 +103,8 @@ def run(
                 exact=step.exact,
                 seconds=time.perf_counter() - start,
                 error=moved,
+                kept=kept,
+                loss=verdict,
             )
         )
     return graph, tuple(journal)

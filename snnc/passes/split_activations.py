@@ -40,5 +40,5 @@ class SplitActivations(Pass):
 
     def promise(self, graph: Graph) -> Iterator[str]:
         for node in graph:
-            if getattr(node.op, "activation", None) is not None:
+            if isinstance(node.op, WITH_ACTIVATION) and node.op.activation is not None:
                 yield f"node {node.name!r} has its activation inside"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from snnc.ir import activations as act
-from snnc.ir import combine, functions, neurons, ops, recurrent, reduce, resample
+from snnc.ir import combine, functions, neurons, ops, readout, recurrent, reduce, resample
 from snnc.ir.slices import EachSlice
 from snnc.ir.transposed import ConvTranspose
 from tests.conftest import batch_norm, conv, dense
@@ -42,6 +42,7 @@ OPS = [
     (act.Exponential(), [(4,)]),
     (act.Softmax(), [(2, 4)]),
     (act.LogSoftmax(axis=0), [(2, 4)]),
+    (readout.Deferred(activation=act.Softmax()), [(3,)]),
     (neurons.Neurons(model=neurons.Lif(tau_rc=0.05), scale=0.01), [(4,)]),
     (neurons.Synapse(model=neurons.Alpha(tau=0.01)), [(4,)]),
     (combine.Multiply(), [(2, 3), (2, 1), (3,)]),

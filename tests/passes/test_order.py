@@ -57,10 +57,12 @@ def test_the_first_party_plan():
         "fuse-linear",
         "decompose-activations",
         "swap-activations",
+        "defer-final-activation",
         "scale-rates",
         "insert-synapses",
     ]
     assert "fuse-linear" not in names(plan(CLASSES, ("nengo",), 0))
+    assert names(plan(CLASSES, ("nengo",), 2))[-3:] == ["calibrate-scales", "initial-voltage", "calibrate-biases"]
 
 
 def test_naming_skipping_and_options():
@@ -89,7 +91,7 @@ def test_naming_skipping_and_options():
         ({"named": ["chip"]}, "'chip' is for loihi only, not for nengo"),
         ({"options": {"extra": {"a": 1}}}, "options are given for extra, which would not run"),
         ({"named": ["scale-rates{speed=3}"]}, "unknown option 'speed'; known: scale"),
-        ({"level": 7}, "level 7 does not exist; choose one of 0, 1"),
+        ({"level": 7}, "level 7 does not exist; choose one of 0, 1, 2"),
     ],
 )
 def test_what_cannot_be_planned_says_why(arguments, message):

@@ -1,0 +1,34 @@
+"""Neuron types that Nengo does not have."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import nengo
+import numpy as np
+from nengo.dists import Choice
+from nengo.params import IntParam
+
+
+class SoftResetIF(nengo.RectifiedLinear):  # type: ignore[misc]
+    """Integrate the signed current; ``n = clip(floor(v), 0, gamma)`` spikes are taken off the voltage.
+
+    Nengo's own SpikingRectifiedLinear rectifies the current of every step, so that inhibition is forgotten.
+    Subclassing RectifiedLinear brings its gains, biases and rates.
+    """
+
+    state: ClassVar[dict[str, Any]] = {"voltage": Choice([0.0])}
+    spiking = True
+    gamma = IntParam("gamma", low=1)
+
+    def __init__(self, gamma: int = 1, amplitude: float = 1, initial_state: Any = None) -> None:
+        """Make neurons with at most ``gamma`` spikes a step; a spike is ``amplitude / dt``."""
+        super().__init__(amplitude=amplitude, initial_state=initial_state)
+        self.gamma = gamma
+
+    def step(self, dt: float, J: Any, output: Any, voltage: Any) -> None:
+        """Advance by ``dt`` seconds with input current ``J``."""
+        voltage += J * dt
+        spikes = np.clip(np.floor(voltage), 0, self.gamma)
+        output[...] = spikes * (self.amplitude / dt)
+        voltage -= spikes

@@ -1,0 +1,35 @@
+"""The error of a spiking graph on samples: what decides whether a measured pass is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from snnc.ir.evaluate import evaluate
+from snnc.ir.graph import Graph
+from snnc.ir.readout import in_time
+from snnc.ir.simulate import simulate
+from snnc.ir.types import Array
+from snnc.measure import rms_error
+from snnc.passes.base import Context
+
+
+def spiking_loss(context: Context) -> Callable[[Graph], float]:
+    """Return a function that gives the error of a spiking graph's read-out on the samples held back.
+
+    Root mean squared, relative to the model's own outputs, and the mean over the outputs. Where the final activation
+    is deferred to the read-out, what it is applied to is compared: the logits, which say more than probabilities.
+    """
+    assert context.held_back is not None
+    inputs = context.held_back
+    wanted: dict[str, Array] = {}
+
+    def loss(graph: Graph) -> float:
+        if not wanted:  # the first graph measured is one that no calibration has changed yet
+            wanted.update(evaluate(in_time(graph), inputs))
+        run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
+        errors = [rms_error(y[:, context.window].mean(axis=1), wanted[name]) for name, y in run.outputs.items()]
+        return float(np.mean(errors))
+
+    return loss

@@ -1,0 +1,72 @@
+"""Calibration: what compile does with samples at level 2."""
+
+import numpy as np
+import pytest
+
+import snnc
+from snnc.errors import DataError, UsageError
+from tests import models
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return models.small_cnn(tmp_path_factory.mktemp("models") / "model.keras")
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(3).uniform(0, 1, size=(64, 8, 8, 1)).astype(np.float32)
+
+
+def test_calibration_makes_few_steps_enough_and_the_journal_says_by_how_much(model, x):
+    plain = snnc.compile(model, neurons="soft-reset-if", steps=8, verify=False)
+    c = snnc.compile(model, level=2, calibration=x, steps=8)
+    measured = {e.name.split("{")[0]: e for e in c.journal if e.loss is not None}
+    assert {"calibrate-scales", "initial-voltage"} <= set(measured)
+    for entry in measured.values():
+        assert entry.kept == (entry.loss[1] < entry.loss[0])
+    fresh = np.random.default_rng(4).uniform(0, 1, size=(40, 8, 8, 1)).astype(np.float32)
+    want = c.source.evaluate(fresh)["out"]
+    errors = [np.abs(g.predict(fresh, 8) - want).mean() / np.abs(want).mean() for g in (plain, c)]
+    assert errors[1] < 0.15 < errors[0]
+    assert c.settings.read_out == 0.0
+    assert c.default_steps == 8
+
+
+def test_a_calibration_that_does_not_help_is_taken_back(model, x):
+    c = snnc.compile(model, level=2, calibration=x, steps=8, options={"initial-voltage": {"voltage": -20.0}})
+    entry = next(e for e in c.journal if e.name.startswith("initial-voltage"))
+    assert not entry.kept
+    assert entry.loss[1] > entry.loss[0]
+    assert c.graph["conv_a"].op.model.initial == 0.0
+
+
+def test_a_scale_that_the_user_gave_stays(model, x):
+    c = snnc.compile(model, level=2, calibration=x, steps=8, scale={"conv_a": 123.0})
+    assert c.graph["conv_a"].op.scale == pytest.approx(1 / 123)
+    assert np.shape(c.graph["conv_b"].op.scale) == (6,)
+
+
+def test_per_channel_scales_run_on_nengo_as_in_the_evaluator(model, x, tmp_path):
+    c = snnc.compile(model, level=2, calibration=x, steps=8)
+    c.save(tmp_path / "out")
+    again = snnc.load(tmp_path / "out")
+    assert again.settings == c.settings
+    a, b = c.evaluate(x, np.zeros(64, int), 8), again.evaluate(x, np.zeros(64, int), 8, engine="program")
+    assert a.rates == pytest.approx(b.rates, rel=1e-3)
+    assert a.spikes == pytest.approx(b.spikes, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "error", "message"),
+    [
+        (None, UsageError, "measure the model: give sample inputs"),
+        (np.zeros((3, 8, 8, 1)), DataError, "3 calibration samples are too few"),
+        (np.zeros((30, 8, 8)), DataError, "needs shape"),
+        (np.full((30, 8, 8, 1), np.inf), DataError, "NaN or infinite"),
+        (np.ones((30, 8, 8, 1)), DataError, "all the same"),
+    ],
+)
+def test_samples_that_say_nothing_are_errors(model, calibration, error, message):
+    with pytest.raises(error, match=message):
+        snnc.compile(model, level=2, calibration=calibration)
