@@ -176,6 +176,7 @@ def evaluate(
     engine: Annotated[
         str, typer.Option("--engine", help="numpy (batched, the same spikes) or program (the backend itself).")
     ] = "numpy",
+    plots: Annotated[Path | None, typer.Option("--plots", help="Write PNG and SVG pictures to this folder.")] = None,
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:
@@ -188,6 +189,10 @@ def evaluate(
     options: dict[str, Any] = {"jobs": jobs, "progress": True} if engine == "program" else {}
     measured = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine, **options)
     reports.evaluation(measured, json=json)
+    if plots is not None:
+        from snnc.plots import write_plots
+
+        write_plots(plots, compiled, measured, samples.inputs)
 
 
 @app.command()

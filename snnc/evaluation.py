@@ -1,7 +1,8 @@
-"""How good a spiking network is on labelled samples, and what it costs."""
+"""How good a spiking network is on labelled samples, what it costs, and which layer loses what."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,37 +10,78 @@ import numpy as np
 
 from snnc.backend import Recording, readout_window
 from snnc.calibration import Samples
+from snnc.cost import Cost, cost
 from snnc.errors import DataError
-from snnc.ir.evaluate import evaluate
-from snnc.ir.fanout import fan_out
+from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
 from snnc.ir.readout import Deferred
+from snnc.ir.twin import limits, threshold, twin
 from snnc.ir.types import AnyArray, Array
-from snnc.measure import agreement, classes
+from snnc.measure import classes, interval, rms_error
 from snnc.verify import finished
+
+CLOSE = 0.01
+"""How far below the model's an accuracy may be to count as come close."""
+
+
+@dataclass(frozen=True)
+class LayerEvaluation:
+    """One spiking population. Errors are root mean squares relative to the layer's own activations in rate mode."""
+
+    layer: str
+    neurons: int
+    rate: float
+    """Mean firing rate in Hz."""
+    fastest: float
+    """Mean rate of the fastest neuron, in Hz."""
+    silent: float
+    """Share of the neurons that never fired."""
+    saturated: float | None
+    """Share of the activations beyond what a neuron can fire; None where it has no limit."""
+    spikes: float
+    """Per input."""
+    synops: float
+    """Per input: spikes times the non-zero weights that each meets."""
+    clipping: float | None
+    """Error of the limit alone, the layer's input being the model's."""
+    quantisation: float | None
+    """Error of counting in whole spikes alone, the layer's input being the model's."""
+    twin: float | None
+    """Accumulated error of clipping and quantisation, of this layer and those before it."""
+    timing: float | None
+    """Accumulated error beyond that: due to when spikes come."""
+    error: float
+    """Accumulated error of the spiking network."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracies are shares of the samples; spikes and synaptic operations are means over them."""
+    """Accuracies are shares of the samples; spikes and operations are means over them."""
 
     samples: int
     steps: int
     accuracy: float
     """Of the read-out after all steps."""
+    accuracy_interval: tuple[float, float]
+    """Its 95 % confidence interval (Wilson)."""
     accuracy_by_step: tuple[float, ...]
     """Of the read-out after 1, 2, … steps."""
-    model_accuracy: float
-    """Of the imported model on the same samples."""
     agreement: float
     """Share of samples for which network and model choose the same class."""
+    agreement_by_step: tuple[float, ...]
+    model_accuracy: float
+    """Of the imported model on the same samples."""
+    steps_to_model: int | None
+    """The first step from which on the accuracy stays within one point of the model's; None if it never does."""
     rates: dict[str, float]
     """Mean firing rate of each spiking layer, in Hz."""
     spikes: float
     """Spikes per input."""
     synops: float
     """Synaptic operations per input: every spike times the non-zero weights that it meets."""
+    layers: tuple[LayerEvaluation, ...]
+    cost: Cost
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers for JSON."""
@@ -51,55 +93,119 @@ def evaluation(
 ) -> Evaluation:
     """Return the evaluation of a recorded run with every population watched.
 
+    Args:
+        source: the graph as imported.
+        graph: the graph that ran.
+        samples: what it was shown, with labels.
+        recording: what it gave.
+        steps: how many steps each sample was shown.
+        dt: seconds a step.
+        read_out: the share of the steps that the read-out leaves out at the start.
+
     Raises:
         DataError: there are no labels, or the model's output is no choice among classes.
-
     """
+    output = source.outputs[0]
+    labels = _labels(samples, output, recording.outputs[output])
+    chosen = classes(every_read_out(graph, output, recording.outputs[output], read_out))
+    model = classes(evaluate(source, samples.inputs)[output])
+    accuracy = np.mean(chosen == labels[:, None], axis=0)
+    agreement = np.mean(chosen == model[:, None], axis=0)
+    model_accuracy = float(np.mean(model == labels))
+    spent = cost(graph, samples.inputs, recording, steps, dt)
+    layers = _layers(graph, samples, recording, steps, dt, spent.synops_by_layer)
+    return Evaluation(
+        samples=len(samples),
+        steps=steps,
+        accuracy=float(accuracy[-1]),
+        accuracy_interval=interval(float(accuracy[-1]), len(samples)),
+        accuracy_by_step=tuple(accuracy.tolist()),
+        agreement=float(agreement[-1]),
+        agreement_by_step=tuple(agreement.tolist()),
+        model_accuracy=model_accuracy,
+        steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
+        rates={row.layer: row.rate for row in layers},
+        spikes=sum(row.spikes for row in layers),
+        synops=spent.synops,
+        layers=layers,
+        cost=spent,
+    )
+
+
+def _labels(samples: Samples, output: str, y: Array) -> AnyArray:
     labels = samples.labels
     if labels is None:
         raise DataError("evaluation needs labels: put them into the .npz as 'y', one class a sample")
-    output = source.outputs[0]
-    y = recording.outputs[output]
     if y.ndim != 3 or y.shape[-1] < 2:
         raise DataError(f"output {output!r} of shape {y.shape[2:]} is no choice among classes, so it has no accuracy")
     if labels.min() < 0 or labels.max() >= y.shape[-1]:
         raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {y.shape[-1]} classes")
-    wanted = evaluate(source, samples.inputs)[output]
-    by_step = prefix_readouts(y, read_out)
-    if isinstance(graph[graph.output_nodes[output]].op, Deferred):
-        flat = finished(graph, output, by_step.reshape(-1, *by_step.shape[2:]).astype(np.float32))
-        by_step = flat.reshape(by_step.shape)
-    spikes = _spikes(graph, recording, dt)
-    behind = fan_out(graph)
-    seconds = steps * dt
-    return Evaluation(
-        samples=len(samples),
-        steps=steps,
-        accuracy=float(np.mean(classes(by_step[:, -1]) == labels)),
-        accuracy_by_step=tuple(float(a) for a in np.mean(classes(by_step) == labels[:, None], axis=0)),
-        model_accuracy=float(np.mean(classes(wanted) == labels)),
-        agreement=agreement(by_step[:, -1], wanted) or 0.0,
-        rates={name: float(count.mean() / seconds) for name, count in spikes.items()},
-        spikes=float(sum(count.sum() for count in spikes.values())),
-        synops=float(sum((count * behind[name]).sum() for name, count in spikes.items())),
-    )
+    return labels
 
 
-def prefix_readouts(y: Array, read_out: float) -> Array:
+def every_read_out(graph: Graph, output: str, y: Array, read_out: float) -> Array:
     """Return what the read-out would give after each number of steps: ``(batch, steps, classes)`` to the same."""
     sums = np.concatenate([np.zeros_like(y[:, :1], dtype=np.float64), np.cumsum(y, axis=1, dtype=np.float64)], axis=1)
-    readouts = []
+    means = []
     for t in range(1, y.shape[1] + 1):
         window = readout_window(t, read_out)
-        readouts.append((sums[:, window.stop] - sums[:, window.start]) / (window.stop - window.start))
-    return np.stack(readouts, axis=1)
+        means.append((sums[:, window.stop] - sums[:, window.start]) / (window.stop - window.start))
+    stacked = np.stack(means, axis=1).astype(np.float32)
+    if not isinstance(graph[graph.output_nodes[output]].op, Deferred):
+        return stacked
+    return finished(graph, output, stacked.reshape(-1, *y.shape[2:])).reshape(y.shape)
 
 
-def _spikes(graph: Graph, recording: Recording, dt: float) -> dict[str, AnyArray]:
-    """Return the mean number of spikes per input of each neuron, by spiking population."""
-    spikes = {}
-    for node in graph:
-        if isinstance(node.op, Neurons) and node.op.model.spiking:
-            units = np.asarray(node.op.scale, dtype=np.float64) / dt  # what one spike adds in its step
-            spikes[node.name] = recording.totals[node.name].mean(axis=0, dtype=np.float64) / units
-    return spikes
+def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
+    """Return the first step (counted from 1) from which on all accuracies are at least the wanted one."""
+    below = [t for t, value in enumerate(accuracy, 1) if value < wanted - 1e-9]
+    first = below[-1] + 1 if below else 1
+    return first if first <= len(accuracy) else None
+
+
+def _layers(
+    graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, synops: dict[str, float]
+) -> tuple[LayerEvaluation, ...]:
+    spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
+    wanted = evaluate_nodes(graph, samples.inputs, set(spiking))
+    counted = twin(graph, steps, dt)
+    twins = {} if counted is None else evaluate_nodes(counted, samples.inputs, set(spiking))
+    rows = []
+    for name, op in spiking.items():
+        theta, a = threshold(op, dt), wanted[name]
+        count = recording.totals[name] / theta
+        means = recording.means[name]
+        by_neuron = count.mean(axis=0, dtype=np.float64)
+        known = limits(op.model)
+        limit = None if known is None else theta * np.float32(known[1])
+        clipped = None if limit is None else np.minimum(a, limit)
+        rows.append(
+            LayerEvaluation(
+                layer=name,
+                neurons=by_neuron.size,
+                rate=float(by_neuron.mean() / (steps * dt)),
+                fastest=float(by_neuron.max() / (steps * dt)),
+                silent=float(np.mean(by_neuron == 0)),
+                saturated=None if limit is None or known is None or np.isinf(known[1]) else float(np.mean(a > limit)),
+                spikes=float(by_neuron.sum()),
+                synops=synops[name],
+                clipping=None if clipped is None else rms_error(clipped, a),
+                quantisation=None
+                if clipped is None or known is None
+                else _rounding(a, clipped, theta, steps, known[0]),
+                twin=None if name not in twins else rms_error(twins[name], a),
+                timing=None if name not in twins else _relative(means - twins[name], a),
+                error=rms_error(means, a),
+            )
+        )
+    return tuple(rows)
+
+
+def _rounding(a: Array, clipped: Array, theta: Array, steps: int, start: float) -> float:
+    """Return the error of counting in whole spikes what is within the limit, relative to the activations."""
+    unit = theta / np.float32(steps)
+    return _relative(np.floor(clipped / unit + np.float32(start)) * unit - clipped, a)
+
+
+def _relative(difference: AnyArray, a: Array) -> float:
+    return rms_error(a + difference, a)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -39,3 +40,11 @@ def agreement(got: Array, want: Array) -> float | None:
     if want.ndim != 2 or want.shape[-1] < 2:
         return None
     return float(np.mean(classes(got) == classes(want)))
+
+
+def interval(share: float, samples: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the Wilson score interval of a share among samples, 95 % by default (Wilson 1927)."""
+    middle = share + z * z / (2 * samples)
+    spread = z * math.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
+    scale = 1 + z * z / samples
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

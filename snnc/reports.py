@@ -106,22 +106,58 @@ def evaluation(measured: Evaluation, *, json: bool) -> None:
         print(jsonlib.dumps(measured.as_dict(), indent=1))  # noqa: T201
         return
     console = _console()
+    low, high = measured.accuracy_interval
+    close = "never" if measured.steps_to_model is None else str(measured.steps_to_model)
+    spent = measured.cost
     table = _table(f"{measured.samples} samples, {measured.steps} steps", "measure", "value")
     table.add_row("accuracy of the spiking network", _number(measured.accuracy, share=True))
+    table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
     table.add_row("accuracy of the model", _number(measured.model_accuracy, share=True))
     table.add_row("agreement with the model", _number(measured.agreement, share=True))
+    table.add_row("steps to come within 1 point of the model, and stay", close)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
     table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
+    table.add_row(
+        "  effective additions (spikes), multiply-adds (values)", _pair(spent.effective_acs, spent.effective_macs)
+    )
+    table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
+    table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
+    table.add_row("energy of the spiking network, Loihi", _joules(spent.energy_loihi))
     console.print(table)
-    if measured.rates:
-        table = _table("firing rates", "layer", "mean Hz")
-        for layer, rate in measured.rates.items():
-            table.add_row(layer, _number(rate))
-        console.print(table)
-    table = _table("accuracy after", "steps", "accuracy")
+    if measured.layers:
+        _layer_table(console, measured)
+    table = _table("accuracy after", "steps", "accuracy", "agreement")
     for step in sorted({1, *np.linspace(1, measured.steps, 8, dtype=int).tolist()}):
-        table.add_row(str(step), _number(measured.accuracy_by_step[step - 1], share=True))
+        accuracy, agreement = measured.accuracy_by_step[step - 1], measured.agreement_by_step[step - 1]
+        table.add_row(str(step), _number(accuracy, share=True), _number(agreement, share=True))
     console.print(table)
+
+
+def _layer_table(console: Console, measured: Evaluation) -> None:
+    table = _table(
+        "which layer: rates, and errors relative to the layer's activations",
+        "layer", "Hz", "silent", "saturated", "spikes",
+        "clipping", "quantisation", "both so far", "timing", "error so far",
+    )  # fmt: skip
+    for row in measured.layers:
+        errors = (row.clipping, row.quantisation, row.twin, row.timing, row.error)
+        table.add_row(
+            row.layer,
+            _number(row.rate),
+            _number(row.silent, share=True),
+            _number(row.saturated, share=True),
+            f"{row.spikes:,.0f}",
+            *(_number(value) for value in errors),
+        )
+    console.print(table)
+
+
+def _pair(first: float, second: float) -> str:
+    return f"{first:,.0f}, {second:,.0f}"
+
+
+def _joules(value: float) -> str:
+    return f"{value * 1e6:.3g} uJ"
 
 
 def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:

@@ -13,27 +13,43 @@ import numpy as np
 
 from snnc.ir import convolve, ops
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.neurons import Synapse
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, TensorType
 
+PROBES = 256
+"""Input elements that are tried at a time where no rule says what an op connects."""
+
 
 def fan_out(graph: Graph) -> dict[str, AnyArray]:
-    """Return the synapses behind each neuron, ``shape`` of the population, by the population's name."""
-    demand: dict[str, AnyArray] = {}
+    """Return the synapses behind each element of each node, in its shape, by the node's name."""
+    behind: dict[str, AnyArray] = {}
     for node in reversed(list(graph)):
         total = np.zeros(node.type.shape, dtype=np.float64)
         for reader, slot in graph.readers(node.name):
             types = [graph[s].type for s in graph.sources(reader)]
-            total += synapses(graph[reader].op, demand[reader], slot, types)
-        demand[node.name] = total
-    return {node.name: demand[node.name] for node in graph if isinstance(node.op, Neurons)}
+            total += synapses(graph[reader].op, behind[reader], slot, types)
+        behind[node.name] = total
+    return behind
 
 
 @singledispatch
 def synapses(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
     """Return the synapses behind each element of one input of an op, given those behind each of its outputs."""
-    return np.zeros(inputs[slot].shape)  # a nonlinearity ends the path
+    if not op.is_linear:
+        return np.zeros(inputs[slot].shape)  # a nonlinearity ends the path
+    worth = np.ones_like(demand) if op.multiply_adds(*inputs) else demand
+    size = inputs[slot].size
+    zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in inputs]
+    rest = op.evaluate(*zeros)
+    total = np.zeros(size)
+    for start in range(0, size, PROBES):
+        count = min(PROBES, size - start)
+        batch = [np.repeat(z, count, axis=0) for z in zeros]
+        batch[slot] = np.eye(count, size, start, dtype=np.float32).reshape(count, *inputs[slot].shape)
+        reached = (op.evaluate(*batch) - rest) != 0
+        total[start : start + count] = (reached * worth).reshape(count, -1).sum(axis=1)
+    return total.reshape(inputs[slot].shape)
 
 
 @synapses.register

@@ -108,6 +108,16 @@ def test_evaluate_counts_what_the_network_does(folder, capsys):
     )
 
 
+def test_plots_are_written_as_png_and_svg(folder, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    arguments = ["evaluate", folder / "out", "--inputs", folder / "samples.npz", "--steps", "10", "--plots"]
+    assert run(capsys, *arguments, tmp_path / "a")[0] == 0
+    names = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert names == sorted(f"{n}.{k}" for n in ("accuracy", "rates", "raster", "activations") for k in ("png", "svg"))
+    assert (tmp_path / "a" / "raster.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "a" / "rates.svg").read_bytes()
+
+
 def test_show_prints_models_and_both_graphs_of_an_artifact(folder, capsys):
     assert "%conv_a = conv(%input)" in run(capsys, "show", folder / "model.keras")[1]
     assert "%conv_a = neurons(%conv_a.linear)" in run(capsys, "show", folder / "out")[1]

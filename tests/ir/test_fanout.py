@@ -3,6 +3,7 @@ import numpy as np
 from snnc.ir import neurons, ops
 from snnc.ir.fanout import fan_out
 from snnc.ir.graph import Graph
+from snnc.ir.transposed import ConvTranspose
 from snnc.testing import chain
 from tests.conftest import conv, dense
 
@@ -28,8 +29,7 @@ def brute_force(graph, shape):
 
 
 def same(graph, shape):
-    (counted,) = fan_out(graph).values()
-    return np.array_equal(counted, brute_force(graph, shape))
+    return np.array_equal(fan_out(graph)["neurons"], brute_force(graph, shape))
 
 
 def test_convolutions_count_their_borders(rng):
@@ -73,4 +73,13 @@ def test_branches_add_up_and_a_nonlinearity_ends_the_path(rng):
     graph.add("b", FIRE, ["sum"])
     graph.add("d2", dense(rng, 3, 7), ["b"])
     graph.set_outputs({"d1": "d1", "d2": "d2"})
-    assert {k: v.tolist() for k, v in fan_out(graph).items()} == {"a": [5.0] * 3, "b": [7.0] * 3}
+    found = fan_out(graph)
+    assert {k: found[k].tolist() for k in ("a", "b")} == {"a": [5.0] * 3, "b": [7.0] * 3}
+
+
+def test_an_op_without_a_rule_is_tried_element_by_element(rng):
+    transposed = ConvTranspose(
+        kernel=rng.normal(size=(3, 3, 4, 2)), bias=np.zeros(4), strides=(2, 2), dilation=(1, 1), crops=((0, 1), (1, 0))
+    )
+    graph = chain(ops.Input(shape=(4, 5, 2)), FIRE, transposed)
+    assert same(graph, (4, 5, 2))
