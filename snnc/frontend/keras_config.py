@@ -168,7 +168,7 @@ def _layer(document: Any, calls: tuple[Call, ...]) -> LayerSpec:
     if package:
         registered, class_name = class_name, bare
     custom = bool(package) or ">" in registered or (bool(module) and module.split(".")[0] not in _KNOWN)
-    if _is_operator(document, module):
+    if model is None and _is_operator(document, module):
         return LayerSpec(name, f"ops.{class_name}", config, calls)
     if class_name in ("TFOpLambda", "SlicingOpLambda") and "function" in config:
         function = str(config["function"]).removeprefix("compat.v1.")
@@ -197,9 +197,14 @@ def _is_operator(document: Mapping[str, Any], module: str) -> bool:
 
 
 def _calls(document: Mapping[str, Any], names: set[str]) -> Iterator[Call]:
+    if document.get("class_name") == "InputLayer":
+        return
     for node in document.get("inbound_nodes") or ():
         if isinstance(node, dict) and "args" in node:
-            yield Call(tuple(node["args"]), node.get("kwargs") or {})
+            args, kwargs = node["args"], node.get("kwargs") or {}
+            if not isinstance(args, list) or not isinstance(kwargs, dict):
+                raise FrontendError(f"layer {_layer_name(document)!r}: the arguments of a call cannot be read")
+            yield Call(tuple(args), kwargs)
         else:
             yield _call_of_keras2(node, names)
 
@@ -212,7 +217,7 @@ def _call_of_keras2(node: Any, names: set[str]) -> Call:
         if isinstance(value, list) and value and value[0] == _CONSTANT and len(value) in (3, 4):
             kwargs.update(value[3] if len(value) == 4 else {})
             return value[2]
-        if is_ref(value, names):
+        if _looks_like_ref(value):
             kwargs.update(value[3] if len(value) == 4 else {})
             return Ref(value[0], value[1], value[2])
         if isinstance(value, list):
@@ -220,7 +225,7 @@ def _call_of_keras2(node: Any, names: set[str]) -> Call:
         return {k: first(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     def other(value: Any) -> Any:
-        if is_ref(value, names):
+        if _looks_like_ref(value) and value[0] in names:
             return Ref(value[0], value[1], value[2])
         if isinstance(value, list):
             return [other(v) for v in value]
@@ -230,14 +235,13 @@ def _call_of_keras2(node: Any, names: set[str]) -> Call:
     return Call((argument,), {key: other(value) for key, value in kwargs.items()})
 
 
-def is_ref(value: Any, names: set[str]) -> bool:
-    """Return whether a list is Keras 2's form of a tensor: layer, node, index and perhaps keyword arguments."""
+def _looks_like_ref(value: Any) -> bool:
+    """Return whether a list has Keras 2's form of a tensor: layer, node, index and perhaps keyword arguments."""
     return (
         isinstance(value, list)
         and (len(value) == 3 or (len(value) == 4 and isinstance(value[3], dict)))
         and isinstance(value[0], str)
         and all(isinstance(n, int) and not isinstance(n, bool) for n in value[1:3])
-        and value[0] in names
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from snnc.errors import FrontendError, UnsupportedLayerError
-from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot, layer_error
+from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot
 from snnc.frontend.keras_config import Call, LayerSpec, ModelSpec, Ref, refs
 from snnc.frontend.keras_inputs import input_shapes
 from snnc.frontend.keras_time import Inside, distribute
@@ -21,6 +21,8 @@ _LAMBDA = (
     "its Python code is never executed; replace it by a Keras layer, or by a class of its own with an importer plugin "
     "(docs/writing-importers)"
 )
+_STRANGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What an importer raises for a config that is not what Keras writes."""
 
 
 def build_graph(
@@ -77,7 +79,10 @@ class ImporterTable:
     def roles(self, spec: LayerSpec) -> Sequence[Role]:
         """Return the weights of a layer."""
         found = self.find(spec)
-        return () if found is None else found.roles(spec.config)
+        try:
+            return () if found is None else found.roles(spec.config)
+        except _STRANGE as error:
+            raise unreadable(spec.name, spec.class_name, error) from error
 
 
 def _unsupported(model: ModelSpec, table: ImporterTable) -> Iterator[tuple[str, str, str]]:
@@ -101,6 +106,12 @@ def _unsupported_layer(spec: LayerSpec, table: ImporterTable, prefix: str) -> It
     elif table.find(spec) is None:
         what = "no importer for this operator" if spec.operator else "no importer for this class"
         yield name, spec.registered or spec.class_name, f"{what}; {_REMEDY}"
+
+
+def unreadable(name: str, class_name: str, error: Exception) -> FrontendError:
+    """Return the error for a layer whose importer stumbles over its config."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    return FrontendError(f"layer {name!r} ({class_name}): its config cannot be read ({reason}); is the file damaged?")
 
 
 def _quantised(spec: LayerSpec) -> bool:
@@ -172,7 +183,8 @@ class _Build:
                 self.masks[output] = self.masks[inputs[0]]
             return [output]
         importer = self.importers.find(spec)
-        assert importer is not None  # the first thing that build_graph looks at
+        if importer is None:  # an input layer: build_graph has looked at all others
+            raise FrontendError(f"layer {name!r} ({spec.class_name}): it is no input of its model, yet has no importer")
         layer = Layer(
             name=name,
             class_name=spec.class_name,
@@ -206,9 +218,8 @@ def _imported(importer: Importer, layer: Layer, inputs: Sequence[str], builder: 
     """Call an importer; whatever a strange config makes it raise names the layer."""
     try:
         made = importer.function(layer, inputs, builder)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise layer_error(layer, f"its config or inputs cannot be read ({reason}); is the file damaged?") from error
+    except _STRANGE as error:
+        raise unreadable(layer.name, layer.class_name, error) from error
     return [made] if isinstance(made, str) else list(made)
 
 

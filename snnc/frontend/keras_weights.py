@@ -66,8 +66,8 @@ def weight(spec: LayerSpec, role: Role, array: AnyArray) -> Array:
 def storage_type(spec: LayerSpec) -> str | None:
     """Return the dtype of a layer's variables, as its config says; a file may not mark bfloat16."""
     dtype = spec.config.get("dtype")
-    if isinstance(dtype, Mapping):
-        dtype = (dtype.get("config") or {}).get("name")
+    if isinstance(dtype, Mapping) and isinstance(dtype.get("config"), Mapping):
+        dtype = dtype["config"].get("name")
     return dtype if isinstance(dtype, str) else None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.activations import Activation, Sigmoid, Tanh
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import AnyArray, Array, TensorType
 
 GIVES = ("sequence", "last", "state", "cell")
 """What an op returns: the output of every step, of the last one, or a state after the last one."""
@@ -176,8 +176,8 @@ class TimeFilter(Op):
         (x,) = inputs
         ratio = self.dt / np.maximum(self.tau, 1e-8)
         decay = np.exp(-ratio)
-        y = np.broadcast_to(self.initial, x.shape[:1] + self.initial.shape)
-        slope = np.zeros_like(y)  # dt * dy/dt, for the second order
+        y: AnyArray = np.broadcast_to(self.initial, x.shape[:1] + self.initial.shape)
+        slope: AnyArray = np.zeros_like(y)  # dt * dy/dt, for the second order
         outputs = []
         for t in range(x.shape[1]):
             gap = y - x[:, t]

@@ -51,7 +51,7 @@ def _multiply(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
 
 def _divide(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
     if not isinstance(b, str):
-        return _multiply(layer, builder, a, 1 / b)
+        return _multiply(layer, builder, a, np.float32(1) / b)
     if isinstance(a, str):
         return builder.add(Divide(), a, b)
     return affine(builder, builder.add(Function(name="reciprocal"), b, step="reciprocal"), a, number(0))
