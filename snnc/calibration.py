@@ -53,8 +53,10 @@ class Samples:
         return Samples({name: x[:count] for name, x in self.inputs.items()}, labels, self.real)
 
 
-def samples(graph: Graph, source: Data) -> Samples:
+def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samples:
     """Return checked samples from an ``.npz`` path, an array, or arrays by input name (``y`` being the labels).
+
+    Labels may be in an ``.npz`` of their own, as ``y`` or its only array.
 
     Raises:
         DataError: they do not fit the graph's inputs, hold NaN, or are none at all.
@@ -67,6 +69,11 @@ def samples(graph: Graph, source: Data) -> Samples:
     if isinstance(source, Mapping) and LABELS in source and LABELS not in graph.inputs:
         labels = source[LABELS]
         source = {name: x for name, x in source.items() if name != LABELS}
+    if labels_from is not None:
+        found = read_npz(labels_from)
+        if LABELS not in found and len(found) != 1:
+            raise DataError(f"{labels_from}: holds {', '.join(found)}; name the labels {LABELS}")
+        labels = found.get(LABELS, next(iter(found.values())))
     inputs = feed(graph, source)
     count = len(next(iter(inputs.values())))
     return Samples(inputs, None if labels is None else class_labels(labels, count))

@@ -98,6 +98,9 @@ def compile_command(
     calibration: Annotated[
         Path | None, typer.Option("--calibration", help=".npz of sample inputs to measure and verify with.")
     ] = None,
+    calibration_limit: Annotated[
+        int | None, typer.Option("--calibration-limit", help="Use the first of the calibration samples only.")
+    ] = None,
     passes: Passes = None,
     skip: Skip = None,
     steps: Steps = None,
@@ -125,6 +128,7 @@ def compile_command(
         scale=_by_layer(scale, "scale", float),
         synapse=_by_layer(synapse, "synapse", str),
         calibration=calibration,
+        calibration_limit=calibration_limit,
         passes=passes or (),
         skip=skip or (),
         steps=steps,
@@ -229,6 +233,59 @@ def _model_file(origin: dict[str, Any], model: Path | None) -> Path:
         where = "was compiled from a live model" if path is None else f"was compiled from {path}, which is not there"
         raise UsageError(f"--against-keras needs the model, but this artifact {where}; say --model FILE")
     return path
+
+
+@app.command()
+def tune(
+    model: Model,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The artifact of the best setting.", show_default=False)
+    ],
+    calibration: Annotated[
+        Path, typer.Option("--calibration", help=".npz of samples, labels as y.", show_default=False)
+    ],
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help=".npz of the labels, where they are not there.")
+    ] = None,
+    target_drop: Annotated[float, typer.Option("--target-drop", help="Points of accuracy that may be lost.")] = 1.0,
+    minimise: Annotated[str, typer.Option("--minimise", help="steps, spikes or energy.")] = "steps",
+    trials: Annotated[int, typer.Option("--trials", help="Settings to try, with those in the storage.")] = 40,
+    workers: Annotated[str, typer.Option("--workers", help="Processes, or the address of a Dask scheduler.")] = "1",
+    storage: Annotated[Path | None, typer.Option("--storage", help="SQLite file that keeps the search.")] = None,
+    backend: Backend = "nengo",
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    input_shape: InputShape = None,
+    config: Config = None,
+) -> None:
+    """Search neurons, scales, steps and read-out for the cheapest network that keeps the accuracy."""
+    from snnc import reports
+    from snnc import tune as search
+    from snnc.calibration import samples as samples_of
+    from snnc.compiler import import_model
+
+    if minimise not in ("steps", "spikes", "energy"):
+        raise UsageError(f"--minimise must be steps, spikes or energy, not {minimise!r}")
+    source = import_model(model, _shapes(input_shape), config=config)
+    samples = samples_of(source, calibration, labels)
+    found = search.tune(
+        model,
+        samples,
+        target_drop=target_drop,
+        minimise=minimise,  # type: ignore[arg-type]
+        trials=trials,
+        workers=workers,
+        storage=storage,
+        seed=seed,
+        backend=backend,
+        input_shape=_shapes(input_shape),
+        config=config,
+    )
+    found.compiled.save(output)
+    used = len(samples) // 2
+    again = search.command(found.best.settings, str(model), str(calibration), used, seed, str(output))
+    reports.tuning(found, again, minimise, target_drop)
+    if not found.met:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -83,6 +83,7 @@ def compile(
     scale: float | Mapping[str, float] | None = None,
     synapse: Any = None,
     calibration: Data | None = None,
+    calibration_limit: int | None = None,
     passes: Iterable[str | Pass] = (),
     skip: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -92,6 +93,7 @@ def compile(
     read_out: float | None = None,
     verify: bool = True,
     strict: bool = False,
+    build: bool = True,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
     registry: Registry | None = None,
@@ -107,6 +109,7 @@ def compile(
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
         calibration: sample inputs; used by passes that measure, and to verify.
+        calibration_limit: use the first of these samples only.
         passes: further passes, as text such as ``"my-pass{gain=2}"`` or as objects.
         skip: names of passes to leave out.
         options: options of passes by the pass's name.
@@ -116,6 +119,7 @@ def compile(
         read_out: the share of the steps that the read-out, a mean over the others, leaves out at the start. Default
             0.5, when the network has settled; at level 2, which calibrates from the first step on, 0.
         verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
+        build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
         strict: refuse a network in which any nonlinearity does not spike.
         input_shape: the shape without the batch, where the model leaves sizes open.
         config: the model's config as JSON, where the file holds weights alone.
@@ -137,7 +141,7 @@ def compile(
     if needing and calibration is None:
         raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, registry=registry)
-    samples = None if calibration is None else samples_of(source, calibration)
+    samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
     calibrating, held_back = (None, None) if samples is None else samples.halves()
     if samples is not None and needing:
         samples.require_varied(FEW)
@@ -175,7 +179,8 @@ def compile(
         origin=_origin(model, source),
         checks=tuple(p for p in steps_plan if isinstance(p, Check)),
     )
-    compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
+    if build:
+        compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
     if verified:
         compiled.report = compiled.verify_samples(shown, compiled.default_steps, jobs=1).as_dict()
     return compiled

@@ -18,6 +18,7 @@ from snnc.ir.types import Array
 from snnc.passes.base import Pass
 from snnc.passes.spec import write
 from snnc.registry import HOOKS, Registry
+from snnc.tune import Tuned
 
 WIDE = 240
 SHOWN = 10
@@ -158,6 +159,26 @@ def _pair(first: float, second: float) -> str:
 
 def _joules(value: float) -> str:
     return f"{value * 1e6:.3g} uJ"
+
+
+def tuning(found: Tuned, command: str, minimise: str, target_drop: float) -> None:
+    """Print the front of a search, the best setting and how to make it again."""
+    console = _console()
+    table = _table(
+        f"the front: accuracy against {minimise}, after {found.trials} trials ({found.stopped} stopped early)",
+        "setting", "steps", "spikes", "energy", "accuracy", "drop",
+    )  # fmt: skip
+    for row in found.front:
+        setting = " ".join(f"{key}={value}" for key, value in row.settings.items() if key != "steps")
+        mark = "* " if row == found.best else "  "
+        energy, accuracy = _joules(row.energy), _number(row.accuracy, share=True)
+        table.add_row(mark + setting, str(row.steps), f"{row.spikes:,.0f}", energy, accuracy, f"{row.drop:.2f}")
+    console.print(table)
+    if not found.met:
+        console.print(
+            f"no setting lost at most {target_drop:g} points; the most accurate one was written", markup=False
+        )
+    console.print(command, markup=False)
 
 
 def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:

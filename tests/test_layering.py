@@ -17,7 +17,8 @@ LAYERS = [
     {"registry"},
     {"compiled"},
     {"compiler"},
-    {"reports", "plots"},
+    {"tune", "plots"},
+    {"reports"},
     {"cli"},
     {"__init__", "__main__"},
 ]
