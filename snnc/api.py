@@ -44,6 +44,7 @@ from snnc.ir.graph import Graph, Node, Origin, rewrite
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
 from snnc.ir.simulate import initial_state, simulate
+from snnc.ir.temporal import Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.verify import Check, Finding, Subject
@@ -87,6 +88,8 @@ __all__ = [
     "SnncError",
     "Stage",
     "State",
+    "Stateful",
+    "Stream",
     "Subject",
     "Synapse",
     "SynapseModel",
@@ -101,6 +104,7 @@ __all__ = [
     "evaluate",
     "evaluate_nodes",
     "feed",
+    "for_batch",
     "functions",
     "hookimpl",
     "importer",

@@ -106,13 +106,14 @@ def population(op: Neurons, site: Site) -> Lowered:
     """Make an ensemble that is driven through its neurons; what is constant in its input is its bias."""
     import nengo
 
-    from snnc_nengo.neurons import neuron_type
+    from snnc_nengo.neurons import ensemble_seed, neuron_type
 
     shape = site.output.shape
     scale = np.broadcast_to(np.asarray(op.scale, dtype=np.float64), shape)
     one = float(op.scale) if np.ndim(op.scale) == 0 else None
+    start = initial_state(site.node, site.inputs, site.seed)
     try:
-        kind, amplitude = neuron_type(op.model, one, initial_state(site.node, site.seed))
+        kind, amplitude = neuron_type(op.model, one, start)
     except KeyError:
         raise LoweringError(
             f"node {site.name!r}: Nengo has no neurons for the model {op.model.kind!r}; choose others for this layer"
@@ -123,6 +124,7 @@ def population(op: Neurons, site: Site) -> Lowered:
         neuron_type=kind,
         gain=(op.model.gain / scale).ravel(),
         bias=(op.model.offset + op.model.gain * site.constants[0] / scale).ravel(),
+        seed=ensemble_seed(start),
         label=site.name,
     )
     return site.placed(ensemble.neurons, 1.0 if amplitude else scale.ravel())

@@ -80,6 +80,8 @@ class Simulation:
         changing = changing_operators(self._order)
         self._repeated = [i for i, op in enumerate(self._order) if op in changing]
         self._remade = [i for i, op in enumerate(self._order) if _remembers(op)]
+        drawing = [rng for op in self._order if isinstance(op, SimNeurons) for rng in op.state_extra.values()]
+        self._random = [(rng, rng.get_state()) for rng in drawing]
 
     def show(self, inputs: Mapping[str, Array], steps: int, watch: Mapping[str, Reading]) -> Shown:
         """Present one sample, a flat vector an input, for a number of steps from the fresh state."""
@@ -112,6 +114,8 @@ class Simulation:
     def _reset(self) -> None:
         for array, initial in self._states:
             array[...] = initial
+        for rng, first in self._random:
+            rng.set_state(first)
         for i in self._remade:
             self._steps[i] = self._make_steps([self._order[i]])[0]
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph, Node
-from snnc.ir.neurons import Neurons, State, Synapse
+from snnc.ir.neurons import Neurons
 from snnc.ir.parallel import over_batch
 from snnc.ir.readout import in_time
-from snnc.ir.types import AnyArray, Array
+from snnc.ir.temporal import State, Stateful, for_batch
+from snnc.ir.types import AnyArray, Array, TensorType
 
-_ELEMENTS = 1 << 21
-"""Elements of the largest tensor that a part of the batch holds at a time."""
+_ELEMENTS = 1 << 18
+"""Elements of the largest tensor that a part of the batch holds at a time: what a population needs stays in a cache."""
 
 
 @dataclass
@@ -35,12 +36,14 @@ class Simulated:
     """By watched node: ``(batch, *shape)``, the sum over all steps."""
 
 
-def initial_state(node: Node, seed: int) -> State:
-    """Return the state of a population before the first step, ``shape`` each: the same for every backend and sample."""
-    op = node.op
-    assert isinstance(op, Neurons)
+def initial_state(node: Node, inputs: tuple[TensorType, ...], seed: int) -> State:
+    """Return the state before the first step of a node that has one: the same for every backend and sample.
+
+    Arrays have no batch axis; ``inputs`` are the types of what the node reads.
+    """
+    assert isinstance(node.op, Stateful)
     rng = np.random.default_rng([seed, zlib.crc32(node.name.encode())])
-    return op.model.start(node.type.shape, rng)
+    return node.op.start(inputs, rng)
 
 
 def simulate(
@@ -100,16 +103,25 @@ class _Run:
         self.sources = {node.name: graph.sources(node.name) for node in graph}
         self.static: list[Node] = []
         self.dynamic: list[Node] = []
+        self.driven: list[Node] = []
+        """The populations whose input does not change."""
+        self.start: dict[str, State] = {}
         moving: set[str] = set()
         for node in graph:
-            if node.name not in needed:
+            if node.name not in needed or node.op.arity == 0:
                 continue
-            if _acts_over_time(node) or not moving.isdisjoint(self.sources[node.name]):
-                moving.add(node.name)
-                self.dynamic.append(node)
-            elif node.op.arity != 0:
+            op, sources = node.op, self.sources[node.name]
+            still = moving.isdisjoint(sources)
+            stateful = isinstance(op, Stateful) and op.stateful
+            if stateful:
+                self.start[node.name] = initial_state(node, tuple(graph[s].type for s in sources), seed)
+            if still and not stateful:
                 self.static.append(node)
-        self.start = {node.name: initial_state(node, seed) for node in self.dynamic if isinstance(node.op, Neurons)}
+                continue
+            moving.add(node.name)
+            self.dynamic.append(node)
+            if still and isinstance(op, Neurons):
+                self.driven.append(node)
 
     def part(self, inputs: Mapping[str, Array]) -> Simulated:
         """Return what a part of the batch gives."""
@@ -118,29 +130,35 @@ class _Run:
         with np.errstate(all="ignore"):
             for node in self.static:
                 values[node.name] = self._evaluate(node, values)
-            states = {
-                name: {key: np.repeat(value[None], batch, axis=0) for key, value in state.items()}
-                for name, state in self.start.items()
-            }
+            drives = {node.name: self._drive(node, values) for node in self.driven}
+            states = {name: for_batch(state, batch) for name, state in self.start.items()}
             done = self._empty(batch)
             for t in range(self.steps):
                 for node in self.dynamic:
-                    values[node.name] = self._step(node, values, states)
+                    values[node.name] = self._step(node, values, states, drives)
                 self._record(done, t, values)
         for name in self.watch:
+            done.totals[name] += done.means[name]
             done.means[name] /= self.window.stop - self.window.start
         return done
 
     def _evaluate(self, node: Node, values: Mapping[str, Array]) -> Array:
         return np.asarray(node.op.evaluate(*(values[s] for s in self.sources[node.name])), dtype=np.float32)
 
-    def _step(self, node: Node, values: Mapping[str, Array], states: dict[str, State]) -> Array:
-        op = node.op
+    def _drive(self, node: Node, values: Mapping[str, Array]) -> Array:
+        assert isinstance(node.op, Neurons)
+        return node.op.drive(values[self.sources[node.name][0]], self.dt)
+
+    def _step(
+        self, node: Node, values: Mapping[str, Array], states: Mapping[str, State], drives: Mapping[str, Array]
+    ) -> Array:
+        op, name = node.op, node.name
+        if name not in states:
+            return self._evaluate(node, values)
+        assert isinstance(op, Stateful)
         if isinstance(op, Neurons):
-            return op.step(values[self.sources[node.name][0]], states[node.name], self.dt)
-        if isinstance(op, Synapse):
-            return op.model.step(values[self.sources[node.name][0]], states.setdefault(node.name, {}), self.dt)
-        return self._evaluate(node, values)
+            return op.fire(drives[name] if name in drives else self._drive(node, values), states[name], self.dt)
+        return op.step(states[name], self.dt, *(values[s] for s in self.sources[name]))
 
     def _empty(self, batch: int) -> Simulated:
         graph = self.graph
@@ -155,11 +173,6 @@ class _Run:
     def _record(self, done: Simulated, t: int, values: Mapping[str, Array]) -> None:
         for output, node in self.outputs.items():
             done.outputs[output][:, t] = values[node]
+        sums = done.means if self.window.start <= t < self.window.stop else done.totals
         for name in self.watch:
-            done.totals[name] += values[name]
-            if self.window.start <= t < self.window.stop:
-                done.means[name] += values[name]
-
-
-def _acts_over_time(node: Node) -> bool:
-    return isinstance(node.op, Synapse) or (isinstance(node.op, Neurons) and node.op.model.spiking)
+            sums[name] += values[name]
