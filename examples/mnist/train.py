@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("SNNC_SHARED", HERE.parents[2] / "shared"))
 SEED = 0
 BATCH = 128
+SHOWN = 720_000
+"""Digits to train on in all, however few different ones there are: 12 epochs of MNIST."""
 SAMPLES = 500
 NOISE = 0.2
 """Standard deviation; 0.2 is what one spike more or less is worth in 50 steps of 1 ms at scale 100."""
@@ -84,9 +86,10 @@ def noisy(model: tf.keras.Model) -> tf.keras.Model:
     return tf.keras.Model(model.inputs, tensor)
 
 
-def train(model: tf.keras.Model, digits: Digits, epochs: int) -> None:
+def train(model: tf.keras.Model, digits: Digits) -> None:
     """Fit the model's weights in place."""
     x, y = digits
+    epochs = SHOWN // len(x)
     rng = np.random.default_rng(SEED)
     rate = tf.keras.optimizers.schedules.CosineDecay(2e-3, epochs * math.ceil(len(x) / BATCH))
     twin = noisy(model)
@@ -116,7 +119,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, report the accuracy on held-out digits, and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data" / "mnist.npz", help="MNIST as Keras gives it out")
-    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to")
     options = parser.parse_args(arguments)
 
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tf.config.experimental.enable_op_determinism()
     digits, held_out = load(options.data)
     model = build()
-    train(model, digits, options.epochs)
+    train(model, digits)
     print(f"{len(digits[0])} digits trained on; accuracy on {len(held_out[0])} others: {accuracy(model, held_out):.2%}")
     save(model, options.out, held_out)
 
