@@ -38,8 +38,9 @@ class Relu(Activation):
 
     def evaluate(self, *inputs: Array) -> Array:
         (x,) = inputs
-        if self.plain:
-            return np.maximum(x, np.float32(0))
+        if self.negative_slope == 0 and self.threshold == 0:
+            y = np.maximum(x, np.float32(0))
+            return y if self.max_value is None else np.minimum(y, np.float32(self.max_value), out=y)
         low = np.float32(self.negative_slope) * (x - np.float32(self.threshold))
         high = x if self.max_value is None else np.minimum(x, np.float32(self.max_value))
         return np.where(x >= self.threshold, high, low).astype(np.float32, copy=False)

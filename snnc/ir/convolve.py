@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import string
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -120,19 +121,33 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
 
 
 def _depthwise(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape) -> Array:
+    """Correlate each channel with its own kernels; einsum runs along the last axis, so that is made long."""
     size, channels, outputs = kernel.shape[:-2], x.shape[-1], kernel.shape[-1]
-    multiplier = outputs // channels
-    weight = kernel.reshape(*size, channels, multiplier)
-    y = np.zeros((x.shape[0], *out, channels, multiplier), dtype=np.float32)
-    for start in range(x.shape[0]):  # one image at a time stays in the cache
-        image = x[start]
-        for position, where in offsets(size, strides, dilation, out):
-            tap = image[where]
-            if multiplier == 1:
-                y[start, ..., 0] += tap * weight[position][:, 0]
-            else:
-                y[start] += tap[..., None] * weight[position]
-    return y.reshape(x.shape[0], *out, outputs)
+    if outputs > channels:
+        x = x.repeat(outputs // channels, axis=-1)
+    weight = kernel.reshape(*size, outputs)
+    rank = len(size)
+    if strides[-1] == 1:  # a row of positions and channels lies in one piece
+        batch, *space, channel = x.strides
+        rows = np.lib.stride_tricks.as_strided(
+            x,
+            shape=(x.shape[0], *out[:-1], *size, out[-1] * outputs),
+            strides=(
+                batch,
+                *(n * s for n, s in zip(space[:-1], strides, strict=False)),
+                *(n * d for n, d in zip(space, dilation, strict=True)),
+                channel,
+            ),
+            writeable=False,
+        )
+        weight = np.tile(weight, (*(1,) * rank, out[-1]))
+        first = rank
+    else:
+        rows = windows(x, size, strides, dilation, out)
+        first = rank + 1
+    letters = string.ascii_letters[: rows.ndim]
+    y = np.einsum(f"{letters},{letters[first:]}->{letters[:first]}{letters[-1]}", rows, weight)
+    return np.asarray(y).reshape(x.shape[0], *out, outputs)
 
 
 def pool(x: Array, size: Shape, strides: Shape, padding: str | Pads, *, maximum: bool) -> Array:
