@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 
 from snnc.api import NeuronModel, State, Stream, SynapseModel, neurons
-from snnc_nengo.neuron_types import SoftResetIF
+from snnc_nengo.neuron_types import Izhikevich, SoftResetIF
 
 Make = Callable[[Any, dict[str, Any]], Any]
 """Makes a neuron type of a model and of what all types take: the initial state, and the amplitude where it is held."""
@@ -36,7 +36,7 @@ UNSCALED: Mapping[type[NeuronModel], Make] = MappingProxyType(
         # these two would adapt to their amplitude
         neurons.AdaptiveLifRate: lambda model, given: nengo.AdaptiveLIFRate(**model.attrs(), **given),
         neurons.AdaptiveLif: lambda model, given: nengo.AdaptiveLIF(**model.attrs(), **given),
-        neurons.Izhikevich: lambda model, given: nengo.Izhikevich(**model.attrs(), **given),
+        neurons.Izhikevich: lambda model, given: Izhikevich(**model.attrs(), **given),
     }
 )
 """Neuron types that hold none, so that it becomes part of what they feed."""
