@@ -23,7 +23,7 @@ from snnc.errors import (
     UnsupportedOpError,
     UsageError,
 )
-from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, importer, layer_error
+from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.hooks import hookimpl
 from snnc.ir import (
     activations,
@@ -85,6 +85,7 @@ __all__ = [
     "Shape",
     "ShapeError",
     "Signal",
+    "Slot",
     "SnncError",
     "Stage",
     "State",

@@ -282,6 +282,8 @@ def plain(value: Any) -> Any:
                 return slice(*(plain(config.get(k)) for k in ("start", "stop", "step")))
             case "__ellipsis__":
                 return Ellipsis
+        if value.get("type") == "ndarray" and set(value) == {"type", "value"}:  # of Keras 2.0 and 2.1
+            return plain(value["value"])
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]

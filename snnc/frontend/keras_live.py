@@ -65,8 +65,13 @@ def _version(package: str) -> tuple[int, ...]:
 def _config(model: Any) -> Any:
     try:
         return model.get_config()
-    except NotImplementedError:
-        return {}
+    except Exception as error:  # a layer's own code, or Keras about it
+        if type(model).__name__ not in ("Functional", "Sequential"):
+            return {}
+        reason = " ".join(str(error).split())[:200]
+        raise FrontendError(
+            f"model {model.name!r}: a layer cannot say its config, write get_config: {reason}"
+        ) from error
 
 
 class LiveWeights(WeightSource):

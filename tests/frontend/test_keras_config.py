@@ -112,9 +112,18 @@ def test_marked_up_values_become_plain():
         "c": ({"class_name": "__slice__", "config": {"start": 1, "stop": None, "step": None}},),
         "d": {"class_name": "__ellipsis__", "config": {}},
         "e": np.float32(0.5),
+        "g": {"type": "ndarray", "value": [0.3]},
         "f": np.arange(2),
     }
-    assert plain(value) == {"a": 6.0, "b": [1, 2], "c": [slice(1, None)], "d": Ellipsis, "e": 0.5, "f": [0, 1]}
+    assert plain(value) == {
+        "a": 6.0,
+        "b": [1, 2],
+        "c": [slice(1, None)],
+        "d": Ellipsis,
+        "e": 0.5,
+        "g": [0.3],
+        "f": [0, 1],
+    }
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,7 @@ def test_every_importer_has_one_name():
     names = [found.name for found in importers()]
     assert len(names) == len(set(names))
     assert all(found.frontend == "keras" for found in importers())
+    assert all(found.summary.endswith(".") for found in importers())
     assert len(names) > 150
 
 

@@ -487,6 +487,17 @@ def test_what_cannot_be_read_is_said(keras):
     with pytest.raises(UnsupportedLayerError, match="2 layer") as caught:
         import_model(model)
     assert [row[:2] for row in caught.value.layers] == [("mine", "Own"), ("code", "Lambda")]
+
+    class Mute(layers.Layer):
+        def __init__(self, size):
+            super().__init__(name="mute")
+            self.size = size
+
+        def call(self, x):
+            return x
+
+    with pytest.raises(FrontendError, match="cannot say its config, write get_config"):
+        import_model(keras.Model(source, Mute(3)(source)))
     with pytest.raises(FrontendError, match="training=True"):
         import_model(keras.Model(source, layers.Dropout(0.5)(source, training=True)))
     with pytest.raises(FrontendError, match="stateful"):

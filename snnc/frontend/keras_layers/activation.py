@@ -130,6 +130,7 @@ def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _activation_layer(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Apply an activation with its parameters."""
     return builder.add(AS_LAYER[layer.class_name](layer.config, layer), *inputs)
 
 

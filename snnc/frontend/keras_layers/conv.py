@@ -27,6 +27,7 @@ def padding(layer: Layer, size: Shape, dilation: Shape) -> ops.Padding:
 
 
 def _convolution(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Convolve: any stride, padding (causal in 1-D), dilation and groups, in both layouts."""
     rank = _rank(layer)
     size, dilation = sizes(layer, "kernel_size", rank), sizes(layer, "dilation_rate", rank, 1)
     groups, filters = layer.config.get("groups") or 1, count(layer, "filters")
@@ -71,6 +72,7 @@ def _depthwise_op(layer: Layer, depth: int, *, last: bool) -> ops.Conv:
 
 
 def _depthwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Convolve each channel by itself, with any depth multiplier, in both layouts."""
     op = _depthwise_op(layer, channels(layer, inputs[0], builder), last=True)
     return add_spatial(layer, inputs[0], builder, op)
 
@@ -80,6 +82,7 @@ def _separable_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 
 
 def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Convolve each channel by itself, then mix the channels."""
     first = _depthwise_op(layer, channels(layer, inputs[0], builder), last=False)
     ones, filters = (1,) * _rank(layer), count(layer, "filters")
     second = ops.Conv(
@@ -93,6 +96,7 @@ def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _transposed(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Convolve transposed: any stride, padding, dilation and output padding, in both layouts."""
     rank, filters = _rank(layer), count(layer, "filters")
     size, strides = sizes(layer, "kernel_size", rank), sizes(layer, "strides", rank, 1)
     dilation = sizes(layer, "dilation_rate", rank, 1)

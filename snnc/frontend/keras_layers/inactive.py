@@ -49,11 +49,13 @@ _AUGMENTATION = (
 
 
 def _noise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Do nothing at inference."""
     inference_only(layer)
     return builder.add(ops.Identity(), inputs[0])
 
 
 def _augmentation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Do nothing at inference."""
     # Keras 3 notes training=True for these even where nobody asked, and predict() turns it off
     return builder.add(ops.Identity(), inputs[0])
 

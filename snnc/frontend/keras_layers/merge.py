@@ -31,6 +31,7 @@ def join_masks(layer: Layer, inputs: Sequence[str], builder: Builder, output: st
 
 
 def _elementwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Join any number of inputs element by element, with broadcasting."""
     output = builder.add(_OPS[layer.class_name](), *inputs)
     join_masks(layer, inputs, builder, output)
     return output

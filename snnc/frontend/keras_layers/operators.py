@@ -21,6 +21,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 
 def _binary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Combine two tensors, or a tensor and constants, with broadcasting."""
     rank = max(len(builder.type(name).shape) for name in inputs)
     a, b = (
         operand(layer, argument(layer, k, names), inputs, rank)
@@ -200,10 +201,12 @@ _FUNCTIONS = {
 
 
 def _unary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Apply a function to every element."""
     return builder.add(_FUNCTIONS[layer.class_name](layer), inputs[0])
 
 
 def _reduction(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Join all elements along axes other than the batch."""
     over = axes(layer, argument(layer, 1, "axis"), len(builder.type(inputs[0]).shape))
     op = _REDUCTIONS[layer.class_name](axes=over, keepdims=bool(argument(layer, 2, "keepdims", False)))
     return builder.add(op, inputs[0])
@@ -218,6 +221,7 @@ _REDUCTIONS: Mapping[str, Any] = {
 
 
 def _not_equal(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Compare a tensor with a number."""
     value = operand(layer, argument(layer, 1, "y x2"), inputs, 0)
     if isinstance(value, str):
         raise layer_error(layer, "only a tensor can be compared with a number, not with a tensor")
@@ -225,10 +229,12 @@ def _not_equal(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _sum_of_tensors(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Add any number of tensors."""
     return builder.add(ops.Add(), *tensors(layer, argument(layer, 0, "inputs"), inputs))
 
 
 def _normalise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Divide by the length along axes."""
     over = axes(layer, argument(layer, 1, "axis"), len(builder.type(inputs[0]).shape))
     return builder.add(UnitNorm(axes=over, epsilon=float(argument(layer, 2, "epsilon", 1e-12))), inputs[0])
 

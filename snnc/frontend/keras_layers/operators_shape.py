@@ -44,6 +44,7 @@ def _reshape(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _transpose(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Reorder the axes but the batch."""
     value = argument(layer, 1, "perm axes")
     order = () if value is None else _numbers(layer, value, "order of axes")
     if order[:1] != (0,):
@@ -52,6 +53,7 @@ def _transpose(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _swap(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Exchange two axes."""
     rank = _rank(builder, inputs[0])
     a, b = (axis_without_batch(layer, _whole(layer, argument(layer, -1, key), key), rank) for key in ("axis1", "axis2"))
     order = list(range(rank))
@@ -60,6 +62,7 @@ def _swap(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _squeeze(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Drop axes of size one."""
     shape = builder.type(inputs[0]).shape
     gone = axes(layer, argument(layer, 1, "axis"), len(shape))
     if any(shape[axis] != 1 for axis in gone):
@@ -68,18 +71,21 @@ def _squeeze(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _expand(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Add an axis of size one."""
     shape = builder.type(inputs[0]).shape
     axis = axis_without_batch(layer, _whole(layer, argument(layer, 1, "axis"), "axis"), len(shape) + 1)
     return builder.add(ops.Reshape(shape=(*shape[:axis], 1, *shape[axis:])), inputs[0])
 
 
 def _concatenate(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Join tensors along an axis."""
     sources = tensors(layer, argument(layer, 0, "values arrays xs"), inputs)
     axis = _whole(layer, argument(layer, 1, "axis", -1), "axis")
     return builder.add(ops.Concatenate(axis=axis_without_batch(layer, axis, _rank(builder, sources[0]))), *sources)
 
 
 def _stack(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Join tensors along a new axis."""
     sources = tensors(layer, argument(layer, 0, "values arrays x"), inputs)
     shape = builder.type(sources[0]).shape
     axis = axis_without_batch(layer, _whole(layer, argument(layer, 1, "axis", 0), "axis"), len(shape) + 1)
@@ -114,6 +120,7 @@ def _part(shape: Shape, axis: int, first: int, end: int) -> Slice:
 
 
 def _unstack(layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+    """Cut into the slices along an axis."""
     shape = builder.type(inputs[0]).shape
     axis = axis_without_batch(layer, _whole(layer, argument(layer, -1, "axis", 0), "axis"), len(shape))
     flat = ops.Reshape(shape=(*shape[:axis], *shape[axis + 1 :]))
@@ -137,6 +144,7 @@ def _tile(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _repeat(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Repeat every element along an axis."""
     rank = _rank(builder, inputs[0])
     (axis,) = axes(layer, argument(layer, 2, "axis"), rank)
     k = _whole(layer, argument(layer, 1, "repeats"), "repetitions")
@@ -144,6 +152,7 @@ def _repeat(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _flip(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Read axes from their end."""
     x = inputs[0]
     over = axes(layer, argument(layer, 1, "axis"), _rank(builder, x))
     for k, axis in enumerate(over):
@@ -152,6 +161,7 @@ def _flip(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _pad(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Put zeros around any axes but the batch."""
     pairs = argument(layer, 1, "paddings pad_width")
     mode = str(argument(layer, 2, "mode", "constant")).lower()
     shape = builder.type(inputs[0]).shape
@@ -167,6 +177,7 @@ def _pad(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _resize(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Resize images: nearest, bilinear or bicubic."""
     size = _numbers(layer, argument(layer, 1, "size"), "size")
     method = str(argument(layer, 2, "method interpolation", "bilinear")).lower()
     plain = not any(argument(layer, -1, key) for key in ("antialias", "preserve_aspect_ratio"))

@@ -13,6 +13,7 @@ from snnc.ir.reduce import MaskedMean
 
 
 def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pool windows of any size and stride, valid or same, in both layouts; padding does not count."""
     kind = ops.AvgPool if layer.class_name.startswith("Average") else ops.MaxPool
     rank = int(layer.class_name[-2])
     size = sizes(layer, "pool_size", rank, 2)
@@ -22,6 +23,7 @@ def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 def _global(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pool all of space, in both layouts; an average over time leaves masked steps out."""
     op: Op = ops.GlobalAvgPool() if "Average" in layer.class_name else ops.GlobalMaxPool()
     x = to_last(layer, inputs[0], builder)
     sources = [x]

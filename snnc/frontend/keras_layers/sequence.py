@@ -49,6 +49,7 @@ def _recurrent_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 
 
 def _recurrent(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
+    """Run over a whole sequence, with masks and initial states, from either end."""
     returns = ["sequence" if layer.config.get("return_sequences") else "last"]
     if layer.config.get("return_state"):
         returns += ["state", "cell"] if layer.class_name == "LSTM" else ["state"]

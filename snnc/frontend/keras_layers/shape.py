@@ -62,15 +62,18 @@ def _rank(layer: Layer) -> int:
 
 
 def _zero_padding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Put zeros around the spatial axes, in both layouts."""
     return add_spatial(layer, inputs[0], builder, ops.ZeroPad(padding=pairs(layer, "padding", _rank(layer))))
 
 
 def _cropping(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Cut the borders of the spatial axes off, in both layouts."""
     shape = _last_shape(layer, builder.type(inputs[0]).shape)
     return add_spatial(layer, inputs[0], builder, crop(shape, (*pairs(layer, "cropping", _rank(layer)), (0, 0))))
 
 
 def _up_sampling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Enlarge the spatial axes: nearest, and bilinear or bicubic in 2-D, in both layouts."""
     times = sizes(layer, "size", _rank(layer), 2)
     shape = _last_shape(layer, builder.type(inputs[0]).shape)
     op: Op = Repeat(times=(*times, 1))

@@ -34,6 +34,7 @@ def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) ->
 
 
 def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Filter over time, exactly for inputs that are constant during a step."""
     shape: Shape = builder.type(inputs[0]).shape[1:]
     order = 1 if layer.class_name == "Lowpass" else 2
     stored = (1, *shape) if order == 1 else (TensorType(shape).size,)
