@@ -4,11 +4,11 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-new lint clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
-	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test"
+	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make lint   only lint and type check"
 	@echo "make clean  remove the environments, caches and outputs"
 
@@ -19,6 +19,15 @@ demo: .venv/installed
 
 test: lint
 	.venv-test/bin/python -m pytest
+	@$(MAKE) --no-print-directory test-new
+
+# The same tests with today's numpy, Keras 3 (on JAX), networkx and nengo, where there is a Python for them
+test-new:
+	@if PYTHON= sh scripts/find-python 'make test-new' 3.13 3.12 >/dev/null 2>&1; then \
+	    $(MAKE) --no-print-directory .venv-new/installed && KERAS_BACKEND=jax .venv-new/bin/python -m pytest; \
+	else \
+	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
+	fi
 
 lint: .venv-test/installed
 	.venv-test/bin/ruff check
@@ -44,5 +53,14 @@ lint: .venv-test/installed
 .venv-test/bin/pip:
 	@python=$$(sh scripts/find-python 'make test' 3.11 3.10) && "$$python" -m venv .venv-test
 
+.venv-new/installed: .venv-new/bin/pip pyproject.toml constraints-new.txt tests/example_plugin/pyproject.toml
+	@echo "installing snnc with today's numpy and Keras into .venv-new"
+	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e '.[test,docs,plots,tune]' keras jax
+	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e tests/example_plugin --no-deps
+	@touch $@
+
+.venv-new/bin/pip:
+	@python=$$(PYTHON= sh scripts/find-python 'make test-new' 3.13 3.12) && "$$python" -m venv .venv-new
+
 clean:
-	rm -rf .venv .venv-test out dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-test .venv-new out dist .pytest_cache .mypy_cache .ruff_cache
