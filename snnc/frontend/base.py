@@ -115,6 +115,8 @@ class Importer:
     summary: str = ""
     masking: bool = False
     """Whether the layer hands the mask of its first input on to its output."""
+    limits: str = ""
+    """What of its configuration cannot be imported, for the page of layers."""
 
     @property
     def name(self) -> str:
@@ -128,7 +130,12 @@ def no_weights(config: Mapping[str, Any]) -> Sequence[Role]:
 
 
 def importer(
-    frontend: str, class_name: str, roles: Roles | Sequence[str] = no_weights, *, masking: bool = False
+    frontend: str,
+    class_name: str,
+    roles: Roles | Sequence[str] = no_weights,
+    *,
+    masking: bool = False,
+    limits: str = "",
 ) -> Callable[[ImportFunction], Importer]:
     """Make an importer of a function; nothing is registered, a hook must return it.
 
@@ -137,6 +144,7 @@ def importer(
         class_name: the class as the model's config spells it, or the registered name (``"package>Class"``).
         roles: the weights in stored order: names, or a function of the layer's config.
         masking: whether the layer hands the mask of its first input on to its output.
+        limits: what of its configuration cannot be imported, in a few words for the page of layers.
 
     """
     listed = () if callable(roles) else tuple(Role(name) for name in roles)
@@ -144,7 +152,7 @@ def importer(
 
     def decorate(function: ImportFunction) -> Importer:
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        return Importer(frontend, class_name, function, find, summary, masking)
+        return Importer(frontend, class_name, function, find, summary, masking, limits)
 
     return decorate
 

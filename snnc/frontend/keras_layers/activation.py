@@ -123,7 +123,7 @@ def number(layer: Layer, value: Any) -> float:
     return float(value)
 
 
-@importer("keras", "Activation", masking=True)
+@importer("keras", "Activation", masking=True, limits="functions of your own")
 def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply any activation by name."""
     return builder.add(config_activation(layer) or ops.Identity(), *inputs)
@@ -134,7 +134,10 @@ def _activation_layer(layer: Layer, inputs: Sequence[str], builder: Builder) -> 
     return builder.add(AS_LAYER[layer.class_name](layer.config, layer), *inputs)
 
 
-ALIKE = [importer("keras", name, masking=True)(_activation_layer) for name in AS_LAYER]
+ALIKE = [
+    importer("keras", name, masking=True, limits="several axes" if name == "Softmax" else "")(_activation_layer)
+    for name in AS_LAYER
+]
 """The layers that need no importer of their own."""
 
 

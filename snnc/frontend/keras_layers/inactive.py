@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnc.frontend.base import Builder, Layer, importer
-from snnc.frontend.keras_layers.norm import inference_only
+from snnc.frontend.keras_layers.norm import TRAINING, inference_only
 from snnc.ir import ops
 
 _NOISE = (
@@ -61,7 +61,7 @@ def _augmentation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 ALIKE = [
-    *(importer("keras", name, masking=True)(_noise) for name in _NOISE),
+    *(importer("keras", name, masking=True, limits=TRAINING)(_noise) for name in _NOISE),
     *(importer("keras", name)(_augmentation) for name in _AUGMENTATION),
 ]
 """Left out by a pass; until then they show that the layer was there."""

@@ -67,7 +67,7 @@ def average(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return output
 
 
-@importer("keras", "Concatenate")
+@importer("keras", "Concatenate", limits="the batch axis")
 def concatenate(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Join inputs along any axis but the batch."""
     rank = len(builder.type(inputs[0]).shape)

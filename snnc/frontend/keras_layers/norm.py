@@ -13,6 +13,9 @@ from snnc.ir.reduce import Standardize, UnitNorm
 from snnc.ir.types import Array, Shape
 
 
+TRAINING = "a call with training=True"
+
+
 def gamma_and_beta(config: Mapping[str, Any]) -> Sequence[Role]:
     """Return the gain and the shift, as far as the layer uses them."""
     return tuple(Role(name) for name, key in (("gamma", "scale"), ("beta", "center")) if config.get(key, True))
@@ -53,7 +56,7 @@ def _batch_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 ALIKE = [
-    importer("keras", name, _statistics, masking=True)(_batch_norm)
+    importer("keras", name, _statistics, masking=True, limits=TRAINING)(_batch_norm)
     for name in ("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization")
 ]
 
@@ -114,7 +117,7 @@ def add_run(source: str, builder: Builder, *run: Op | None) -> str:
     return builder.add(last, source)
 
 
-@importer("keras", "LayerNormalization", gamma_and_beta, masking=True)
+@importer("keras", "LayerNormalization", gamma_and_beta, masking=True, limits="rms_scaling")
 def layer_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Normalise each sample over any axes."""
     if layer.config.get("rms_scaling"):

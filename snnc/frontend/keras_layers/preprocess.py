@@ -17,6 +17,7 @@ from snnc.ir.resample import INTERPOLATIONS, Resize, crop
 from snnc.ir.types import Array, Shape
 
 _EPSILON = 1e-7
+OTHER = f"interpolation other than {', '.join(INTERPOLATIONS)}"
 
 
 @importer("keras", "Rescaling", masking=True)
@@ -78,7 +79,7 @@ def _depth(layer: Layer, source: str, builder: Builder) -> int:
     return shape[0] if channels_first(layer) else shape[2]
 
 
-@importer("keras", "Resizing")
+@importer("keras", "Resizing", limits=f"antialias, pad_to_aspect_ratio, {OTHER}")
 def resizing(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Resize images: nearest, bilinear or bicubic, cut to the aspect ratio first if asked."""
     if layer.config.get("antialias") or layer.config.get("pad_to_aspect_ratio"):

@@ -64,7 +64,7 @@ def _steps(returns: Sequence[str]) -> list[tuple[str, str]]:
     return [(gives, "" if k == 0 else gives) for k, gives in enumerate(returns)]
 
 
-ALIKE = [importer("keras", name, _recurrent_roles)(_recurrent) for name in _RECURRENT]
+ALIKE = [importer("keras", name, _recurrent_roles, limits="stateful, time_major")(_recurrent) for name in _RECURRENT]
 """Recurrent layers over a whole sequence, with masks and initial states; the output at each step or at the last."""
 
 
@@ -152,7 +152,7 @@ def _bidirectional_roles(config: Mapping[str, Any]) -> Sequence[Role]:
     )
 
 
-@importer("keras", "Bidirectional", _bidirectional_roles)
+@importer("keras", "Bidirectional", _bidirectional_roles, limits="other layers inside, return_state, initial states")
 def bidirectional(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
     """Run a recurrent layer in both directions, the outputs joined, added, multiplied, averaged or kept apart."""
     outputs = []

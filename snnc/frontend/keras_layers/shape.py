@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snnc.frontend.base import Builder, Layer, importer, layer_error
 from snnc.frontend.keras_layers.dense import count
 from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
-from snnc.frontend.keras_layers.preprocess import interpolation
+from snnc.frontend.keras_layers.preprocess import OTHER, interpolation
 from snnc.ir import ops
 from snnc.ir.convolve import Pads
 from snnc.ir.op import Op
@@ -91,7 +91,7 @@ def _last_shape(layer: Layer, shape: Shape) -> Shape:
 
 
 ALIKE = [
-    importer("keras", f"{name}{rank}D")(function)
+    importer("keras", f"{name}{rank}D", limits=OTHER if (name, rank) == ("UpSampling", 2) else "")(function)
     for name, function in (("ZeroPadding", _zero_padding), ("Cropping", _cropping), ("UpSampling", _up_sampling))
     for rank in (1, 2, 3)
 ]

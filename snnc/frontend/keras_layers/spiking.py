@@ -27,7 +27,10 @@ def _last_step(layer: Layer, builder: Builder, op: Op, source: str) -> str:
     return builder.add(ops.Reshape(shape=tuple(shape)), last)
 
 
-@importer("keras", "SpikingActivation")
+_LIMITS = "time_major, stateful, return_state"
+
+
+@importer("keras", "SpikingActivation", limits=_LIMITS)
 def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply the activation whose rates its spikes have; passes put the spiking neurons in."""
     return _last_step(layer, builder, config_activation(layer) or ops.Identity(), inputs[0])
@@ -48,5 +51,5 @@ def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return _last_step(layer, builder, op, inputs[0])
 
 
-ALIKE = [importer("keras", name, lambda _: _FILTER)(_filter) for name in ("Lowpass", "Alpha")]
+ALIKE = [importer("keras", name, lambda _: _FILTER, limits=_LIMITS)(_filter) for name in ("Lowpass", "Alpha")]
 """Filters over time, exact for inputs that are constant during a step."""
