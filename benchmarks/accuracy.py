@@ -1,7 +1,7 @@
 """How close level 2 comes to the model in few steps: three networks, several seeds, confidence intervals.
 
-``python benchmarks/accuracy.py`` from the environment of ``make test``; about 15 minutes. The samples that calibrate are 256 unlabelled
-training digits; accuracy is that on test digits, which nothing else sees.
+``python benchmarks/accuracy.py`` from the environment of ``make test``; about 15 minutes. The samples that calibrate
+are 256 unlabelled training digits; accuracy is that on test digits, which nothing else sees.
 """
 
 from __future__ import annotations
