@@ -1,7 +1,7 @@
 """The keras-to-snn tutorial's table, the NengoDL Converter and snnc side by side, in one run on the same digits.
 
 ``python benchmarks/tutorial_table.py`` from the environment of ``make test``; about 20 minutes. Both compilers get the
-same plainly trained model. The Converter's rows are the settings that the tutorial goes through by hand; snnc's are level 2
+same plainly trained model. The Converter's rows are what the tutorial goes through by hand; snnc's are level 2
 with 256 unlabelled training digits and nothing chosen but the number of steps.
 """
 
