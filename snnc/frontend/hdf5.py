@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +30,7 @@ class SafeHdf5:
         self.path = path
         self._size = len(source) if isinstance(source, bytes) else source.stat().st_size
         self._unpacked = 0
+        self._groups: dict[str, h5py.Group] = {}
         with self._reading():
             self._file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
 
@@ -109,17 +109,22 @@ class SafeHdf5:
 
     def _find(self, path: str) -> h5py.Group | h5py.Dataset | None:
         """Walk to a path link by link; only hard links stay inside the file for certain."""
-        found: Any = self._file
+        parent, _, name = path.strip("/").rpartition("/")
+        if not name:
+            return self._file
+        group = self._groups.get(parent)
+        if group is None:
+            found = self._find(parent)
+            if not isinstance(found, h5py.Group):
+                return None
+            group = self._groups[parent] = found
         with self._reading():
-            for part in re.split("/+", path.strip("/")):
-                if not part:
-                    continue
-                if not isinstance(found, h5py.Group) or part not in found:
-                    return None
-                if not isinstance(found.get(part, getlink=True), h5py.HardLink):
-                    raise FileError(f"{self.path}: refused, {path!r} is a link that may leave the file")
-                found = found[part]
-            return found
+            link = name.encode()
+            if not link or not group.id.links.exists(link):
+                return None
+            if group.id.links.get_info(link).type != h5py.h5l.TYPE_HARD:
+                raise FileError(f"{self.path}: refused, {path!r} is a link that may leave the file")
+            return group[name]
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

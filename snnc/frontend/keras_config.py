@@ -118,14 +118,16 @@ def _functional(name: str, class_name: str, config: Mapping[str, Any]) -> ModelS
 
 def _sequential(name: str, class_name: str, config: Mapping[str, Any]) -> ModelSpec:
     layers: list[LayerSpec] = []
+    names: set[str] = set()
     for document in config["layers"]:
         layer = _layer(document, ())
         if not layers and layer.class_name != "InputLayer":
             layers.append(_implied_input(layer, config.get("build_input_shape")))
         if layers:
             layer = replace(layer, calls=(Call((Ref(layers[-1].name, 0, 0),)),))
-        if any(layer.name == other.name for other in layers):  # before Keras 2.2.3 a model in a model has no name
+        if layer.name in names:  # before Keras 2.2.3 a model in a model has no name
             layer = replace(layer, name=f"{layer.name}_{len(layers)}")
+        names.add(layer.name)
         layers.append(layer)
     if not layers:
         raise FrontendError(f"model {name!r} has no layers")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -146,18 +147,8 @@ class _Build:
         tensors = _Tensors(model)
         for ref, node in zip(refs(model.inputs), inputs, strict=True):
             tensors.set(ref.layer, 0, [node])
-        waiting = [(spec, k) for spec in model.layers for k in range(len(spec.calls))]
-        while waiting:
-            blocked = []
-            for spec, k in waiting:
-                if tensors.ready(spec.calls[k]):
-                    tensors.set(spec.name, k, self.layer(spec, spec.calls[k], prefix, tensors))
-                else:
-                    blocked.append((spec, k))
-            if len(blocked) == len(waiting):
-                names = ", ".join(repr(f"{prefix}{spec.name}") for spec, _ in blocked[:5])
-                raise FrontendError(f"model {model.name!r}: the inputs of layer(s) {names} come from nowhere")
-            waiting = blocked
+        for spec, k in tensors.in_order(model):
+            tensors.set(spec.name, k, self.layer(spec, spec.calls[k], prefix, tensors))
         return [tensors.get(ref) for ref in refs(model.outputs)]
 
     def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: _Tensors) -> list[str]:
@@ -243,9 +234,27 @@ class _Tensors:
         """Note the outputs of a call."""
         self._nodes[layer, call] = nodes
 
-    def ready(self, call: Call) -> bool:
-        """Return whether everything that a call reads is there."""
-        return all(self._key(ref) in self._nodes for ref in refs((call.args, call.kwargs)))
+    def in_order(self, model: ModelSpec) -> Iterator[tuple[LayerSpec, int]]:
+        """Yield the calls in stored order, but none before those that it reads; the caller sets what they give."""
+        calls = [(spec, k) for spec in model.layers for k in range(len(spec.calls))]
+        missing = [{self._key(ref) for ref in refs((s.calls[k].args, s.calls[k].kwargs))} for s, k in calls]
+        readers: dict[tuple[str, int], list[int]] = {}
+        for place, keys in enumerate(missing):
+            keys.difference_update(self._nodes)
+            for key in keys:
+                readers.setdefault(key, []).append(place)
+        ready = [place for place, keys in enumerate(missing) if not keys]
+        while ready:
+            spec, k = calls[heapq.heappop(ready)]
+            yield spec, k
+            for place in readers.get((spec.name, k), ()):
+                missing[place].discard((spec.name, k))
+                if not missing[place]:
+                    heapq.heappush(ready, place)
+        blocked = [calls[place][0].name for place, keys in enumerate(missing) if keys]
+        if blocked:
+            names = ", ".join(map(repr, blocked[:5]))
+            raise FrontendError(f"model {model.name!r}: the inputs of layer(s) {names} come from nowhere")
 
     def get(self, ref: Ref) -> str:
         """Return the node of a tensor."""

@@ -98,6 +98,23 @@ def test_layers_may_be_listed_in_any_order_and_unused_ones_are_left_out(tmp_path
     assert [node.name for node in no_weights(tmp_path, document)] == ["x", "a", "b"]
 
 
+def test_a_long_chain_listed_backwards_is_one_sweep(tmp_path, monkeypatch):
+    """The work grows with the number of layers, not with its square."""
+    from snnc.frontend import keras_graph
+
+    calls = []
+    original = keras_graph.refs
+    monkeypatch.setattr(keras_graph, "refs", lambda value: calls.append(1) or original(value))
+    counts = []
+    for n in (50, 100):
+        layers = [layer("ReLU", f"r{k}", [[(f"r{k - 1}" if k else "x", 0, 0)]]) for k in range(n)]
+        calls.clear()
+        graph = no_weights(tmp_path, functional(["x", 0, 0], [f"r{n - 1}", 0, 0], *layers[::-1], source("x", 3)))
+        assert [node.name for node in graph] == ["x", *(f"r{k}" for k in range(n))]
+        counts.append(len(calls))
+    assert counts[1] < 2.2 * counts[0]
+
+
 def test_nested_models_have_their_name_before_a_slash(tmp_path):
     inner = functional(
         {"p": ["p", 0, 0], "q": ["q", 0, 0]},

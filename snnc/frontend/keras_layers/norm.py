@@ -12,7 +12,6 @@ from snnc.ir.op import Op
 from snnc.ir.reduce import Standardize, UnitNorm
 from snnc.ir.types import Array, Shape
 
-
 TRAINING = "a call with training=True"
 
 
