@@ -21,6 +21,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.readout import in_time
 from snnc.ir.simulate import simulate
 from snnc.ir.types import AnyArray, Array
+from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import write
 from snnc.registry import Registry
@@ -267,6 +268,4 @@ def _without_time(entry: JournalEntry) -> dict[str, Any]:
     """Return a journal entry for the manifest, which must not differ between two equal compilations."""
     document = asdict(entry)
     del document["seconds"]
-    if entry.error is not None:
-        document["error"] = float(f"{entry.error:.2g}")
-    return document
+    return dict(rounded(document, digits=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,15 @@ def rms_error(got: AnyArray, want: AnyArray) -> float:
     want = want.astype(np.float64)
     scale = float(np.sqrt(np.mean(want**2)))
     return float(np.sqrt(np.mean((got - want) ** 2)) / max(scale, 1e-12))
+
+
+def rounded(value: Any, digits: int = 3) -> Any:
+    """Return numbers inside dicts and lists to so many digits, for files: more is noise, and no number is None."""
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: rounded(v, digits) for k, v in value.items()}
+    return [rounded(v, digits) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def classes(outputs: Array) -> AnyArray:

@@ -16,7 +16,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons, Synapse
 from snnc.ir.readout import Deferred
 from snnc.ir.types import Array
-from snnc.measure import agreement, relative_error, rms_error
+from snnc.measure import agreement, relative_error, rms_error, rounded
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
 
@@ -77,16 +77,8 @@ class VerifyReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON, numbers to three digits (more would be rounding noise)."""
-        document: dict[str, Any] = _rounded(asdict(self))
+        document: dict[str, Any] = rounded(asdict(self))
         return {"passed": self.passed, **document}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.3g}")
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from snnc.ir import neurons, ops
 from snnc.ir.readout import Deferred
 from snnc.ir.simulate import simulate
 from snnc.ir.twin import twin
-from snnc.measure import interval
+from snnc.measure import interval, rounded
 from snnc.testing import chain
 from tests.conftest import dense
 
@@ -112,3 +112,8 @@ def test_the_step_from_which_on_it_stays(accuracy, wanted, first):
 def test_the_interval_is_wilsons():
     assert interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert interval(1.0, 50)[1] == 1.0
+
+
+def test_numbers_for_files_are_short_and_finite():
+    given = {"a": 1.23456, "b": [float("nan"), float("inf"), 2], "c": {"d": (0.000123456, "text", None, True)}}
+    assert rounded(given) == {"a": 1.23, "b": [None, None, 2], "c": {"d": [0.000123, "text", None, True]}}

@@ -156,3 +156,11 @@ def test_a_pass_that_measures_needs_samples_before_any_work(model):
 
     with pytest.raises(UsageError, match="measures measure the model: give sample inputs"):
         snnc.compile("nowhere.keras", passes=[Measures()])
+
+
+def test_a_model_that_overflows_is_one_clear_error(tmp_path):
+    layers = [models.input_layer(2), models.dense_layer("a", 2, "exponential"), models.dense_layer("b", 2)]
+    weights = {"dense": [np.full((2, 2), 500.0), np.zeros(2)], "dense_1": [np.eye(2), np.zeros(2)]}
+    path = models.write_keras(tmp_path / "m.keras", models.sequential(layers), weights)
+    with pytest.raises(snnc.SnncError, match="non-finite value; look at its weights"):
+        snnc.compile(path)
