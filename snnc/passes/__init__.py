@@ -11,22 +11,32 @@ from snnc.passes.fold_batch_norm import FoldBatchNorm
 from snnc.passes.fuse_linear import FuseLinear
 from snnc.passes.initial_voltage import InitialVoltage
 from snnc.passes.insert_synapses import InsertSynapses
+from snnc.passes.max_to_average import MaxToAverage
+from snnc.passes.pool_before_activation import PoolBeforeActivation
 from snnc.passes.scale_rates import ScaleRates
+from snnc.passes.spiking_max_pool import SpikingMaxPooling
 from snnc.passes.split_activations import SplitActivations
 from snnc.passes.swap_activations import SwapActivations
+from snnc.passes.warn_of_collapse import WarnOfCollapse
+from snnc.passes.write_scales import WriteScales
 
 BUILTIN: tuple[type[Pass], ...] = (
     SplitActivations,
     DropIdentities,
     DropFinalSoftmax,
+    MaxToAverage,
+    PoolBeforeActivation,
     FoldBatchNorm,
     FuseLinear,
     DecomposeActivations,
     SwapActivations,
+    SpikingMaxPooling,
     DeferFinalActivation,
     ScaleRates,
     InsertSynapses,
+    WarnOfCollapse,
     CalibrateScales,
     InitialVoltage,
     CalibrateBiases,
+    WriteScales,
 )

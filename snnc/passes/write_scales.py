@@ -1,0 +1,118 @@
+"""Write scales into the weights, for hardware whose neurons know none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.ir import ops
+from snnc.ir.graph import Graph, Node
+from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.op import Op
+from snnc.ir.types import AnyArray
+from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.fuse_linear import FuseLinear
+
+CARRIERS: tuple[type[Op], ...] = (
+    ops.AvgPool,
+    ops.GlobalAvgPool,
+    ops.MaxPool,
+    ops.GlobalMaxPool,
+    ops.ZeroPad,
+    Synapse,
+)
+"""Ops through which a positive factor a channel passes unchanged."""
+
+
+@dataclass(frozen=True)
+class WriteScales(Pass):
+    """Give every population the scale 1 and put its scale into the weights before and behind it.
+
+    scale * rate(x / scale): the weights before are divided by it, those behind multiplied. On the way a factor a
+    channel passes pooling, padding, synapses, reshapes and permutations, and goes into each branch; what it cannot
+    pass, such as a sum with another branch, keeps an affine in front.
+
+    Before::
+
+        %conv.linear = conv(%x) {...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=spiking-relu scale=f32[4]} : spikes[6,6,4]
+        %dense = dense(%conv) {...} : spikes[2]
+
+    After::
+
+        %conv.linear = conv(%x) {...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=spiking-relu scale=1} : spikes[6,6,4]
+        %dense = dense(%conv) {...} : spikes[2]
+    """
+
+    name: ClassVar[str] = "write-scales"
+    stage: ClassVar[Stage] = Stage.TARGET
+    exact: ClassVar[bool] = True
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        for node in list(graph):
+            op = node.op
+            if not isinstance(op, Neurons) or not op.model.scalable or np.all(np.asarray(op.scale) == 1):
+                continue
+            scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
+            graph.insert_before(node.name, 0, graph.fresh_name(f"{node.name}.divide"), _factor(1 / scale))
+            graph.replace(node.name, replace(op, scale=1.0))
+            _carry(graph, graph.insert_after(node.name, graph.fresh_name(f"{node.name}.times"), _factor(scale)))
+        FuseLinear().apply(graph, context)
+
+
+def _factor(scale: AnyArray) -> ops.Affine:
+    return ops.Affine(scale=np.asarray(scale, dtype=np.float32), shift=np.zeros(1, dtype=np.float32))
+
+
+def _carry(graph: Graph, factor: Node) -> None:
+    """Move a factor as far from its population as it goes, into every branch."""
+    for name in _branches(graph, factor):
+        reader = graph.sole_reader(name)
+        while reader is not None:
+            moved = _behind(graph[name], graph[reader])
+            if moved is None:
+                break
+            graph.remove(name)
+            graph.insert_after(reader, name, moved)
+            branches = _branches(graph, graph[name])
+            if len(branches) > 1:
+                for branch in branches:
+                    _carry(graph, graph[branch])
+                break
+            reader = graph.sole_reader(name)
+
+
+def _branches(graph: Graph, factor: Node) -> list[str]:
+    """Return one factor for each reader, instead of one for all; an output keeps the first."""
+    readers = graph.readers(factor.name)
+    names = [factor.name]
+    for reader, slot in readers[0 if graph.is_output(factor.name) else 1 :]:
+        names.append(graph.fresh_name(factor.name))
+        graph.add(names[-1], factor.op, graph.sources(factor.name), layers=factor.origin.layers)
+        sources = [names[-1] if i == slot else s for i, s in enumerate(graph.sources(reader))]
+        graph.rebuild(reader, graph[reader].op, sources)
+    return names
+
+
+def _behind(factor: Node, reader: Node) -> ops.Affine | None:
+    """Return the factor that does behind an op what the given one does before it, or None where there is none."""
+    op, scale = factor.op, factor.op.attrs()["scale"]
+    assert isinstance(op, ops.Affine)
+    if isinstance(reader.op, CARRIERS):
+        return op
+    if isinstance(reader.op, ops.Reshape):
+        whole = np.broadcast_to(scale, factor.type.shape).reshape(reader.type.shape)
+        return op if scale.size == 1 else _factor(_shortest(whole))
+    if isinstance(reader.op, ops.Permute):
+        return op if scale.size == 1 else _factor(np.broadcast_to(scale, factor.type.shape).transpose(reader.op.order))
+    return None
+
+
+def _shortest(whole: AnyArray) -> AnyArray:
+    """Return one number a channel where that says the same."""
+    last = whole.reshape(math.prod(whole.shape[:-1]), whole.shape[-1])
+    return last[0] if bool((last == last[0]).all()) else whole

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from snnc.ir import neurons, ops
+from snnc.ir.graph import Graph
+from snnc.ir.simulate import simulate
+from snnc.passes.write_scales import WriteScales
+from snnc.testing import apply, assert_same_outputs, chain, kinds, random_inputs
+from tests.conftest import conv, dense
+
+
+def fire(scale):
+    return neurons.Neurons(model=neurons.SoftResetIf(initial=0.5), scale=scale)
+
+
+@pytest.fixture
+def network(rng):
+    return chain(
+        ops.Input(shape=(6, 6, 2)),
+        conv(rng, (3, 3), 2, 4),
+        fire(np.array([0.001, 0.002, 0.004, 0.008])),
+        neurons.Synapse(model=neurons.Lowpass(tau=0.003)),
+        ops.ZeroPad(padding=((1, 1), (0, 0))),
+        ops.AvgPool(size=(2, 2), strides=(2, 2)),
+        ops.Permute(order=(1, 0, 2)),
+        ops.Reshape(shape=(-1,)),
+        dense(rng, 24, 5),
+        fire(0.003),
+        dense(rng, 5, 3),
+    )
+
+
+def test_all_scales_are_in_the_weights_and_the_spikes_are_the_same(network):
+    after = apply(WriteScales(), network)
+    assert kinds(after) == kinds(network)
+    assert [n.op.scale for n in after if isinstance(n.op, neurons.Neurons)] == [1.0, 1.0]
+    assert_same_outputs(network, after)
+    x = random_inputs(network)
+    a, b = (simulate(g, x, 20, window=slice(0, 20), watch=["neurons"]) for g in (network, after))
+    scale = np.array([0.001, 0.002, 0.004, 0.008])
+    assert np.allclose(a.totals["neurons"] / scale, b.totals["neurons"], atol=1.0)
+    assert np.allclose(a.outputs["dense_1"], b.outputs["dense_1"], rtol=1e-3, atol=1e-2)
+
+
+def test_each_branch_gets_the_factor_and_a_sum_keeps_an_affine(rng):
+    graph = Graph()
+    graph.add("x", ops.Input(shape=(4, 4, 2)))
+    graph.add("a", fire(np.array([0.5, 2.0])), ["x"])
+    graph.add("left", conv(rng, (1, 1), 2, 2), ["a"])
+    graph.add("b", fire(0.25), ["left"])
+    graph.add("sum", ops.Add(), ["a", "b"])
+    graph.add("pool", ops.GlobalAvgPool(), ["a"])
+    graph.set_outputs({"sum": "sum", "pool": "pool", "a": "a"})
+    after = apply(WriteScales(), graph)
+    assert [n.op.scale for n in after if isinstance(n.op, neurons.Neurons)] == [1.0, 1.0]
+    assert sum(isinstance(n.op, ops.Affine) for n in after) == 5  # before a; at its output, pool and both of the sum
+    assert_same_outputs(graph, after)
+
+
+def test_a_scale_of_one_and_a_curve_that_is_no_line_are_left_alone(rng):
+    graph = chain(ops.Input(shape=(4,)), fire(1.0), dense(rng, 4, 4), neurons.Neurons(model=neurons.Lif(), scale=0.01))
+    assert apply(WriteScales(), graph) == graph
