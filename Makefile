@@ -14,8 +14,8 @@ help:
 
 demo: .venv/installed
 	.venv/bin/snnc compile $(EXAMPLE)/mnist_cnn.keras --neurons spiking-relu --scale 100 --synapse 0.005 -o out/mnist
-	.venv/bin/snnc evaluate out/mnist --inputs $(EXAMPLE)/samples.npz --steps 40
 	.venv/bin/snnc verify out/mnist --inputs $(EXAMPLE)/samples.npz
+	.venv/bin/snnc evaluate out/mnist --inputs $(EXAMPLE)/samples.npz --steps 40
 
 test: lint
 	.venv-test/bin/python -m pytest
