@@ -65,6 +65,8 @@ class Graph:
         self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         self._outputs: dict[str, str] = {}
         self._author: str | None = None
+        self._order: tuple[int, tuple[str, ...]] = (0, ())
+        """The revision of which the topological order is known, and that order."""
 
     # ---------------------------------------------------------------- reading
 
@@ -82,8 +84,12 @@ class Graph:
 
     def __iter__(self) -> Iterator[Node]:
         """Yield the nodes in topological order, the same for the same graph however it was built."""
-        rank = {name: i for i, name in enumerate(self._graph)}
-        for name in nx.lexicographical_topological_sort(self._graph, key=rank.__getitem__):
+        revision, order = self._order
+        if revision != self.revision:
+            rank = {name: i for i, name in enumerate(self._graph)}
+            order = tuple(nx.lexicographical_topological_sort(self._graph, key=rank.__getitem__))
+            self._order = (self.revision, order)
+        for name in order:
             yield self._graph.nodes[name]["node"]
 
     def __eq__(self, other: object) -> bool:
@@ -212,7 +218,7 @@ class Graph:
         other = Graph(self.name)
         other._graph = self._graph.copy()
         other._outputs = dict(self._outputs)
-        other.revision = self.revision
+        other.revision, other._order = self.revision, self._order
         return other
 
     @contextmanager
