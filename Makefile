@@ -4,11 +4,12 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-new lint clean
+.PHONY: help demo test test-new applications lint clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
+	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make lint   only lint and type check"
 	@echo "make clean  remove the environments, caches and outputs"
 
@@ -28,6 +29,10 @@ test-new:
 	else \
 	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
 	fi
+
+# Every architecture of keras.applications; with SNNC_RECORD=1 the numbers of docs/applications.json are measured anew
+applications: .venv-test/installed
+	.venv-test/bin/python -m pytest -m slow tests/end_to_end/test_applications.py
 
 lint: .venv-test/installed
 	.venv-test/bin/ruff check
