@@ -1,0 +1,157 @@
+"""Every architecture of keras.applications, from its saved file, against Keras: ``make applications``.
+
+Weights are random, and so are the BatchNorm statistics, but near those of random images: what reaches the outputs
+depends on every layer. With ``SNNC_RECORD=1`` the table of docs/applications.json is written instead of compared.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snnc
+from snnc.ir.census import census
+from tests.conftest import ROOT
+from tests.frontend.against_keras import keras_2
+from tests.frontend.loading import relative_error
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # TensorFlow's own
+
+TABLE = ROOT / "docs" / "applications.json"
+RECORDING = bool(os.environ.get("SNNC_RECORD"))
+COMMAND = "make applications SNNC_RECORD=1"
+TOLERANCE = 1e-4
+SIZES = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
+"""Height and width of the smallest images; 32 for all others."""
+REGNETS = ("002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320")
+FAMILIES = {
+    "ConvNeXt": "Tiny Small Base Large XLarge",
+    "DenseNet": "121 169 201",
+    "EfficientNet": "B0 B1 B2 B3 B4 B5 B6 B7 V2B0 V2B1 V2B2 V2B3 V2S V2M V2L",
+    "Inception": "V3 ResNetV2",
+    "MobileNet": " V2 V3Small V3Large",
+    "NASNet": "Mobile Large",
+    "RegNet": " ".join(f"{kind}{size}" for kind in "XY" for size in REGNETS),
+    "ResNet": "50 101 152 50V2 101V2 152V2 RS50 RS101 RS152 RS200 RS270 RS350 RS420",
+    "VGG": "16 19",
+    "Xception": "",
+}
+ARCHITECTURES = [f"{family}{member}" for family, members in FAMILIES.items() for member in members.split(" ")]
+
+
+@pytest.fixture(scope="module")
+def keras():
+    return keras_2()
+
+
+def made(keras, name):
+    """Return a model with random weights, its BatchNorm statistics a random factor away from those of noise."""
+    rng = np.random.default_rng(0)
+    keras.utils.set_random_seed(0)
+    size = SIZES.get(name, 32)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
+    for weight in model.trainable_weights:
+        if weight.shape.rank == 1:
+            middle, width = (1.0, 0.5) if "gamma" in weight.name else (0.0, 0.2)
+            weight.assign(rng.uniform(middle - width, middle + width, size=weight.shape))
+    norms = [layer for layer in model.submodules if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(images(rng, 4, size), training=True)
+    for norm in norms:
+        norm.momentum = 0.99
+        norm.moving_variance.assign(norm.moving_variance * rng.uniform(0.5, 2, size=norm.moving_variance.shape) + 0.1)
+    return model, images(rng, 1, size)
+
+
+def images(rng, count, size):
+    return rng.uniform(0, 255, size=(count, size, size, 3)).astype(np.float32)
+
+
+def imported(path, monkeypatch):
+    """Import a file while TensorFlow and Keras cannot be; return the graph and the seconds."""
+    with monkeypatch.context() as patch:
+        for package in ("tensorflow", "keras"):
+            patch.setitem(sys.modules, package, None)
+        start = time.process_time()
+        graph = snnc.import_model(path)
+        return graph, time.process_time() - start
+
+
+def only(outputs):
+    (value,) = outputs.values()
+    return value
+
+
+def save(model, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(path, save_format="h5" if path.suffix == ".h5" else "keras_v3")
+
+
+def row(graph):
+    """Return what the table says of a compiled network."""
+    found = census(graph)
+    return {
+        "neurons": found.neurons,
+        "multiply_adds": found.multiply_adds,
+        "spiking_share": round(found.spiking_share, 4),
+        "host_ops": len(found.host),
+        "host_kinds": sorted({name.rpartition("(")[2].rstrip(")") for name in found.host}),
+    }
+
+
+@pytest.fixture
+def folder():
+    """Return a folder that is gone after the test: all models together are some 30 GB."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Return the rows by architecture; what is recorded in them is written afterwards."""
+    rows = json.loads(TABLE.read_text())["rows"] if TABLE.exists() else {}
+    yield rows
+    if RECORDING:
+        ordered = {name: rows[name] for name in ARCHITECTURES if name in rows}
+        document = {"date": datetime.date.today().isoformat(), "command": COMMAND, "rows": ordered}
+        TABLE.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def test_the_list_is_complete(keras):
+    assert sorted(ARCHITECTURES) == sorted(name for name in dir(keras.applications) if name[0].isupper())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture(keras, table, folder, monkeypatch, name):
+    model, x = made(keras, name)
+    want = model(x, training=False).numpy()
+    assert np.ptp(want) > 1e-3 * np.abs(want).max()
+    for suffix in ("h5", "keras"):
+        save(model, folder / f"m.{suffix}")
+    del model
+    keras.backend.clear_session()
+    gc.collect()
+    graph, seconds = imported(folder / "m.h5", monkeypatch)
+    assert relative_error(only(graph.evaluate(x)), want) < TOLERANCE
+    assert imported(folder / "m.keras", monkeypatch)[0] == graph
+    exact = snnc.compile(graph, neurons="relu", build=False, verify=False).graph
+    assert relative_error(only(exact.evaluate(x)), want) < TOLERANCE
+    del exact
+    found = row(snnc.compile(graph, build=False, verify=False).graph)
+    limit = {"ResNet50": 3.0, "EfficientNetB0": 5.0}.get(name)
+    assert limit is None or seconds < limit
+    if RECORDING:
+        table[name] = found
+    assert found == table[name]

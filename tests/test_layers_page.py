@@ -1,0 +1,39 @@
+"""docs/layers.md says what the registry and the passes do now."""
+
+import runpy
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def script():
+    return runpy.run_path(str(ROOT / "docs" / "generate_layers.py"))
+
+
+def test_the_page_is_what_the_script_writes(script):
+    old = (ROOT / "docs" / "layers.md").read_text()
+    assert script["page"](old) == old, "it is stale: run python docs/generate_layers.py"
+
+
+def test_every_importer_of_a_layer_has_a_summary_and_an_example(script):
+    from snnc.frontend import importers
+
+    for importer in importers():
+        assert importer.summary, importer.class_name
+        if not importer.class_name.startswith(("tf.", "ops.")):
+            assert script["example"](importer, activation="relu") is not None, importer.class_name
+
+
+def test_a_row_tells_what_spikes_what_is_linear_and_what_stays_on_the_host(script):
+    rows = {
+        line.split("|")[1].strip(" `"): line for line in script["generated"]().splitlines() if line.startswith("| `")
+    }
+    assert "| synapses |" in rows["Dense"]
+    assert "| spikes |" in rows["ReLU"]
+    assert "| host (max-pool) |" in rows["MaxPooling2D"]
+    assert "| rate neurons |" in rows["tanh"]
+    assert "| none | host (gelu) |" in rows["gelu"]
+    assert "not: rms_scaling" in rows["LayerNormalization"]
+    assert "| nothing left |" in rows["Dropout"]
