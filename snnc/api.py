@@ -36,6 +36,7 @@ from snnc.ir import (
     reduce,
     resample,
     slices,
+    spiking_pool,
     transposed,
 )
 from snnc.ir.activations import Activation
@@ -123,5 +124,6 @@ __all__ = [
     "rewrite",
     "simulate",
     "slices",
+    "spiking_pool",
     "transposed",
 ]

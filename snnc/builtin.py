@@ -19,6 +19,7 @@ from snnc.ir import (
     reduce,
     resample,
     slices,
+    spiking_pool,
     transposed,
 )
 from snnc.ir.neurons import NeuronModel
@@ -26,7 +27,20 @@ from snnc.ir.op import Op
 from snnc.passes.base import Pass
 from snnc.verify import Verify
 
-OP_MODULES = (ops, activations, neurons, combine, functions, readout, recurrent, reduce, resample, slices, transposed)
+OP_MODULES = (
+    ops,
+    activations,
+    neurons,
+    combine,
+    functions,
+    readout,
+    recurrent,
+    reduce,
+    resample,
+    slices,
+    spiking_pool,
+    transposed,
+)
 
 
 @hookimpl

@@ -21,6 +21,7 @@ from snnc.api import (
     recurrent,
     reduce,
     resample,
+    spiking_pool,
 )
 from snnc_nengo import geometry
 from snnc_nengo.layout import LAYOUT
@@ -182,6 +183,7 @@ HOSTED: tuple[type[Op], ...] = (
     reduce.Standardize,
     reduce.UnitNorm,
     resample.Embedding,
+    spiking_pool.SpikingMaxPool,
 )
 
 LOWERINGS = [

@@ -12,20 +12,17 @@ A lowering is a function ``f(op, site)`` made with ``@lowering("nengo", OpClass)
   to it one behind the other. What arrives lacks the constant parts; the object adds ``site.constants`` itself.
 
 ``return (site.linear(op),)`` does for any affine op of one input, and ``return site.host(op)``, a node that runs
-``op.evaluate``, for any op at all.
+``op.evaluate``, or ``op.step`` of an op with a state, for any op at all.
 
 A lowering that imports Nengo does so inside the function: lowerings are collected before anybody chose a backend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from snnc.api import AnyArray, Array, LoweringError, Node, Op, TensorType
+from snnc.api import AnyArray, Array, LoweringError, Node, Op, Stateful, TensorType, initial_state
 from snnc_nengo import probe
 from snnc_nengo.transforms import Transform
 
@@ -107,30 +104,13 @@ class Site:
         return Term(slot, (transform,))
 
     def host(self, op: Op) -> Placed:
-        """Return a node that computes the op in numpy, one sample at a time."""
+        """Return a node that computes the op in numpy, one sample at a time; steps it, where it has a state."""
         import nengo
 
-        function = HostFunction(op, self.inputs, self.constants)
+        from snnc_nengo.host import HostFunction, HostProcess
+
+        output: Any = HostFunction(op, self.inputs, self.constants)
+        if isinstance(op, Stateful) and op.stateful:
+            output = HostProcess(output, initial_state(self.node, self.inputs, self.seed))
         label = f"{self.name} ({op.kind} on the host)"
-        return Placed(nengo.Node(function, size_in=self.size_in, size_out=self.output.size, label=label))
-
-
-class HostFunction:
-    """The function of a node that evaluates an op; a class, because worker processes must be able to receive it."""
-
-    def __init__(self, op: Op, inputs: Sequence[TensorType], constants: Sequence[Array]) -> None:
-        """Take the op, the types of its inputs, and what is missing from their signals."""
-        self.op = op
-        self.shapes = [t.shape for t in inputs]
-        self.ends = np.cumsum([t.size for t in inputs])[:-1]
-        self.constants = list(constants)
-
-    def __call__(self, t: float, x: AnyArray) -> AnyArray:
-        """Return the flattened output for the flattened inputs at time ``t`` (which does not matter)."""
-        with np.errstate(all="ignore"):
-            parts = np.split(x.astype(np.float32), self.ends)
-            values = [
-                (part.reshape(shape) + constant)[None]
-                for part, shape, constant in zip(parts, self.shapes, self.constants, strict=True)
-            ]
-            return np.asarray(self.op.evaluate(*values)).ravel()
+        return Placed(nengo.Node(output, size_in=self.size_in, size_out=self.output.size, label=label))

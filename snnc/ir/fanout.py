@@ -15,6 +15,7 @@ from snnc.ir import convolve, ops
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Synapse
 from snnc.ir.op import Op
+from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.types import AnyArray, TensorType
 
 PROBES = 256
@@ -92,6 +93,7 @@ def _pooled(op: ops.Pool, demand: AnyArray, slot: int, inputs: list[TensorType])
 
 synapses.register(ops.AvgPool, _pooled)
 synapses.register(ops.MaxPool, _pooled)
+synapses.register(SpikingMaxPool, _pooled)
 
 
 @synapses.register(ops.GlobalAvgPool)

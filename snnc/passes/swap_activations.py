@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.errors import UsageError
-from snnc.ir import ops
 from snnc.ir.activations import Activation
 from snnc.ir.graph import Graph, Node
 from snnc.ir.neurons import NeuronModel, Neurons
@@ -60,13 +59,12 @@ class SwapActivations(Pass):
             if swapped is None:
                 kept.append(node)
                 continue
-            graph.replace(node.name, Neurons(model=swapped))
+            graph.replace(node.name, Neurons(model=swapped, scale=swapped.unit))
             if not swapped.exact:
                 context.note(
                     f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
                 )
         _tell(kept, nodes, context)
-        _tell_of_max_pooling(graph, context)
 
 
 def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
@@ -82,22 +80,6 @@ def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> Neuro
         )
     own = context.neurons.get(activation.kind)
     return own() if own is not None and _represents(own, activation) else None
-
-
-def _tell_of_max_pooling(graph: Graph, context: Context) -> None:
-    spiking: set[str] = set()
-    pools = []
-    for node in graph:
-        fed = not spiking.isdisjoint(graph.sources(node.name))
-        if fed or (isinstance(node.op, Neurons) and node.op.model.spiking):
-            spiking.add(node.name)
-        if fed and isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
-            pools.append(node.name)
-    if pools:
-        context.note(
-            f"max pooling behind spiking neurons ({', '.join(pools)}) runs on the host and takes the maximum of "
-            "jumping signals, which is too large; give a synapse, or train with average pooling"
-        )
 
 
 def _represents(cls: type[NeuronModel], activation: Activation) -> bool:

@@ -12,6 +12,7 @@ from snnc.ir import ops
 from snnc.ir.graph import Graph, Node
 from snnc.ir.neurons import Neurons, Synapse
 from snnc.ir.op import Op
+from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.types import AnyArray
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
@@ -21,6 +22,7 @@ CARRIERS: tuple[type[Op], ...] = (
     ops.GlobalAvgPool,
     ops.MaxPool,
     ops.GlobalMaxPool,
+    SpikingMaxPool,
     ops.ZeroPad,
     Synapse,
 )

@@ -5,6 +5,7 @@ import numpy as np
 from snnc.ir import activations as act
 from snnc.ir import combine, functions, neurons, ops, readout, recurrent, reduce, resample
 from snnc.ir.slices import EachSlice
+from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.transposed import ConvTranspose
 from tests.conftest import batch_norm, conv, dense
 
@@ -18,6 +19,7 @@ OPS = [
     (conv(_rng, (3, 3), 2, 4, padding="same", strides=(2, 1)), [(5, 6, 2)]),
     (ops.AvgPool(size=(2, 2), strides=(2, 1), padding="same"), [(5, 6, 2)]),
     (ops.MaxPool(size=(2,), strides=(2,)), [(5, 2)]),
+    (SpikingMaxPool(size=(2, 3), strides=(1, 2), padding="same"), [(5, 6, 2)]),
     (ops.GlobalAvgPool(), [(4, 5, 2)]),
     (ops.GlobalMaxPool(), [(4, 5, 2)]),
     (batch_norm(_rng, 3), [(2, 3)]),

@@ -55,11 +55,14 @@ def test_the_first_party_plan():
         "drop-identities",
         "fold-batch-norm",
         "fuse-linear",
+        "pool-before-activation",
         "decompose-activations",
         "swap-activations",
         "defer-final-activation",
+        "spiking-max-pool",
         "scale-rates",
         "insert-synapses",
+        "warn-of-collapse",
     ]
     assert "fuse-linear" not in names(plan(CLASSES, ("nengo",), 0))
     assert names(plan(CLASSES, ("nengo",), 2))[-3:] == ["calibrate-scales", "initial-voltage", "calibrate-biases"]

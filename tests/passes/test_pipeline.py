@@ -29,7 +29,15 @@ def test_all_first_party_passes_keep_a_residual_network(residual):
     plan = order([cls() for cls in BUILTIN if cls.default and not cls.needs_calibration])
     after, journal = run(residual, plan, CONTEXT, samples=random_inputs(residual))
     assert_same_outputs(residual, after)
-    assert [entry.changed for entry in journal] == [True, True, True, False, True, True, True, False, False]
+    changed = [entry.name.partition("{")[0] for entry in journal if entry.changed]
+    assert changed == [
+        "split-activations",
+        "drop-identities",
+        "fold-batch-norm",
+        "decompose-activations",
+        "swap-activations",
+        "defer-final-activation",
+    ]
     assert all(entry.error <= 1e-5 for entry in journal if entry.changed)
     assert {node.op.kind for node in after if not node.op.is_linear} == {"input", "neurons", "deferred"}
     assert set(after.layers) == set(residual.layers)

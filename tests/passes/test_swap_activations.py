@@ -50,17 +50,12 @@ def test_a_model_may_be_given_as_an_object(rng):
     assert model_of(apply(SwapActivations(neurons=neurons.ReluRate()), network(rng)), "r1") == "relu"
 
 
-@pytest.mark.parametrize("model", ["spiking-relu", "relu"])
-def test_max_pooling_behind_spikes_is_never_silent(rng, model):
-    pool = ops.MaxPool(size=(2,), strides=(2,))
-    context = Context(neurons=MODELS)
-    before = chain(
-        ops.Input(shape=(4, 1)), pool, act.Relu(), dense(rng, 1, 1), pool, names=["x", "first", "r", "d", "p"]
-    )
-    run(before, [SwapActivations(neurons=model)], context)
-    assert [note[:47] for note in context.notes] == (
-        ["max pooling behind spiking neurons (p) runs on "] if model == "spiking-relu" else []
-    )
+def test_a_curve_that_ends_gets_the_scale_at_which_it_stands_for_the_activation(rng):
+    before = network(rng)
+    after = apply(SwapActivations(neurons={"t2": "regular{base=tanh max_rate=250}"}), before)
+    assert after["t2"].op.model == neurons.Regular(base="tanh", max_rate=250.0)
+    assert after["t2"].op.scale == 1 / 250
+    assert_same_outputs(before, after)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Pool before the activation, where there is less to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snnc.ir import activations as act
+from snnc.ir import ops
+from snnc.ir.activations import Activation
+from snnc.ir.graph import Graph
+from snnc.passes.base import Context, Pass, Stage
+
+RISING: tuple[type[Activation], ...] = (
+    act.Sigmoid,
+    act.HardSigmoid,
+    act.Tanh,
+    act.Softplus,
+    act.Softsign,
+    act.Exponential,
+    act.Selu,
+)
+"""Activations that never fall; Relu and Elu do so for some of their options only."""
+
+
+@dataclass(frozen=True)
+class PoolBeforeActivation(Pass):
+    """Take the maximum of the arguments of a rising activation, not of its values: max f(x) = f(max x).
+
+    The neurons that are going to stand for the activation are a quarter then for windows of 2 x 2, as are their
+    spikes; and behind the first layer, whose argument does not change, max pooling stays exact and is done once.
+
+    Before::
+
+        %conv = relu(%conv.linear) : rate[26,26,32]
+        %pool = max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
+
+    After::
+
+        %pool.max = max-pool(%conv.linear) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
+        %pool = relu(%pool.max) : rate[13,13,32]
+    """
+
+    name: ClassVar[str] = "pool-before-activation"
+    stage: ClassVar[Stage] = Stage.FUSE
+    default: ClassVar[bool] = True
+    level: ClassVar[int] = 1
+    exact: ClassVar[bool] = True
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        for node in list(graph):
+            if not isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
+                continue
+            activation = graph[graph.sources(node.name)[0]]
+            if not rises(activation.op) or graph.sole_reader(activation.name) != node.name:
+                continue
+            graph.split(node.name, graph.fresh_name(f"{node.name}.max"), node.op, activation.op)
+            graph.credit(node.name, activation.origin.joined([graph[node.name].origin]))
+            graph.remove(activation.name)
+
+
+def rises(op: object) -> bool:
+    """Return whether an activation is elementwise and never falls."""
+    if isinstance(op, act.Relu):
+        return op.negative_slope >= 0 and op.threshold >= 0
+    if isinstance(op, act.Elu):
+        return op.alpha >= 0
+    return isinstance(op, RISING)

@@ -1,0 +1,66 @@
+"""Let max pooling follow spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snnc.ir import ops
+from snnc.ir.graph import Graph, Node
+from snnc.ir.neurons import Neurons
+from snnc.ir.spiking_pool import SpikingMaxPool
+from snnc.passes.base import Context, Pass, Stage
+
+
+@dataclass(frozen=True)
+class SpikingMaxPooling(Pass):
+    """Swap max pooling behind spiking neurons for pooling that passes the input with the most spikes so far.
+
+    The maximum of every single step would be too large, since spikes of several inputs would pass. In front of the
+    first spiking layer, where the input does not change, max pooling is exact and stays.
+
+    Before::
+
+        %pool = max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : spikes[13,13,32]
+
+    After::
+
+        %pool = spiking-max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : spikes[13,13,32]
+    """
+
+    name: ClassVar[str] = "spiking-max-pool"
+    stage: ClassVar[Stage] = Stage.SPIKE
+    after: ClassVar[tuple[str, ...]] = ("swap-activations",)
+    default: ClassVar[bool] = True
+    targets: ClassVar[tuple[str, ...]] = ("nengo",)
+    exact: ClassVar[bool] = True
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        for node in behind_spikes(graph):
+            op = node.op
+            if isinstance(op, ops.MaxPool):
+                graph.replace(node.name, SpikingMaxPool(size=op.size, strides=op.strides, padding=op.padding))
+            elif isinstance(op, ops.GlobalMaxPool):
+                *space, channels = graph[graph.sources(node.name)[0]].type.shape
+                whole = SpikingMaxPool(size=tuple(space), strides=tuple(space))
+                vector = ops.Reshape(shape=(channels,))
+                graph.split(node.name, graph.fresh_name(f"{node.name}.pool"), whole, vector)
+
+    def promise(self, graph: Graph) -> Iterator[str]:
+        for node in behind_spikes(graph):
+            if isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
+                yield f"node {node.name!r} pools spikes step by step"
+
+
+def behind_spikes(graph: Graph) -> list[Node]:
+    """Return the nodes that what a spiking population gives reaches, in topological order."""
+    spiking: set[str] = set()
+    found = []
+    for node in graph:
+        fed = not spiking.isdisjoint(graph.sources(node.name))
+        if fed:
+            found.append(node)
+        if fed or (isinstance(node.op, Neurons) and node.op.model.spiking):
+            spiking.add(node.name)
+    return found
