@@ -13,8 +13,9 @@ from snnc.backend import Program, Recording, Tolerance
 from snnc.calibration import Samples
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.neurons import Neurons
 from snnc.ir.readout import Deferred
+from snnc.ir.temporal import Stateful
 from snnc.ir.types import Array
 from snnc.measure import agreement, relative_error, rms_error, rounded
 from snnc.passes.base import Context, Pass, Stage
@@ -134,11 +135,6 @@ def populations(graph: Graph) -> tuple[str, ...]:
     return tuple(node.name for node in graph if isinstance(node.op, Neurons))
 
 
-def is_spiking(graph: Graph) -> bool:
-    """Return whether any population spikes."""
-    return any(isinstance(node.op, Neurons) and node.op.model.spiking for node in graph)
-
-
 def read_out(graph: Graph, outputs: Mapping[str, Array], window: slice) -> dict[str, Array]:
     """Return the mean over the window, ``(batch, *shape)`` by output name, with what is deferred to it."""
     means = {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
@@ -153,7 +149,7 @@ def finished(graph: Graph, output: str, y: Array) -> Array:
 
 def changes_over_time(graph: Graph) -> bool:
     """Return whether a constant input gives outputs that change from step to step: spikes, or filters that settle."""
-    return is_spiking(graph) or any(isinstance(node.op, Synapse) for node in graph)
+    return any(isinstance(node.op, Stateful) and node.op.stateful for node in graph)
 
 
 def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:

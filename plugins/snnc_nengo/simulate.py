@@ -16,13 +16,14 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset
+from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset, SimPyFunc
 from nengo.builder.processes import SimProcess
 from nengo.builder.transforms import ConvInc
 from nengo.cache import NoDecoderCache
 
 from snnc.api import AnyArray, Array, readout_window
 from snnc_nengo.build import Reading
+from snnc_nengo.host import HostFunction
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def changing_operators(order: Sequence[Any]) -> set[Any]:
     bases = {s.base for op in changing for s in (*op.sets, *op.incs, *op.updates)}
     while True:
         # whoever shares an array with a changing operator, to read or to write it, has to run with it
-        more = {op for op in order if op not in changing and not bases.isdisjoint(s.base for s in op.all_signals)}
+        more = {op for op in order if op not in changing and not bases.isdisjoint(_arrays(op))}
         if not more:
             return changing
         changing |= more
@@ -145,7 +146,16 @@ def _is_function(op: Any) -> bool:
     """Return whether an operator's result depends on the signals that it reads alone."""
     if isinstance(op, SimNeurons):
         return not op.state and not op.state_extra
-    return isinstance(op, (Reset, Copy, ElementwiseInc, DotInc, ConvInc))
+    return _on_host(op) or isinstance(op, (Reset, Copy, ElementwiseInc, DotInc, ConvInc))
+
+
+def _arrays(op: Any) -> set[Any]:
+    """Return the arrays that an operator's result depends on or goes to; the functions of ours ignore the time."""
+    return {s.base for s in op.all_signals if not (_on_host(op) and s is op.t)}
+
+
+def _on_host(op: Any) -> bool:
+    return isinstance(op, SimPyFunc) and isinstance(op.fn, HostFunction)
 
 
 def _remembers(op: Any) -> bool:
