@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -127,23 +127,26 @@ def tune(
     )
     reading = ("input_shape", "config")
     task = _Task(graph, calibrating, deciding, seed, {k: v for k, v in options.items() if k not in reading})
-    study = _study(optuna, storage, seed, target_drop, minimise)
-    with _cluster(workers) as parallel:
-        while (left := trials - _counted(study)) > 0:
-            batch = [study.ask() for _ in range(min(BATCH, left))]
-            settings = [_suggest(trial) for trial in batch]
-            _run_batch(optuna, study, batch, settings, task, parallel, target_drop, minimise)
-    outcomes = [Outcome(**t.user_attrs["outcome"]) for t in study.trials if "outcome" in t.user_attrs]
-    best = choose(outcomes, target_drop, minimise)
-    stopped = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
-    return Tuned(
-        front=front(outcomes, minimise),
-        best=best,
-        met=best.drop <= target_drop,
-        trials=_counted(study),
-        stopped=stopped,
-        compiled=compile(model, calibration=dict(calibrating.inputs), seed=seed, **arguments(best.settings), **options),
-    )
+    with _kept(optuna, storage) as kept:
+        study = _study(optuna, kept, storage, seed, target_drop, minimise)
+        with _cluster(workers) as parallel:
+            while (left := trials - _counted(study)) > 0:
+                batch = [study.ask() for _ in range(min(BATCH, left))]
+                settings = [_suggest(trial) for trial in batch]
+                _run_batch(optuna, study, batch, settings, task, parallel, target_drop, minimise)
+        outcomes = [Outcome(**t.user_attrs["outcome"]) for t in study.trials if "outcome" in t.user_attrs]
+        best = choose(outcomes, target_drop, minimise)
+        stopped = sum(t.state == optuna.trial.TrialState.PRUNED for t in study.trials)
+        return Tuned(
+            front=front(outcomes, minimise),
+            best=best,
+            met=best.drop <= target_drop,
+            trials=_counted(study),
+            stopped=stopped,
+            compiled=compile(
+                model, calibration=dict(calibrating.inputs), seed=seed, **arguments(best.settings), **options
+            ),
+        )
 
 
 def halves(samples: Samples) -> tuple[Samples, Samples]:
@@ -281,18 +284,34 @@ def _suggest(trial: Any) -> dict[str, Any]:
     return {name: trial.suggest_categorical(name, list(values)) for name, values in SPACE.items()}
 
 
-def _study(optuna: Any, storage: Path | None, seed: int, target_drop: float, minimise: Goal) -> Any:
-    """Return the study: a new one that begins with the defaults of level 2, or the one in the file."""
+@contextmanager
+def _kept(optuna: Any, storage: Path | None) -> Iterator[Any]:
+    """Give Optuna's storage in an SQLite file, or None for one in memory; its connections are closed afterwards."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    url = None if storage is None else f"sqlite:///{os.path.abspath(storage)}"
+    if storage is None:
+        yield None
+        return
+    from sqlalchemy.pool import NullPool
+
     try:
-        study = optuna.create_study(
-            study_name="snnc", storage=url, load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=5)
+        kept = optuna.storages.RDBStorage(
+            f"sqlite:///{os.path.abspath(storage)}", engine_kwargs={"poolclass": NullPool}
         )
     except Exception as error:  # SQLAlchemy's own errors are many, and all mean the same here
-        raise UsageError(
-            f"{storage}: cannot be used as the storage of a search: {str(error).splitlines()[0]}"
-        ) from error
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{storage}: cannot be used as the storage of a search: {reason}") from error
+    try:
+        yield kept
+    finally:
+        kept.remove_session()
+        kept.engine.dispose()
+
+
+def _study(optuna: Any, kept: Any, storage: Path | None, seed: int, target_drop: float, minimise: Goal) -> Any:
+    """Return the study: a new one that begins with the defaults of level 2, or the one in the file."""
+    study = optuna.create_study(
+        study_name="snnc", storage=kept, load_if_exists=True, pruner=optuna.pruners.MedianPruner(n_startup_trials=5)
+    )
     goal = [target_drop, minimise]
     if study.user_attrs.get("goal", goal) != goal:
         raise UsageError(f"{storage}: holds a search for another goal, {study.user_attrs['goal']}; use another file")

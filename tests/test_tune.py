@@ -87,8 +87,8 @@ def test_a_killed_search_goes_on_where_it_was(data, tmp_path, monkeypatch):
     monkeypatch.setattr(tune, "_first", original)
     finished = search(data, storage=storage, trials=10)
     assert finished.trials == 10
-    study = optuna.load_study(study_name="snnc", storage=f"sqlite:///{storage}")
-    states = [t.state.name for t in study.trials]
+    with tune._kept(optuna, storage) as kept:
+        states = [t.state.name for t in optuna.load_study(study_name="snnc", storage=kept).trials]
     assert states.count("FAIL") == 4  # the batch that was killed
     assert states.count("COMPLETE") + states.count("PRUNED") == 10
     with pytest.raises(UsageError, match="holds a search for another goal"):
