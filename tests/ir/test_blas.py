@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,34 @@ def test_matmul_equals_numpy_with_and_without_out():
     np.testing.assert_allclose(out, a @ b, rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(matmul(a, b), out)
     assert matmul(a, b).flags.c_contiguous
+
+
+def test_matmul_takes_matrices_however_they_lie_in_memory():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(5, 14)).astype(np.float32), rng.normal(size=(3, 10)).astype(np.float32)
+    np.testing.assert_allclose(matmul(a.T[::2], b.T[::2]), a.T[::2] @ b.T[::2], rtol=1e-5)
+    np.testing.assert_array_equal(matmul(a[:, :1], b[:1, ::-1]), a[:, :1] @ b[:1, ::-1])
+
+
+def test_another_thread_gets_on_while_blas_works():
+    a = np.ones((2000, 2000), dtype=np.float32)
+    seconds: list[float] = []
+
+    def multiply():
+        with one_thread():
+            for _ in range(3):
+                start = time.perf_counter()
+                matmul(a, a)
+                seconds.append(time.perf_counter() - start)
+
+    thread = threading.Thread(target=multiply)
+    thread.start()
+    ticks = [time.perf_counter()]
+    while thread.is_alive():
+        time.sleep(0.001)
+        ticks.append(time.perf_counter())
+    # with Python's lock held, nothing would tick before a product is done
+    assert np.count_nonzero(np.diff(ticks) < 0.1 * min(seconds)) > 10
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
