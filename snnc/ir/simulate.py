@@ -20,8 +20,9 @@ from snnc.ir.readout import in_time
 from snnc.ir.temporal import State, Stateful, for_batch
 from snnc.ir.types import AnyArray, Array, TensorType
 
-_ELEMENTS = 1 << 18
-"""Elements of the largest tensor that a part of the batch holds at a time: what a population needs stays in a cache."""
+_FEWEST, _MOST = 1 << 18, 1 << 21
+"""Elements of the largest tensor that a part of the batch holds at a time. With the fewest, populations stay in a
+cache; but weights that do not fit there are read once a part and step, so that a part must be worth that."""
 
 
 @dataclass
@@ -76,8 +77,9 @@ def simulate(
     graph = in_time(graph)
     run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
     widest = max(node.type.size for node in graph)
-    parts = over_batch(inputs, run.part, largest=max(1, _ELEMENTS // widest))
-    return _joined(parts)
+    weights = sum(v.size for node in graph for v in node.op.attrs().values() if isinstance(v, np.ndarray))
+    elements = min(max(weights, _FEWEST), _MOST)
+    return _joined(over_batch(inputs, run.part, largest=max(1, elements // widest)))
 
 
 def _joined(parts: Sequence[Simulated]) -> Simulated:
