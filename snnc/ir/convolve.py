@@ -96,7 +96,8 @@ def convolve(
         y = matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
     else:
         y = _by_columns(x, kernel, strides, dilation, out, groups)
-    y += bias
+    if bias.any():
+        y += bias
     return y
 
 

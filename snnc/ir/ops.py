@@ -259,7 +259,9 @@ class Affine(Op):
         return x
 
     def evaluate(self, *inputs: Array) -> Array:
-        return np.asarray(inputs[0] * self.scale + self.shift)
+        y = inputs[0] * self.scale
+        y += self.shift
+        return y
 
 
 @op

@@ -14,6 +14,7 @@ import numpy as np
 
 from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph, Node
+from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
 from snnc.ir.parallel import over_batch
 from snnc.ir.readout import in_time
@@ -75,6 +76,7 @@ def simulate(
     """
     inputs = feed(graph, x)
     graph = in_time(graph)
+    lighten(graph, watch)
     run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
     widest = max(node.type.size for node in graph)
     weights = sum(v.size for node in graph for v in node.op.attrs().values() if isinstance(v, np.ndarray))

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from snnc.ir import neurons, ops
+from snnc.ir.lighten import lighten
+from snnc.ir.simulate import simulate
+from snnc.testing import assert_same_outputs, chain, kinds
+from tests.conftest import conv, dense
+
+SPIKING = neurons.Neurons(model=neurons.SoftResetIf(), scale=0.01)
+LOWPASS = neurons.Synapse(model=neurons.Lowpass(tau=0.004))
+
+
+def flattened(rng):
+    return chain(
+        ops.Input(shape=(4, 3)),
+        SPIKING,
+        LOWPASS,
+        ops.Reshape(shape=(12,)),
+        dense(rng, 12, 5),
+        names=["x", "n", "s", "flat", "y"],
+    )
+
+
+def test_a_filter_goes_behind_a_layer_that_gives_fewer_values(rng):
+    before = flattened(rng)
+    after = before.copy()
+    lighten(after, ())
+    assert kinds(after) == ["input", "neurons", "reshape", "dense", "synapse", "affine"]
+    assert list(after.output_nodes.values()) == ["y"]
+    assert_same_outputs(before, after)
+
+
+def test_the_outputs_of_every_step_stay(rng, monkeypatch):
+    before = flattened(rng)
+    x = rng.normal(size=(3, 4, 3)).astype(np.float32)
+    moved = simulate(before, x, 30, window=slice(0, 30), watch=["n", "flat", "y"])
+    monkeypatch.setattr("snnc.ir.simulate.lighten", lambda graph, keep: None)
+    plain = simulate(before, x, 30, window=slice(0, 30), watch=["n", "flat", "y"])
+    assert np.abs(plain.outputs["y"]).max() > 1
+    assert np.allclose(moved.outputs["y"], plain.outputs["y"], atol=1e-4)
+    for name, mean in plain.means.items():
+        assert np.allclose(moved.means[name], mean, atol=1e-4), name
+
+
+@pytest.mark.parametrize("keep", [["s"], ["flat"]])
+def test_what_is_watched_stays_as_it_is(keep, rng):
+    graph = flattened(rng)
+    lighten(graph, keep)
+    assert graph == flattened(np.random.default_rng(0))
+
+
+def test_filters_stay_in_front_of_layers_that_give_more_and_of_what_is_not_linear(rng):
+    wide = conv(rng, (1, 1), 2, 8)
+    pool = ops.MaxPool(size=(2, 2), strides=(2, 2))
+    for behind in (wide, pool, SPIKING):
+        before = chain(ops.Input(shape=(4, 4, 2)), SPIKING, LOWPASS, behind)
+        after = before.copy()
+        lighten(after, ())
+        assert after == before
+
+
+def test_filters_that_several_layers_read_stay(rng):
+    before = chain(ops.Input(shape=(6,)), SPIKING, LOWPASS, dense(rng, 6, 2), names=["x", "n", "s", "a"])
+    before.add("b", dense(rng, 6, 2), ["s"])
+    before.set_outputs({"a": "a", "b": "b"})
+    after = before.copy()
+    lighten(after, ())
+    assert after == before
