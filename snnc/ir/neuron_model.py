@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
 
+from snnc.errors import UsageError
 from snnc.ir.activations import Activation, Relu, Sigmoid, Tanh
 from snnc.ir.op import Record, op
 from snnc.ir.temporal import State
 from snnc.ir.types import AnyArray, Array, Shape
+
+POSITIVE = ("tau_rc", "tau_n", "tau_recovery", "gamma", "max_rate")
+"""Fields of neuron models that must be above zero."""
 
 
 class NeuronModel(Record, ABC):
@@ -20,6 +25,12 @@ class NeuronModel(Record, ABC):
     """
 
     spiking: ClassVar[bool]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in self.attrs().items():
+            if name in POSITIVE and not 0 < value < math.inf:
+                raise UsageError(f"neurons {self.kind!r}: {name} cannot be {value}; it must be finite and positive")
 
     @property
     def exact(self) -> bool:

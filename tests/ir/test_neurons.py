@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from snnc.errors import UsageError
 from snnc.ir import activations as act
 from snnc.ir import neurons
 from snnc.ir.temporal import Stream, for_batch
@@ -132,3 +133,18 @@ def test_lif_follows_its_wanted_rate_where_it_is_far_from_threshold_and_refracto
     slow = neurons.LifRate(tau_rc=0.02, tau_ref=0.0)
     wanted = np.array([100.0, 500.0], dtype=np.float32)
     assert np.allclose(slow.rate(wanted), wanted, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (neurons.SoftResetIf, {"gamma": 0}),
+        (neurons.Lif, {"tau_rc": -0.02}),
+        (neurons.AdaptiveLif, {"tau_n": float("inf")}),
+        (neurons.Regular, {"max_rate": float("nan")}),
+    ],
+)
+def test_numbers_that_make_no_neuron_are_an_error(model, options):
+    (name,) = options
+    with pytest.raises(UsageError, match=f"neurons '{model.kind}': {name} cannot be .*; it must be finite and pos"):
+        model(**options)
