@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from snnc.errors import UnsupportedOpError
+from snnc.errors import UnsupportedOpError, UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
 from snnc.ir.types import Array
+
+CALIBRATED = 2
+"""The level from which on a compilation measures the model on samples."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ class Program(ABC):
         """Return the backend's object for each layer, by the layer's name."""
         return {}
 
+    def using(self, engine: str) -> Program:
+        """Return the program that runs on another of the backend's engines; ``"program"`` is this one."""
+        if engine == "program":
+            return self
+        raise UsageError(f"this program runs on itself only, not on {engine!r}")
+
     @abstractmethod
     def run(
         self,
@@ -129,8 +138,25 @@ class Program(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Defaults:
+    """What compile takes where the user says nothing."""
+
+    neurons: str | None = None
+    """A neuron model; None leaves it to the pass that chooses one."""
+    scale: float | None = None
+    """Hz for an activation of 1."""
+    synapse: float | None = None
+    """Seconds of a low-pass behind each population."""
+    steps: int = 30
+    """Where something changes over time; a sample is shown for one step otherwise."""
+    read_out: float = 0.5
+    """The share of the steps that the read-out leaves out at the start."""
+
+
+@dataclass(frozen=True)
 class Backend(ABC):
-    """A target of compile."""
+    """A target of compile; the fields of the dataclass are its options, as in ``loihi{chips=2}``."""
 
     name: ClassVar[str]
     extends: ClassVar[str | None] = None
@@ -138,6 +164,23 @@ class Backend(ABC):
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()
+    engines: ClassVar[tuple[str, ...]] = ("numpy", "program")
+    """What can run a compiled model; ``evaluate`` takes the first by default. ``"numpy"`` is snnc's own evaluator,
+    ``"program"`` what ``run`` uses, any other name is one that the program's ``using`` knows."""
+
+    def level(self, *, samples: bool) -> int:
+        """Return the level of a compilation where the user chooses none, with or without calibration samples."""
+        return 1
+
+    def defaults(self, level: int) -> Defaults:
+        """Return the settings of a compilation at a level where the user chooses none."""
+        if level >= CALIBRATED:
+            return Defaults(neurons="soft-reset-if", read_out=0.0)
+        return Defaults()
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
     @abstractmethod
     def lower(self, graph: Graph, target: Target) -> Program:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,6 @@ from snnc.passes.spec import write
 from snnc.registry import Registry
 from snnc.verify import Check, Subject, VerifyReport, changes_over_time, finished, populations, read_out, verify
 
-STEPS = 30
-"""Steps a sample is shown where the user does not say; 1 where nothing changes over time."""
 MADE_UP = 4
 """Random samples that verify takes where the user gives none."""
 
@@ -38,6 +37,7 @@ class Settings:
     """What was asked for, as the manifest keeps it."""
 
     backend: str
+    """With its options: ``"loihi{chips=2}"``."""
     level: int
     seed: int
     dt: float
@@ -80,19 +80,19 @@ class Compiled:
         self._checks = checks
         self._program: Program | None = None
 
-    @property
-    def backend(self) -> type[Backend]:
-        """Return the backend's class."""
-        return self._registry.backend(self.settings.backend)
+    @cached_property
+    def backend(self) -> Backend:
+        """Return the backend, with its options."""
+        return self._registry.build_backend(self.settings.backend)
 
     @property
     def program(self) -> Program:
         """Return the lowered program; built when first asked for."""
         if self._program is None:
-            lowerings = self._registry.lowerings_for(self.settings.backend)
+            lowerings = self._registry.lowerings_for(self.backend.name)
             settings = self.settings
             target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=settings.read_out)
-            self._program = self.backend().lower(in_time(self.graph), target)
+            self._program = self.backend.lower(in_time(self.graph), target)
         return self._program
 
     @property
@@ -113,7 +113,9 @@ class Compiled:
     @property
     def default_steps(self) -> int:
         """Return how many steps a sample is shown where nobody says."""
-        return self.settings.steps or (STEPS if changes_over_time(self.graph) else 1)
+        if self.settings.steps is not None:
+            return self.settings.steps
+        return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
 
     def samples(self, x: Data, limit: int | None = None) -> Samples:
         """Return checked sample inputs (and labels) for this model."""
@@ -153,7 +155,7 @@ class Compiled:
         y: AnyArray | None = None,
         steps: int | None = None,
         *,
-        engine: str = "numpy",
+        engine: str | None = None,
         **options: Any,
     ) -> Evaluation:
         """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
@@ -162,14 +164,17 @@ class Compiled:
             x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``.
             y: one class a sample, or one-hot rows.
             steps: how many steps each sample is shown.
-            engine: ``"numpy"`` runs snnc's batched evaluator, which gives the same spikes; ``"program"`` the backend's.
-            options: as for ``run``, for the engine ``"program"``.
+            engine: what runs it, one of ``backend.engines``, by default the first. ``"numpy"`` is snnc's batched
+                evaluator, ``"program"`` what ``run`` uses.
+            options: as for ``run``; the engine ``"numpy"`` needs none.
         """
         samples = self.samples(x)
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
         steps = self._steps(steps)
-        recording = self._record(samples, steps, watch=populations(self.graph), engine=engine, **options)
+        recording = self._record(
+            samples, steps, watch=populations(self.graph), engine=engine or self.backend.engines[0], **options
+        )
         settings = self.settings
         return evaluation(self.source, self.graph, samples, recording, steps, settings.dt, settings.read_out)
 
@@ -211,10 +216,10 @@ class Compiled:
     def _record(
         self, samples: Samples, steps: int, watch: Collection[str] = (), engine: str = "program", **options: Any
     ) -> Recording:
-        if engine == "program":
-            return self.program.run(samples.inputs, steps, watch=watch, **options)
+        if engine not in self.backend.engines:
+            raise UsageError(unknown("engine", engine, self.backend.engines))
         if engine != "numpy":
-            raise UsageError(unknown("engine", engine, ("numpy", "program")))
+            return self.program.using(engine).run(samples.inputs, steps, watch=watch, **options)
         window, dt, seed = self._window(steps), self.settings.dt, self.settings.seed
         run = simulate(self.graph, samples.inputs, steps, window=window, dt=dt, seed=seed, watch=watch)
         return Recording(run.outputs, run.means, run.totals)

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc import artifact
+from snnc.backend import Backend
 from snnc.calibration import Data, Samples, made_up
 from snnc.calibration import samples as samples_of
-from snnc.compiled import MADE_UP, STEPS, Compiled, Settings, require_steps
+from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
 from snnc.errors import LoweringError, UsageError
 from snnc.frontend.base import ImportOptions
 from snnc.ir.census import census
@@ -24,14 +25,12 @@ from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
-from snnc.passes.spec import build, parse
+from snnc.passes.spec import build, parse, write
 from snnc.registry import Registry
 from snnc.verify import Check
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
-CALIBRATED, CALIBRATED_NEURONS = 2, "soft-reset-if"
-"""The level that calibrates, and the neurons that it takes where the user names none."""
 FEW = 8
 """Fewer calibration samples than this say nothing."""
 CHECKED = 16
@@ -77,8 +76,8 @@ def import_model(
 def compile(
     model: Source,
     *,
-    backend: str = "nengo",
-    level: int = 1,
+    backend: str | Backend = "nengo",
+    level: int | None = None,
     neurons: Any = None,
     scale: float | Mapping[str, float] | None = None,
     synapse: Any = None,
@@ -102,10 +101,12 @@ def compile(
 
     Args:
         model: a ``.keras`` or ``.h5`` file, a live Keras model, or a saved graph folder.
-        backend: ``"nengo"`` or a plugin's.
-        level: 0 translates literally, 1 folds and fuses, 2 calibrates scales, voltages and biases on samples.
+        backend: ``"nengo"`` or a plugin's, with options as in ``"loihi{chips=2}"``.
+        level: 0 translates literally, 1 folds and fuses, 2 calibrates scales, voltages and biases on samples. Default
+            1, where the backend has no other.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
-            activation name, ``"*"`` being the rest. Default ``"spiking-relu"``, at level 2 ``"soft-reset-if"``.
+            activation name, ``"*"`` being the rest. The backend has a default for each level; most often
+            ``"spiking-relu"``, at level 2 ``"soft-reset-if"``.
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
         calibration: sample inputs; used by passes that measure, and to verify.
@@ -133,9 +134,17 @@ def compile(
 
     """
     registry = Registry.discover() if registry is None else registry
-    steps_plan = _plan(registry, backend, level, passes, skip, options, neurons=neurons, scale=scale, synapse=synapse)
+    chosen = registry.build_backend(backend)
+    level = chosen.level(samples=calibration is not None) if level is None else level
+    defaults = chosen.defaults(level)
+    short = {
+        "neurons": defaults.neurons if neurons is None else neurons,
+        "scale": defaults.scale if scale is None else scale,
+        "synapse": defaults.synapse if synapse is None else synapse,
+    }
+    steps_plan = _plan(registry, chosen.name, level, passes, skip, options, short)
     if read_out is None:
-        read_out = 0.0 if level >= CALIBRATED else 0.5
+        read_out = defaults.read_out
     _require_numbers(seed, dt, steps, read_out)
     needing = [p.name for p in steps_plan if p.needs_calibration]
     if needing and calibration is None:
@@ -146,14 +155,14 @@ def compile(
     if samples is not None and needing:
         samples.require_varied(FEW)
     context = Context(
-        backend=backend,
-        chain=registry.chain(backend),
+        backend=chosen.name,
+        chain=registry.chain(chosen.name),
         neurons=registry.neurons,
         samples=calibrating,
         held_back=held_back,
         seed=seed,
         dt=dt,
-        steps=STEPS if steps is None else steps,
+        steps=defaults.steps if steps is None else steps,
         read_out=read_out,
     )
     verified = verify and any(p.name == "verify" for p in steps_plan)
@@ -172,7 +181,7 @@ def compile(
     compiled = Compiled(
         graph,
         source,
-        Settings(backend, level, seed, dt, steps, read_out),
+        Settings(write(chosen.name, chosen.options()), level, seed, dt, steps, read_out),
         registry,
         journal=journal,
         notes=tuple(context.notes),
@@ -244,12 +253,10 @@ def _plan(
     passes: Iterable[str | Pass],
     skip: Iterable[str],
     options: Mapping[str, Mapping[str, Any]] | None,
-    **short: Any,
+    short: Mapping[str, Any],
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
-    if short["neurons"] is None and level >= CALIBRATED:
-        short["neurons"] = CALIBRATED_NEURONS
     for key, name in (("neurons", "swap-activations"), ("scale", "scale-rates"), ("synapse", "insert-synapses")):
         if short[key] is not None:
             merged.setdefault(name, {})[key] = short[key]

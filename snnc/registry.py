@@ -17,6 +17,7 @@ from snnc.frontend.base import Frontend, Importer
 from snnc.ir.neurons import NeuronModel
 from snnc.ir.op import Op
 from snnc.ir.store import Kinds
+from snnc.passes import spec
 from snnc.passes.base import Pass
 from snnc.passes.insert_synapses import SYNAPSES
 
@@ -92,6 +93,13 @@ class Registry:
             failed = [str(p) for p in self.problems if p.plugin == name]
             raise UsageError("; ".join([unknown("backend", name, self.backends), *failed]))
         return self.backends[name]
+
+    def build_backend(self, text: str | Backend) -> Backend:
+        """Return a backend with its options from ``name{option=value}``; raise UsageError for what it does not know."""
+        if isinstance(text, Backend):
+            return text
+        name, options = spec.parse(text)
+        return spec.build(self.backend(name), f"backend {name!r}", options)
 
     def chain(self, name: str) -> tuple[str, ...]:
         """Return a backend and those that it extends, nearest first."""

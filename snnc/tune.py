@@ -222,7 +222,7 @@ class _Task:
     options: dict[str, Any]
 
     def compile(self, settings: Mapping[str, Any]) -> Compiled:
-        """Return the compiled setting; nothing is lowered, since the evaluator of the core measures it."""
+        """Return the compiled setting; nothing is lowered before the engine that measures it needs that."""
         samples = dict(self.calibrating.inputs)
         made = arguments(settings)
         return compile(
@@ -232,7 +232,7 @@ class _Task:
     def measure(self, settings: Mapping[str, Any], graph: Graph, asked: Settings, images: int | None) -> Outcome:
         """Return what a compiled graph gives on the first images of the half that decides."""
         shown = self.deciding.head(images)
-        compiled = Compiled(graph, self.graph, asked, Registry.discover(installed=False))
+        compiled = Compiled(graph, self.graph, asked, self.options.get("registry") or Registry.discover())
         found = compiled.evaluate(dict(shown.inputs), shown.labels)
         drop = 100 * (found.model_accuracy - found.accuracy)
         return Outcome(dict(settings), found.accuracy, drop, found.steps, found.spikes, found.cost.energy_45nm)

@@ -9,6 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from snnc import cli, hooks
+from snnc.cli import options
 from snnc.passes import BUILTIN
 from snnc.registry import HOOKS
 from tests.conftest import ROOT
@@ -77,7 +78,7 @@ def test_every_command_and_option_is_documented():
         assert f"## `snnc {name}" in text, name
         for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(callback)):
             assert option in text, f"{name} {option}"
-    for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(cli).split("def _by_layer")[0]):
+    for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(options)):
         assert option in text, option
 
 

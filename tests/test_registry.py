@@ -1,10 +1,12 @@
 import types
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
 from snnc import builtin
 from snnc.backend import Backend, Lowering
-from snnc.errors import DuplicateNameError, PluginError, UsageError
+from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
 from snnc.hooks import hookimpl
 from snnc.ir import activations as act
 from snnc.ir import ops
@@ -144,3 +146,24 @@ def test_all_installed_plugins_load():
     assert "nengo" in registry.backends
     for name in registry.backends:
         assert plan(registry.passes, registry.chain(name), 1)
+
+
+@dataclass(frozen=True)
+class ChipBackend(Backend):
+    name: ClassVar[str] = "chip"
+    engines: ClassVar[tuple[str, ...]] = ("program", "numpy")
+    chips: int = 1
+
+    def lower(self, graph, target):
+        raise NotImplementedError
+
+
+def test_a_backends_options_are_its_fields():
+    registry = Registry.discover([("chip", plugin(snnc_register_backends=[ChipBackend]))], installed=False)
+    assert registry.build_backend("chip{chips=2}") == ChipBackend(chips=2)
+    assert registry.build_backend(ChipBackend(chips=3)).options() == {"chips": 3}
+    assert registry.build_backend("chip").options() == {}
+    with pytest.raises(SnncError, match="backend 'chip'.*unknown option 'cores'"):
+        registry.build_backend("chip{cores=2}")
+    with pytest.raises(SnncError, match="option 'chips' cannot be 'two'"):
+        registry.build_backend("chip{chips=two}")

@@ -1,0 +1,134 @@
+"""Commands that make an artifact: compile and tune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnc.cli.app import app
+from snnc.cli.options import Backend, Config, InputShape, Level, Model, Passes, Skip, Steps, by_layer, shapes_of
+from snnc.errors import UsageError
+
+
+@app.command("compile")
+def compile_command(
+    model: Model,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The artifact folder to write.", show_default=False)],
+    backend: Backend = "nengo",
+    level: Level = None,
+    neurons: Annotated[
+        list[str] | None,
+        typer.Option("--neurons", help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option("--scale", help="Hz for an activation of 1, or LAYER=HZ. May be repeated."),
+    ] = None,
+    synapse: Annotated[
+        list[str] | None,
+        typer.Option("--synapse", help="Low-pass in seconds, or LAYER=SECONDS. May be repeated."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help=".npz of sample inputs to measure and verify with.")
+    ] = None,
+    calibration_limit: Annotated[
+        int | None, typer.Option("--calibration-limit", help="Use the first of the calibration samples only.")
+    ] = None,
+    passes: Passes = None,
+    skip: Skip = None,
+    steps: Steps = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    dt: Annotated[float, typer.Option("--dt", help="Seconds a step.")] = 0.001,
+    read_out: Annotated[
+        float | None, typer.Option("--read-out", help="Share of the steps that the read-out leaves out at the start.")
+    ] = None,
+    input_shape: InputShape = None,
+    config: Config = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
+) -> None:
+    """Compile a model to a spiking network and write the artifact."""
+    from snnc import reports
+    from snnc.compiler import compile
+
+    compiled = compile(
+        model,
+        backend=backend,
+        level=level,
+        neurons=by_layer(neurons, "neurons", str),
+        scale=by_layer(scale, "scale", float),
+        synapse=by_layer(synapse, "synapse", str),
+        calibration=calibration,
+        calibration_limit=calibration_limit,
+        passes=passes or (),
+        skip=skip or (),
+        steps=steps,
+        seed=seed,
+        dt=dt,
+        read_out=read_out,
+        verify=verify,
+        strict=strict,
+        input_shape=shapes_of(input_shape),
+        config=config,
+    )
+    compiled.save(output)
+    reports.compilation(compiled, output)
+    if compiled.report is not None and not compiled.report["passed"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def tune(
+    model: Model,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The artifact of the best setting.", show_default=False)
+    ],
+    calibration: Annotated[
+        Path, typer.Option("--calibration", help=".npz of samples, labels as y.", show_default=False)
+    ],
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help=".npz of the labels, where they are not there.")
+    ] = None,
+    target_drop: Annotated[float, typer.Option("--target-drop", help="Points of accuracy that may be lost.")] = 1.0,
+    minimise: Annotated[str, typer.Option("--minimise", help="steps, spikes or energy.")] = "steps",
+    trials: Annotated[int, typer.Option("--trials", help="Settings to try, with those in the storage.")] = 40,
+    workers: Annotated[str, typer.Option("--workers", help="Processes, or the address of a Dask scheduler.")] = "1",
+    storage: Annotated[Path | None, typer.Option("--storage", help="SQLite file that keeps the search.")] = None,
+    backend: Backend = "nengo",
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    input_shape: InputShape = None,
+    config: Config = None,
+) -> None:
+    """Search neurons, scales, steps and read-out for the cheapest network that keeps the accuracy."""
+    from snnc import reports
+    from snnc import tune as search
+    from snnc.calibration import samples as samples_of
+    from snnc.compiler import import_model
+
+    if minimise not in ("steps", "spikes", "energy"):
+        raise UsageError(f"--minimise must be steps, spikes or energy, not {minimise!r}")
+    source = import_model(model, shapes_of(input_shape), config=config)
+    samples = samples_of(source, calibration, labels)
+    found = search.tune(
+        model,
+        samples,
+        target_drop=target_drop,
+        minimise=minimise,  # type: ignore[arg-type]
+        trials=trials,
+        workers=workers,
+        storage=storage,
+        seed=seed,
+        backend=backend,
+        input_shape=shapes_of(input_shape),
+        config=config,
+    )
+    found.compiled.save(output)
+    used = len(samples) // 2
+    again = search.command(found.best.settings, str(model), str(calibration), used, seed, str(output))
+    reports.tuning(found, again, minimise, target_drop)
+    if not found.met:
+        raise typer.Exit(1)

@@ -1,0 +1,72 @@
+"""The words that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from snnc.errors import UsageError
+
+T = TypeVar("T")
+_KEYED = re.compile(r"([^={}]+)=(.+)")
+
+Model = Annotated[Path, typer.Argument(help="A .keras or .h5 file, or a saved graph folder.", show_default=False)]
+Folder = Annotated[Path, typer.Argument(help="An artifact that snnc compile wrote.", show_default=False)]
+Inputs = Annotated[
+    Path,
+    typer.Option("--inputs", help=".npz of inputs by name (or x), labels as y.", show_default=False),
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="Time steps a sample is shown.", show_default=False)]
+Limit = Annotated[int | None, typer.Option("--limit", help="Use the first samples only.", show_default=False)]
+Jobs = Annotated[int | None, typer.Option("--jobs", help="Processes; by default as many as pay.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Backend = Annotated[
+    str, typer.Option("--backend", help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins.")
+]
+Level = Annotated[
+    int | None,
+    typer.Option("--level", help="0 literal, 1 fold and fuse, 2 calibrated (needs --calibration).", show_default="1"),
+]
+Passes = Annotated[
+    list[str] | None,
+    typer.Option("--pass", help="A further pass, or options of one: 'name{key=value}'. May be repeated."),
+]
+Skip = Annotated[list[str] | None, typer.Option("--no-pass", help="Leave a pass out. May be repeated.")]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option("--input-shape", help="28,28,1 or input=28,28,1: sizes that the model leaves open."),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The model's config as JSON, for a file of weights alone.")
+]
+
+
+def by_layer(values: list[str] | None, what: str, kind: type[T]) -> Any:
+    """Return one value, or values by layer, from ``VALUE`` and ``LAYER=VALUE`` words; None from none."""
+    found: dict[str, T] = {}
+    for word in values or ():
+        match = _KEYED.fullmatch(word)
+        key, text = match.groups() if match else ("*", word)
+        if key in found:
+            raise UsageError(f"--{what} is given twice for {'all layers' if key == '*' else key}")
+        try:
+            found[key] = kind(text)  # type: ignore[call-arg]
+        except ValueError:
+            raise UsageError(f"--{what}: {text!r} is not a number") from None
+    return found["*"] if set(found) == {"*"} else found or None
+
+
+def shapes_of(values: list[str] | None) -> Any:
+    """Return one shape, or shapes by input, from ``28,28,1`` and ``INPUT=28,28,1`` words; None from none."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for word in values or ():
+        match = _KEYED.fullmatch(word)
+        key, text = match.groups() if match else ("*", word)
+        try:
+            shapes[key] = tuple(int(n) for n in text.strip("()").split(",") if n.strip())
+        except ValueError:
+            raise UsageError(f"--input-shape: {text!r} is no shape; write 28,28,1") from None
+    return shapes["*"] if set(shapes) == {"*"} else shapes or None

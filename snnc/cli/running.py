@@ -1,0 +1,103 @@
+"""Commands that run an artifact: run, evaluate and verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from snnc.cli.app import app
+from snnc.cli.options import Folder, Inputs, Jobs, Json, Limit, Steps
+from snnc.errors import UsageError
+
+
+@app.command()
+def run(
+    folder: Folder,
+    inputs: Inputs,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=".npz to write: (batch, steps, ...) by output name.")
+    ] = None,
+    steps: Steps = None,
+    limit: Limit = None,
+    jobs: Jobs = None,
+) -> None:
+    """Run an artifact on inputs; print the read-out, or write the outputs of every step."""
+    from snnc import reports
+    from snnc.compiler import load
+    from snnc.files import npz_bytes, write_file
+
+    compiled = load(folder)
+    samples = compiled.samples(inputs, limit)
+    steps = compiled.default_steps if steps is None else steps
+    outputs, means = compiled.run_and_read_out(samples.inputs, steps, jobs=jobs, progress=True)
+    if output is not None:
+        write_file(output, npz_bytes(outputs))
+    reports.readouts(means, steps, output)
+
+
+@app.command()
+def evaluate(
+    folder: Folder,
+    inputs: Inputs,
+    steps: Steps = None,
+    limit: Limit = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="numpy (batched, the same spikes), program (the backend itself) or one of its own."
+        ),
+    ] = None,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Write PNG and SVG pictures to this folder.")] = None,
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """Measure accuracy, firing rates, spikes and synaptic operations on labelled samples."""
+    from snnc import reports
+    from snnc.compiler import load
+
+    compiled = load(folder)
+    samples = compiled.samples(inputs, limit)
+    measured = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine, jobs=jobs, progress=True)
+    reports.evaluation(measured, json=json)
+    if plots is not None:
+        from snnc.plots import write_plots
+
+        write_plots(plots, compiled, measured, samples.inputs)
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    inputs: Annotated[
+        Path | None, typer.Option("--inputs", help=".npz of inputs; a few random ones by default.")
+    ] = None,
+    steps: Steps = None,
+    limit: Limit = None,
+    jobs: Jobs = None,
+    against_keras: Annotated[
+        bool, typer.Option("--against-keras", help="Also compare with the installed Keras running the model.")
+    ] = False,
+    model: Annotated[Path | None, typer.Option("--model", help="Where the model is now, for --against-keras.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare an artifact with the model: import, rewrite and backend error, and the layer at fault."""
+    from snnc import reports
+    from snnc.compiler import load
+
+    compiled = load(folder)
+    samples = None if inputs is None else compiled.samples(inputs, limit).inputs
+    keras = _model_file(compiled.origin, model) if against_keras else None
+    report = compiled.verify(samples, steps, keras=keras, jobs=jobs, progress=True)
+    reports.verification(report.as_dict(), json=json)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _model_file(origin: dict[str, Any], model: Path | None) -> Path:
+    path = model or (Path(origin["path"]) if origin.get("path") else None)
+    if path is None or not path.exists():
+        where = "was compiled from a live model" if path is None else f"was compiled from {path}, which is not there"
+        raise UsageError(f"--against-keras needs the model, but this artifact {where}; say --model FILE")
+    return path

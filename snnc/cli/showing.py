@@ -1,0 +1,52 @@
+"""Commands that show what is there: show, plan and plugins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnc.cli.app import app
+from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Skip, shapes_of
+
+
+@app.command()
+def show(
+    source: Annotated[Path, typer.Argument(help="A model file, a saved graph or an artifact.", show_default=False)],
+    imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
+    input_shape: InputShape = None,
+    config: Config = None,
+) -> None:
+    """Print a graph, one line a node."""
+    from snnc.artifact import MANIFEST_FILE
+    from snnc.compiler import import_model, load
+
+    if (source / MANIFEST_FILE).is_file():
+        compiled = load(source)
+        typer.echo(str(compiled.source if imported else compiled.graph))
+    else:
+        typer.echo(str(import_model(source, shapes_of(input_shape), config=config)))
+
+
+@app.command()
+def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None, skip: Skip = None) -> None:
+    """Print the passes of a compilation in their order, with who provides each."""
+    from snnc import reports
+    from snnc.passes.plan import plan as make_plan
+    from snnc.registry import Registry
+
+    registry = Registry.discover()
+    chosen = registry.build_backend(backend)
+    level = chosen.level(samples=True) if level is None else level
+    steps = make_plan(registry.passes, registry.chain(chosen.name), level, named=passes or (), skip=skip or ())
+    reports.plan(steps, registry.provided("pass"))
+
+
+@app.command()
+def plugins() -> None:
+    """Print what every plugin provides, and which plugins could not be loaded."""
+    from snnc import reports
+    from snnc.registry import Registry
+
+    reports.plugins(Registry.discover())
