@@ -9,7 +9,6 @@ from snnc.backend import (
     Target,
     Tolerance,
     lowering,
-    readout_window,
 )
 from snnc.errors import (
     DataError,
@@ -44,6 +43,7 @@ from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, Node, Origin, rewrite
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
+from snnc.ir.readout import ReadOut
 from snnc.ir.simulate import initial_state, simulate
 from snnc.ir.temporal import Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
@@ -81,6 +81,7 @@ __all__ = [
     "PassError",
     "PerLayer",
     "Program",
+    "ReadOut",
     "Recording",
     "Role",
     "Shape",
@@ -117,7 +118,6 @@ __all__ = [
     "neurons",
     "op",
     "ops",
-    "readout_window",
     "recurrent",
     "reduce",
     "resample",

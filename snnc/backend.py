@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from snnc.errors import UnsupportedOpError, UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
+from snnc.ir.readout import AnyReadOut, Mean, ReadOut
 from snnc.ir.types import Array
 
 CALIBRATED = 2
@@ -33,14 +34,9 @@ class Recording:
     outputs: dict[str, Array]
     """By output name: ``(batch, steps, *shape)``."""
     means: dict[str, Array] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the mean over the read-out window."""
+    """By watched node: ``(batch, *shape)``, the mean over the read-out's window."""
     totals: dict[str, Array] = field(default_factory=dict)
     """By watched node: ``(batch, *shape)``, the sum over all steps."""
-
-
-def readout_window(steps: int, start: float = 0.5) -> slice:
-    """Return the steps that the read-out averages: all but a share at the start, by default the second half."""
-    return slice(min(int(steps * start), steps - 1), steps)
 
 
 @dataclass(frozen=True)
@@ -95,8 +91,8 @@ class Target:
     dt: float = 0.001
     """Seconds a step."""
     seed: int = 0
-    read_out: float = 0.5
-    """The share of the steps that the read-out leaves out at the start."""
+    read_out: ReadOut = field(default_factory=Mean)
+    """How the outputs of all steps become one answer."""
 
 
 class Program(ABC):
@@ -150,8 +146,7 @@ class Defaults:
     """Seconds of a low-pass behind each population."""
     steps: int = 30
     """Where something changes over time; a sample is shown for one step otherwise."""
-    read_out: float = 0.5
-    """The share of the steps that the read-out leaves out at the start."""
+    read_out: AnyReadOut = 0.5
 
 
 @dataclass(frozen=True)

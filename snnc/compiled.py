@@ -13,20 +13,21 @@ import numpy as np
 
 from snnc import artifact, calibration
 from snnc._version import __version__
-from snnc.backend import Backend, Program, Recording, Target, readout_window
+from snnc.backend import Backend, Program, Recording, Target
 from snnc.calibration import Data, Samples
 from snnc.errors import SnncError, UsageError, unknown
-from snnc.evaluation import Evaluation, evaluation
+from snnc.evaluation import Evaluation, evaluation, every_answer
 from snnc.ir.census import Census, census
+from snnc.ir.deferred import in_time
 from snnc.ir.graph import Graph
-from snnc.ir.readout import in_time
+from snnc.ir.readout import ReadOut
 from snnc.ir.simulate import simulate
 from snnc.ir.types import AnyArray, Array
 from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
-from snnc.passes.spec import write
+from snnc.passes.spec import read_out_of, write
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, changes_over_time, finished, populations, read_out, verify
+from snnc.verify import Check, Subject, VerifyReport, answers, changes_over_time, populations, verify
 
 MADE_UP = 4
 """Random samples that verify takes where the user gives none."""
@@ -42,8 +43,8 @@ class Settings:
     seed: int
     dt: float
     steps: int | None
-    read_out: float = 0.5
-    """The share of the steps that the read-out leaves out at the start."""
+    read_out: str = "mean"
+    """How the outputs of all steps become one answer, in its text form."""
 
 
 class Compiled:
@@ -85,13 +86,18 @@ class Compiled:
         """Return the backend, with its options."""
         return self._registry.build_backend(self.settings.backend)
 
+    @cached_property
+    def read_out(self) -> ReadOut:
+        """Return how the outputs of all steps become one answer."""
+        return read_out_of(self.settings.read_out)
+
     @property
     def program(self) -> Program:
         """Return the lowered program; built when first asked for."""
         if self._program is None:
             lowerings = self._registry.lowerings_for(self.backend.name)
             settings = self.settings
-            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=settings.read_out)
+            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out)
             self._program = self.backend.lower(in_time(self.graph), target)
         return self._program
 
@@ -136,7 +142,7 @@ class Compiled:
         return self.run_and_read_out(x, steps, **options)[0]
 
     def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
-        """Return the read-out, ``(batch, *shape)``: the mean over the later steps; a dict for several outputs."""
+        """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         outputs = self.run_and_read_out(x, steps, **options)[1]
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
@@ -146,8 +152,8 @@ class Compiled:
         """Return what ``run`` and what ``predict`` give, by output name, from one run."""
         steps = self._steps(steps)
         raw = self._record(self.samples(x), steps, **options).outputs
-        every = {name: _every_step(self.graph, name, y) for name, y in raw.items()}
-        return every, read_out(self.graph, raw, self._window(steps))
+        every = {name: every_answer(self.graph, name, y) for name, y in raw.items()}
+        return every, answers(self.graph, raw, self.read_out, self.settings.dt)
 
     def evaluate(
         self,
@@ -176,7 +182,7 @@ class Compiled:
             samples, steps, watch=populations(self.graph), engine=engine or self.backend.engines[0], **options
         )
         settings = self.settings
-        return evaluation(self.source, self.graph, samples, recording, steps, settings.dt, settings.read_out)
+        return evaluation(self.source, self.graph, samples, recording, steps, settings.dt, self.read_out)
 
     def verify(
         self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
@@ -207,9 +213,6 @@ class Compiled:
         }
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
 
-    def _window(self, steps: int) -> slice:
-        return readout_window(steps, self.settings.read_out)
-
     def _steps(self, steps: int | None) -> int:
         return require_steps(self.default_steps if steps is None else steps)
 
@@ -220,7 +223,7 @@ class Compiled:
             raise UsageError(unknown("engine", engine, self.backend.engines))
         if engine != "numpy":
             return self.program.using(engine).run(samples.inputs, steps, watch=watch, **options)
-        window, dt, seed = self._window(steps), self.settings.dt, self.settings.seed
+        window, dt, seed = self.read_out.window(steps), self.settings.dt, self.settings.seed
         run = simulate(self.graph, samples.inputs, steps, window=window, dt=dt, seed=seed, watch=watch)
         return Recording(run.outputs, run.means, run.totals)
 
@@ -232,18 +235,14 @@ class Compiled:
             program=self.program,
             samples=samples,
             steps=steps,
-            window=self._window(steps),
+            read_out=self.read_out,
+            dt=self.settings.dt,
             tolerance=self.backend.tolerance,
             recording=self._record(samples, steps, watch=populations(self.graph), **options),
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
         return verify(subject, self._checks)
-
-
-def _every_step(graph: Graph, output: str, y: Array) -> Array:
-    """Return ``(batch, steps, *shape)`` with a deferred activation applied to every step."""
-    return finished(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
 
 
 def require_steps(steps: Any) -> int:

@@ -19,13 +19,14 @@ from snnc.errors import LoweringError, UsageError
 from snnc.frontend.base import ImportOptions
 from snnc.ir.census import census
 from snnc.ir.graph import Graph
+from snnc.ir.readout import AnyReadOut
 from snnc.ir.store import GRAPH_FILE
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
-from snnc.passes.spec import build, parse, write
+from snnc.passes.spec import build, parse, read_out_of, write
 from snnc.registry import Registry
 from snnc.verify import Check
 
@@ -89,7 +90,7 @@ def compile(
     steps: int | None = None,
     seed: int = 0,
     dt: float = 0.001,
-    read_out: float | None = None,
+    read_out: AnyReadOut | None = None,
     verify: bool = True,
     strict: bool = False,
     build: bool = True,
@@ -117,8 +118,9 @@ def compile(
         steps: how many steps a sample is going to be shown.
         seed: of everything random; the same seed gives the same spikes.
         dt: seconds a step.
-        read_out: the share of the steps that the read-out, a mean over the others, leaves out at the start. Default
-            0.5, when the network has settled; at level 2, which calibrates from the first step on, 0.
+        read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
+            the others leaves out at the start; ``"last"`` takes the last step, ``"low-pass{tau=0.01}"`` filters.
+            Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0.
         verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
         strict: refuse a network in which any nonlinearity does not spike.
@@ -143,9 +145,8 @@ def compile(
         "synapse": defaults.synapse if synapse is None else synapse,
     }
     steps_plan = _plan(registry, chosen.name, level, passes, skip, options, short)
-    if read_out is None:
-        read_out = defaults.read_out
-    _require_numbers(seed, dt, steps, read_out)
+    reading = read_out_of(defaults.read_out if read_out is None else read_out)
+    _require_numbers(seed, dt, steps)
     needing = [p.name for p in steps_plan if p.needs_calibration]
     if needing and calibration is None:
         raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
@@ -163,7 +164,7 @@ def compile(
         seed=seed,
         dt=dt,
         steps=defaults.steps if steps is None else steps,
-        read_out=read_out,
+        read_out=reading,
     )
     verified = verify and any(p.name == "verify" for p in steps_plan)
     shown = _shown(samples, source, seed)
@@ -181,7 +182,7 @@ def compile(
     compiled = Compiled(
         graph,
         source,
-        Settings(write(chosen.name, chosen.options()), level, seed, dt, steps, read_out),
+        Settings(write(chosen.name, chosen.options()), level, seed, dt, steps, write(reading.kind, reading.attrs())),
         registry,
         journal=journal,
         notes=tuple(context.notes),
@@ -203,7 +204,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
     try:
         settings = Settings(**{name: manifest[name] for name in Settings.__dataclass_fields__})
         journal = tuple(JournalEntry(**{"seconds": 0.0, **entry}) for entry in manifest["journal"])
-        _require_numbers(settings.seed, settings.dt, settings.steps, settings.read_out)
+        _require_numbers(settings.seed, settings.dt, settings.steps)
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: its manifest lacks or misnames {error}; compile the model again") from None
     compiled = Compiled(
@@ -217,7 +218,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
         checks=tuple(_checks(registry, manifest.get("checks", ()))),
         report=manifest.get("report"),
     )
-    compiled.backend  # noqa: B018 - an unknown backend is an error now
+    compiled.backend, compiled.read_out  # noqa: B018 - what is unknown is an error now
     return compiled
 
 
@@ -263,13 +264,11 @@ def _plan(
     return plan(registry.passes, registry.chain(backend), level, named=passes, skip=skip, options=merged)
 
 
-def _require_numbers(seed: Any, dt: Any, steps: Any, read_out: Any) -> None:
+def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31:
         raise UsageError(f"seed must be a whole number from 0 to {2**31 - 1}, not {seed!r}")
     if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt <= 1:
         raise UsageError(f"dt must be seconds between 0 and 1, not {dt!r}")
-    if isinstance(read_out, bool) or not isinstance(read_out, (int, float)) or not 0 <= read_out < 1:
-        raise UsageError(f"read_out must be the share of steps to leave out, from 0 to below 1, not {read_out!r}")
     if steps is not None:
         require_steps(steps)
 

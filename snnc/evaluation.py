@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backend import Recording, readout_window
+from snnc.backend import Recording
 from snnc.calibration import Samples
 from snnc.cost import Cost, cost
 from snnc.errors import DataError
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
-from snnc.ir.readout import Deferred
+from snnc.ir.readout import ReadOut
 from snnc.ir.twin import limits, threshold, twin
 from snnc.ir.types import AnyArray, Array
 from snnc.measure import classes, interval, rms_error
@@ -89,7 +89,7 @@ class Evaluation:
 
 
 def evaluation(
-    source: Graph, graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, read_out: float
+    source: Graph, graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, read_out: ReadOut
 ) -> Evaluation:
     """Return the evaluation of a recorded run with every population watched.
 
@@ -100,14 +100,14 @@ def evaluation(
         recording: what it gave.
         steps: how many steps each sample was shown.
         dt: seconds a step.
-        read_out: the share of the steps that the read-out leaves out at the start.
+        read_out: how the outputs of all steps become one answer.
 
     Raises:
         DataError: there are no labels, or the model's output is no choice among classes.
     """
     output = source.outputs[0]
     labels = _labels(samples, output, recording.outputs[output])
-    chosen = classes(every_read_out(graph, output, recording.outputs[output], read_out))
+    chosen = classes(every_answer(graph, output, read_out.every_step(recording.outputs[output], dt)))
     model = classes(evaluate(source, samples.inputs)[output])
     accuracy = np.mean(chosen == labels[:, None], axis=0)
     agreement = np.mean(chosen == model[:, None], axis=0)
@@ -143,17 +143,9 @@ def _labels(samples: Samples, output: str, y: Array) -> AnyArray:
     return labels
 
 
-def every_read_out(graph: Graph, output: str, y: Array, read_out: float) -> Array:
-    """Return what the read-out would give after each number of steps: ``(batch, steps, classes)`` to the same."""
-    sums = np.concatenate([np.zeros_like(y[:, :1], dtype=np.float64), np.cumsum(y, axis=1, dtype=np.float64)], axis=1)
-    means = []
-    for t in range(1, y.shape[1] + 1):
-        window = readout_window(t, read_out)
-        means.append((sums[:, window.stop] - sums[:, window.start]) / (window.stop - window.start))
-    stacked = np.stack(means, axis=1).astype(np.float32)
-    if not isinstance(graph[graph.output_nodes[output]].op, Deferred):
-        return stacked
-    return finished(graph, output, stacked.reshape(-1, *y.shape[2:])).reshape(y.shape)
+def every_answer(graph: Graph, output: str, y: Array) -> Array:
+    """Return ``(batch, steps, *shape)`` values of an output with what is deferred applied to every step's."""
+    return finished(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
 
 
 def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:

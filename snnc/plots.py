@@ -13,8 +13,8 @@ from snnc.compiled import Compiled
 from snnc.errors import MissingExtraError
 from snnc.evaluation import Evaluation
 from snnc.files import write_file
+from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import evaluate_nodes
-from snnc.ir.readout import in_time
 from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
 from snnc.verify import populations

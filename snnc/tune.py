@@ -39,7 +39,7 @@ SPACE: Mapping[str, Sequence[Any]] = {
     "spikes": (0.5, 1.0, 2.0),
     "synapse": (None, 0.002, 0.005),
     "steps": (2, 3, 4, 6, 8, 12, 16, 24, 32),
-    "read_out": (0.0, 0.25, 0.5),
+    "read_out": (0.0, 0.25, 0.5, "low-pass{tau=0.005}"),
 }
 """The settings that are searched. Optuna keeps what it is given, so these are plain values."""
 DEFAULTS: Mapping[str, Any] = {

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from snnc.backend import Program, Recording, Tolerance
 from snnc.calibration import Samples
+from snnc.ir.deferred import Deferred
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
-from snnc.ir.readout import Deferred
+from snnc.ir.readout import ReadOut
 from snnc.ir.temporal import Stateful
 from snnc.ir.types import Array
 from snnc.measure import agreement, relative_error, rms_error, rounded
@@ -93,8 +92,10 @@ class Subject:
     program: Program
     samples: Samples
     steps: int
-    window: slice
-    """The steps that the read-out averages."""
+    read_out: ReadOut
+    """How the outputs of all steps become one answer."""
+    dt: float
+    """Seconds a step."""
     tolerance: Tolerance
     recording: Recording
     """What the program gave for the samples; every population is watched."""
@@ -135,10 +136,9 @@ def populations(graph: Graph) -> tuple[str, ...]:
     return tuple(node.name for node in graph if isinstance(node.op, Neurons))
 
 
-def read_out(graph: Graph, outputs: Mapping[str, Array], window: slice) -> dict[str, Array]:
-    """Return the mean over the window, ``(batch, *shape)`` by output name, with what is deferred to it."""
-    means = {name: y[:, window].mean(axis=1, dtype=np.float32) for name, y in outputs.items()}
-    return {name: finished(graph, name, y) for name, y in means.items()}
+def answers(graph: Graph, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
+    """Return what is read out, ``(batch, *shape)`` by output name, with what is deferred to it."""
+    return {name: finished(graph, name, read_out(y, dt)) for name, y in outputs.items()}
 
 
 def finished(graph: Graph, output: str, y: Array) -> Array:
@@ -157,7 +157,7 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     source, graph, inputs = subject.source, subject.graph, subject.samples.inputs
     wanted = evaluate(source, inputs)
     final = evaluate(graph, inputs)
-    got = read_out(graph, subject.recording.outputs, subject.window)
+    got = answers(graph, subject.recording.outputs, subject.read_out, subject.dt)
     first = source.outputs[0]
     dynamic = changes_over_time(graph)
     layers = _layers(subject)

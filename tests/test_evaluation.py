@@ -4,10 +4,11 @@ import pytest
 from snnc.backend import Recording
 from snnc.calibration import Samples
 from snnc.cost import AC_45NM, MAC_45NM
-from snnc.evaluation import evaluation, every_read_out, stays_from
+from snnc.evaluation import evaluation, every_answer, stays_from
 from snnc.ir import activations as act
 from snnc.ir import neurons, ops
-from snnc.ir.readout import Deferred
+from snnc.ir.deferred import Deferred
+from snnc.ir.readout import Mean
 from snnc.ir.simulate import simulate
 from snnc.ir.twin import twin
 from snnc.measure import interval, rounded
@@ -32,7 +33,7 @@ def measure(graph, steps=20, batch=30):
     labels = graph.evaluate(x)["out"].argmax(axis=1)
     run = simulate(graph, x, steps, window=slice(0, steps), watch=["n1", "n2"])
     recording = Recording(run.outputs, run.means, run.totals)
-    return evaluation(graph, graph, Samples(x, labels), recording, steps, DT, 0.0), run, x
+    return evaluation(graph, graph, Samples(x, labels), recording, steps, DT, Mean(start=0.0)), run, x
 
 
 def test_the_first_layer_has_no_timing_error_and_the_parts_are_what_they_say(network):
@@ -71,21 +72,18 @@ def test_filtered_spikes_are_values_and_cost_products(network):
 
 
 def test_accuracy_by_step_is_that_of_the_read_out_after_each_step(network):
-    found, run, _ = measure(network, steps=12)
+    found, _, _ = measure(network, steps=12)
     assert len(found.accuracy_by_step) == len(found.agreement_by_step) == 12
     assert found.accuracy == found.accuracy_by_step[-1] == found.agreement
     assert found.model_accuracy == 1.0
     low, high = found.accuracy_interval
     assert low < found.accuracy <= high
-    y = every_read_out(network, "out", run.outputs["out"], 0.5)
-    assert np.allclose(y[:, 7], run.outputs["out"][:, 4:8].mean(axis=1), atol=1e-5)
-    assert np.allclose(y[:, 0], run.outputs["out"][:, 0], atol=1e-5)
 
 
 def test_a_deferred_softmax_is_applied_to_every_read_out(network):
     network.insert_after("out", "soft", Deferred(activation=act.Softmax()))
     _, run, _ = measure_deferred(network)
-    y = every_read_out(network, "out", run.outputs["out"], 0.0)
+    y = every_answer(network, "out", Mean(start=0.0).every_step(run.outputs["out"], 0.001))
     assert np.allclose(y.sum(axis=-1), 1, atol=1e-5)
     assert np.allclose(y[:, -1], act.Softmax().evaluate(run.outputs["out"].mean(axis=1)), atol=1e-5)
 

@@ -21,7 +21,7 @@ from nengo.builder.processes import SimProcess
 from nengo.builder.transforms import ConvInc
 from nengo.cache import NoDecoderCache
 
-from snnc.api import AnyArray, Array, readout_window
+from snnc.api import AnyArray, Array, ReadOut
 from snnc_nengo.build import Reading
 from snnc_nengo.host import HostFunction
 
@@ -35,8 +35,8 @@ class Job:
     network: Any
     dt: float
     seed: int
-    read_out: float
-    """The share of the steps that the read-out leaves out at the start."""
+    read_out: ReadOut
+    """Over its window means are taken."""
     bits: int
     """Of Nengo's floating-point numbers: 32 or 64."""
     inputs: Mapping[str, Any]
@@ -95,7 +95,7 @@ class Simulation:
         before = {name: np.zeros(y.shape) for name, y in watched.items()}
         window = {name: np.zeros(y.shape) for name, y in watched.items()}
         repeated = [self._steps[i] for i in self._repeated]
-        start = readout_window(steps, self._job.read_out).start
+        start = self._job.read_out.window(steps).start
         with np.errstate(invalid="raise", divide="ignore"):  # as nengo.Simulator has it
             for t in range(steps):
                 for step in repeated if t else self._steps:

@@ -42,7 +42,8 @@ def compile_command(
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     dt: Annotated[float, typer.Option("--dt", help="Seconds a step.")] = 0.001,
     read_out: Annotated[
-        float | None, typer.Option("--read-out", help="Share of the steps that the read-out leaves out at the start.")
+        str | None,
+        typer.Option("--read-out", help="Share of the steps that the mean leaves out, 'last' or 'low-pass{tau=0.01}'."),
     ] = None,
     input_shape: InputShape = None,
     config: Config = None,

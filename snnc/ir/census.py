@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from snnc.ir.deferred import Deferred
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
-from snnc.ir.readout import Deferred
 
 
 @dataclass(frozen=True)

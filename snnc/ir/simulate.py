@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph, Node
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
 from snnc.ir.parallel import over_batch
-from snnc.ir.readout import in_time
 from snnc.ir.temporal import State, Stateful, for_batch
 from snnc.ir.types import AnyArray, Array, TensorType
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from snnc.backend import readout_window
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import NeuronModel, SynapseModel
+from snnc.ir.readout import Mean, ReadOut
 from snnc.ir.types import Array
 
 V = TypeVar("V")
@@ -50,15 +50,15 @@ class Context:
     """Seconds a step."""
     steps: int = 30
     """The number of steps a sample is going to be shown."""
-    read_out: float = 0.5
-    """The share of the steps that the read-out leaves out at the start."""
+    read_out: ReadOut = field(default_factory=Mean)
+    """How the outputs of all steps become one answer."""
     notes: list[str] = field(default_factory=list)
     """What the user should know about this compilation, a line each; passes append to it."""
 
     @property
     def window(self) -> slice:
-        """Return the steps that the read-out averages."""
-        return readout_window(self.steps, self.read_out)
+        """Return the steps over which passes measure means."""
+        return self.read_out.window(self.steps)
 
     def note(self, line: str) -> None:
         """Tell the user something, once."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.ir.activations import Activation
+from snnc.ir.deferred import Deferred
 from snnc.ir.graph import Graph
-from snnc.ir.readout import Deferred
 from snnc.passes.base import Context, Pass, Stage
 
 

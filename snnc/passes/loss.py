@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import evaluate
 from snnc.ir.graph import Graph
-from snnc.ir.readout import in_time
 from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
 from snnc.measure import rms_error
@@ -29,7 +29,7 @@ def spiking_loss(context: Context) -> Callable[[Graph], float]:
         if not wanted:  # the first graph measured is one that no calibration has changed yet
             wanted.update(evaluate(in_time(graph), inputs))
         run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
-        errors = [rms_error(y[:, context.window].mean(axis=1), wanted[name]) for name, y in run.outputs.items()]
+        errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))
 
     return loss

@@ -1,4 +1,4 @@
-"""The text form ``name{key=value key.layer=value}`` of passes, neurons and synapses, to a record and back."""
+"""The text form ``name{key=value key.layer=value}`` of passes, neurons, synapses and read-outs, read and written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from snnc.errors import PassSpecError, unknown
 from snnc.ir.op import Record
+from snnc.ir.readout import READ_OUTS, AnyReadOut, Mean, ReadOut
 
 T = TypeVar("T")
 _BARE = re.compile(r'[^\s,={}"]+')
@@ -160,4 +161,18 @@ def build_record(kinds: Mapping[str, type[Any]], what: str, value: object) -> An
     return build(kinds[name], f"{what} {name!r}", options)
 
 
-__all__ = ["build", "build_record", "parse", "write"]
+def read_out_of(value: AnyReadOut) -> ReadOut:
+    """Return a read-out from any of its forms; raise UsageError or PassSpecError for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    if isinstance(value, (str, Record)):
+        found = build_record(READ_OUTS, "read-out", value)
+        assert isinstance(found, ReadOut)
+        return found
+    return Mean(start=value)
+
+
+__all__ = ["build", "build_record", "parse", "read_out_of", "write"]

@@ -48,6 +48,16 @@ def test_save_and_load_give_the_same_spikes(model, x, tmp_path):
     assert np.array_equal(back.run(x, 15)["out"], c.run(x, 15)["out"])
 
 
+def test_the_read_out_is_chosen_and_kept(model, x, tmp_path):
+    c = snnc.compile(model, scale=200, synapse=0.005, read_out="last", steps=20, verify=False)
+    c.save(tmp_path / "out")
+    back = snnc.load(tmp_path / "out")
+    assert np.array_equal(back.predict(x), c.run(x)["out"][:, -1])
+    y = np.arange(6) % 3
+    chosen = c.run(x)["out"].argmax(axis=-1)
+    assert c.evaluate(x, y).accuracy_by_step == tuple(np.mean(chosen == y[:, None], axis=0))
+
+
 def test_spikes_approach_the_model_with_more_steps_and_a_higher_scale(model, x):
     want = snnc.import_model(model).evaluate(x)["out"]
     errors = []

@@ -6,8 +6,8 @@ import pytest
 from snnc.errors import DataError
 from snnc.ir import activations as act
 from snnc.ir import neurons, ops, simulate
+from snnc.ir.deferred import Deferred
 from snnc.ir.graph import Graph
-from snnc.ir.readout import Deferred
 from snnc.testing import chain, random_inputs
 
 STEPS, WINDOW = 30, slice(10, 30)

@@ -2,8 +2,8 @@ import numpy as np
 
 from snnc.ir import activations as act
 from snnc.ir import ops
+from snnc.ir.deferred import Deferred, in_time
 from snnc.ir.graph import Graph
-from snnc.ir.readout import Deferred, in_time
 from snnc.passes.defer_final_activation import DeferFinalActivation
 from snnc.testing import apply, assert_same_outputs, chain, kinds, random_inputs
 from tests.conftest import dense
