@@ -1,0 +1,289 @@
+"""The chip as batched integer arithmetic: spike for spike what nengo-loihi's emulator gives, many samples at a time.
+
+A step is that of ``nengo_loihi.emulator`` in its strict mode. Integers live in float32 where no sum can leave the
+range in which float32 holds every integer, so that BLAS and vector units do the work, and in float64 elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from snnc.api import DataError, LoweringError
+from snnc_loihi.wiring import Arc, Population, Wiring, read_wiring
+
+Bools = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+
+INPUT_BITS, CURRENT_BITS = 21, 23
+"""Bits without sign of a step's summed input and of the current; what is larger wraps around on the chip."""
+EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
+"""Below these, every integer has its own float."""
+DENSE = 0.25
+"""Share of weights that are not zero from which a product with a full matrix is the faster one."""
+PART = 64
+"""Samples of a batch that are simulated together, so that their state stays in a cache."""
+
+
+@dataclass
+class Ran:
+    """What a run gave; keys are Nengo objects."""
+
+    received: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """By host object: ``(batch, steps, size)``, what the chip's spikes give it in each of its own steps."""
+    counts: dict[Any, npt.NDArray[np.float32]] = field(default_factory=dict)
+    """By ensemble, on the chip or feeding it: ``(batch, neurons)``, spikes in all steps."""
+    window_counts: dict[Any, npt.NDArray[np.float32]] = field(default_factory=dict)
+    """By watched ensemble: ``(batch, neurons)``, spikes in the window."""
+    trains: dict[Any, Bools] = field(default_factory=dict)
+    """By ensemble whose trains were wanted: ``(batch, steps, neurons)``."""
+    synops: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict)
+    """By ensemble: ``(batch,)``, synapses of the chip's memory that its spikes met."""
+
+
+class Replica:
+    """A discretised model that runs without the emulator; every run starts from the same fresh state."""
+
+    def __init__(self, model: Any) -> None:
+        """Read a model.
+
+        Args:
+            model: a ``nengo_loihi.builder.Model`` built for target ``sim``: ``simulator.model``.
+
+        Raises:
+            LoweringError: it learns, is noisy, or connects anything but neurons.
+        """
+        self.wiring: Wiring = read_wiring(model)
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """Return the ensembles on the host whose spikes a run must be given."""
+        return self.wiring.inputs
+
+    def start(self, batch: int) -> Chip:
+        """Return the chip in its fresh state, for callers that go step by step: a host between two parts of it."""
+        return Chip(self.wiring, batch)
+
+    def run(
+        self,
+        spikes: Mapping[Any, Bools],
+        *,
+        window: slice | None = None,
+        trains: Collection[Any] = (),
+    ) -> Ran:
+        """Run all samples for all steps.
+
+        Args:
+            spikes: ``(batch, steps, neurons)`` by ensemble on the host: where it fires.
+            window: the steps over which ``window_counts`` are taken; None for all.
+            trains: ensembles of the chip whose spike trains are wanted.
+
+        Raises:
+            DataError: a spike train is missing or of the wrong shape.
+            LoweringError: a sum leaves the chip's range, where the hardware would wrap around; names the layer.
+        """
+        batch, steps = self._check(spikes)
+        ran = self._empty(batch, steps, trains)
+        for first in range(0, batch, PART):
+            part = slice(first, min(first + PART, batch))
+            self._part({e: s[part] for e, s in spikes.items()}, part, steps, window or slice(0, steps), ran)
+        for arc in self.wiring.arcs:
+            met = ran.counts[arc.source].astype(np.float64) @ arc.fan_out
+            ran.synops[arc.source] = ran.synops.get(arc.source, 0) + met
+        return ran
+
+    def _check(self, spikes: Mapping[Any, Bools]) -> tuple[int, int]:
+        for ensemble in self.inputs:
+            if ensemble not in spikes:
+                raise DataError(f"no spikes were given for {ensemble}; the chip needs them")
+        shapes = {(len(s), s.shape[1]) for s in spikes.values() if s.ndim == 3}
+        for ensemble, train in spikes.items():
+            if train.ndim != 3 or train.shape[2] != ensemble.n_neurons or len(shapes) > 1:
+                raise DataError(f"spikes of {ensemble} have shape {train.shape}, not (batch, steps, neurons) as all do")
+        if not shapes:
+            raise DataError("no spikes were given, so there is no number of steps to run; use Replica.start")
+        return shapes.pop()
+
+    def _empty(self, batch: int, steps: int, trains: Collection[Any]) -> Ran:
+        chip = [p.ensemble for p in self.wiring.populations]
+        return Ran(
+            received={s.target: np.zeros((batch, steps, s.size)) for s in self.wiring.sinks},
+            counts={e: np.zeros((batch, e.n_neurons), dtype=np.float32) for e in (*self.inputs, *chip)},
+            window_counts={e: np.zeros((batch, e.n_neurons), dtype=np.float32) for e in chip},
+            trains={e: np.zeros((batch, steps, e.n_neurons), dtype=bool) for e in trains},
+        )
+
+    def _part(self, spikes: Mapping[Any, Bools], part: slice, steps: int, window: slice, ran: Ran) -> None:
+        chip = self.start(part.stop - part.start)
+        for t in range(steps):
+            for target, values in chip.received().items():
+                ran.received[target][part, t] = values
+            chip.step({ensemble: train[:, t] for ensemble, train in spikes.items()})
+            for core in chip.cores:
+                if window.start <= t < window.stop:
+                    core.in_window += core.fired
+                if core.ensemble in ran.trains:
+                    ran.trains[core.ensemble][part, t] = core.fired.T != 0
+        for core in chip.cores:
+            ran.counts[core.ensemble][part] = core.count.T
+            ran.window_counts[core.ensemble][part] = core.in_window.T
+        for ensemble, train in spikes.items():
+            ran.counts[ensemble][part] = train.sum(axis=1)
+
+
+class Chip:
+    """The state of the chip for a batch of samples, and of the spikes on their way to it."""
+
+    def __init__(self, wiring: Wiring, batch: int) -> None:
+        """Start with nothing fired and every voltage zero."""
+        self.wiring = wiring
+        self.batch = batch
+        self.steps = 0
+        self.cores = [_State(p, [a for a in wiring.arcs if a.target is p.ensemble], batch) for p in wiring.populations]
+        self._fired = {core.ensemble: core.fired for core in self.cores}
+        self._arriving = {e: np.zeros((e.n_neurons, batch), dtype=np.float32) for e in wiring.inputs}
+
+    def received(self) -> dict[Any, npt.NDArray[np.float64]]:
+        """Return what each host object gets in the step that comes: ``(batch, size)``, from the chip's last step."""
+        return {
+            sink.target: sum(
+                (self._fired[e].T @ matrix.T for e, matrix in sink.sources), np.zeros((self.batch, sink.size))
+            )
+            for sink in self.wiring.sinks
+        }
+
+    def step(self, spikes: Mapping[Any, Bools]) -> None:
+        """Advance the chip by a step.
+
+        Args:
+            spikes: ``(batch, neurons)`` by ensemble on the host, in this step; the chip gets them in its next one.
+
+        Raises:
+            LoweringError: a sum leaves the chip's range; names the layer.
+        """
+        self.steps += 1
+        arrived = {**self._fired, **self._arriving}
+        inputs = [core.input(arrived) for core in self.cores]
+        for core, given in zip(self.cores, inputs, strict=True):
+            core.step(given, self.steps)
+            self._fired[core.ensemble] = core.fired
+        for ensemble in self._arriving:
+            self._arriving[ensemble] = np.ascontiguousarray(spikes[ensemble].T, dtype=np.float32)
+
+
+class _State:
+    """One ensemble: ``(neurons, batch)`` arrays of whole numbers."""
+
+    def __init__(self, population: Population, arcs: list[Arc], batch: int) -> None:
+        self.ensemble, self.name = population.ensemble, population.name
+        self.bounds = _Bounds.of(population, arcs)
+        kind = self.kind = self.bounds.kind
+        self.weights = [(a.source, _matrix(a.weights, kind)) for a in arcs]
+        self.threshold, self.bias, self.lowest, self.highest = (
+            x[:, None].astype(kind)
+            for x in (population.threshold, population.bias, population.lowest, population.highest)
+        )
+        self.stay_current = population.decay_current[:, None] / 4096
+        self.stay_voltage = population.decay_voltage[:, None] / 4096
+        self.refractory = population.refractory[:, None]
+        shape = (len(population.bias), batch)
+        self.current, self.voltage, self.fired = (np.zeros(shape, dtype=kind) for _ in range(3))
+        self.count, self.in_window = (np.zeros(shape, dtype=np.float32) for _ in range(2))
+        self.resting = np.zeros(shape, dtype=np.int64)
+
+    def input(self, arrived: Mapping[Any, Values]) -> Values:
+        """Return the summed weights of the spikes that arrive."""
+        given: Values = np.zeros_like(self.current)
+        for i, (source, weights) in enumerate(self.weights):
+            product = weights @ arrived[source].astype(self.kind, copy=False)
+            given = product if i == 0 else given + product
+        return given
+
+    def step(self, given: Values, t: int) -> None:
+        """Take in a step's input; leave ``fired``."""
+        current, voltage = self.current, self.voltage
+        if self.bounds.input:
+            self._require(given, INPUT_BITS, "input of a step", t)
+        _decay(current, self.stay_current)
+        current += given
+        if self.bounds.current:
+            self._require(current, CURRENT_BITS, "current", t)
+            self._require(current + self.bias, CURRENT_BITS, "current with its bias", t)
+        _decay(voltage, self.stay_voltage)
+        voltage += current
+        voltage += self.bias
+        np.maximum(voltage, self.lowest, out=voltage)
+        np.minimum(voltage, self.highest, out=voltage)
+        if self.bounds.refractory:
+            voltage[self.resting > 0] = 0
+        fires = voltage > self.threshold
+        np.copyto(voltage, 0, where=fires)
+        if self.bounds.refractory:
+            self.resting = np.maximum(np.where(fires, self.refractory, self.resting) - 1, 0)
+        self.fired = fires.astype(self.kind)
+        self.count += self.fired
+
+    def _require(self, values: Values, bits: int, what: str, t: int) -> None:
+        limit = 1 << bits
+        if values.max() >= limit or values.min() < -limit:
+            worst = values.flat[np.argmax(np.abs(values))]
+            raise LoweringError(
+                f"layer {self.name!r}: the {what} reaches {worst:.0f} at step {t}, but the chip holds {bits} bits and "
+                f"a sign (at most {limit - 1}); lower the firing rates of the layers that feed it"
+            )
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What can happen at all, so that only that is checked in each step."""
+
+    kind: Any
+    """The float type that holds every number exactly."""
+    input: bool
+    """Whether all neurons that feed it at once would overflow."""
+    current: bool
+    refractory: bool
+
+    @classmethod
+    def of(cls, population: Population, arcs: list[Arc]) -> _Bounds:
+        most = np.zeros(len(population.bias))
+        finest = 1 << 20
+        for arc in arcs:
+            most += np.asarray(abs(arc.weights).sum(axis=1, dtype=np.float64)).ravel()
+            if arc.weights.nnz:
+                together = int(np.bitwise_or.reduce(np.abs(arc.weights.data)))
+                finest = min(finest, together & -together or finest)
+        input_ = bool((most >= 1 << INPUT_BITS).any())
+        stays = population.decay_current / 4096
+        currents = np.minimum(most, 1 << INPUT_BITS) / (1 - stays) + np.abs(population.bias)
+        deepest = np.abs(population.lowest).max(initial=0) + (1 << CURRENT_BITS)
+        # a sum of multiples of 2^k is exact up to 2^k times the limit
+        fits = most.max(initial=0) < EXACT[np.float32] * finest and deepest < EXACT[np.float32]
+        return cls(
+            kind=np.float32 if fits else np.float64,
+            input=input_,
+            current=bool((currents >= 1 << CURRENT_BITS).any()),
+            refractory=bool((population.refractory > 1).any()),
+        )
+
+
+def _matrix(weights: Any, kind: Any) -> Any:
+    full = weights.shape[0] * weights.shape[1]
+    return weights.toarray().astype(kind) if weights.nnz > DENSE * full else weights.astype(kind)
+
+
+def _decay(values: Values, stay: npt.NDArray[np.float64]) -> None:
+    """Let whole numbers decay in place, rounded towards zero."""
+    first = float(stay.flat[0]) if stay.size else 1.0
+    if np.all(stay == first):
+        if first == 1:
+            return
+        if first == 0 or np.log2(first) % 1 == 0:  # exact in any float
+            values *= values.dtype.type(first)
+            np.trunc(values, out=values)
+            return
+    values[...] = np.trunc(values * stay)
