@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from snnc.api import Array, Graph, LoweringError, Node, Target
+from snnc.api import Array, Graph, LoweringError, Node, Target, TensorType
 from snnc_nengo.links import Link, Value, route
 from snnc_nengo.site import Lowered, Placed, Site, Term
 from snnc_nengo.transforms import Scale
@@ -40,8 +40,11 @@ class Built:
     """By node of the graph, as far as it has an object of its own."""
 
 
-def build(graph: Graph, target: Target) -> Built:
-    """Return the network of a graph; raise LoweringError where Nengo refuses an object, naming the node."""
+def build(graph: Graph, target: Target, builder: Callable[..., NetworkBuilder] | None = None) -> Built:
+    """Return the network of a graph; raise LoweringError where Nengo refuses an object, naming the node.
+
+    A backend that extends Nengo's can give a ``builder`` of its own.
+    """
     target.lowerings.require(graph)
     network = nengo.Network(label=graph.name, seed=target.seed)
     # nobody decodes from these ensembles, so that the default encoders and evaluation points would only cost time
@@ -50,7 +53,7 @@ def build(graph: Graph, target: Target) -> Built:
     network.config[nengo.Ensemble].n_eval_points = 1
     network.config[nengo.Connection].synapse = None
     with network:
-        return _Builder(graph, target, network).build()
+        return (builder or NetworkBuilder)(graph, target, network).build()
 
 
 @contextmanager
@@ -63,7 +66,9 @@ def _refusals(what: str) -> Iterator[None]:
 
 
 @dataclass
-class _Builder:
+class NetworkBuilder:
+    """Makes the objects of a network; the first four methods are what a simulator may want otherwise."""
+
     graph: Graph
     target: Target
     network: Any
@@ -77,7 +82,33 @@ class _Builder:
     scaled: dict[str, Placed] = field(default_factory=dict)
     """By value: the object that gives it up to a factor."""
 
+    def input(self, node: Node) -> Any:
+        """Return the object that gives a model input."""
+        return nengo.Node(np.zeros(node.type.size), label=node.name)
+
+    def site(self, node: Node, inputs: tuple[TensorType, ...], constants: tuple[Array, ...]) -> Site:
+        """Return what the lowering of a node is given."""
+        return Site(node, inputs, constants, self.target.seed)
+
+    def connect(self, source: Any, target: Any, link: Link, label: str) -> None:
+        """Connect two objects as a link says."""
+        whole = link.size == target.size_in
+        transform = {} if link.transform is None else {"transform": link.transform.nengo()}
+        nengo.Connection(
+            source,
+            target if whole else target[link.at : link.at + link.size],
+            synapse=link.synapse,
+            label=label,
+            **transform,
+        )
+
+    def add_bias(self, name: str, bias: Array, target: Any) -> None:
+        """Add a constant to what flows into the passthrough node of an output."""
+        node = nengo.Node(bias, label=f"{name}.bias")
+        nengo.Connection(node, target, synapse=None, label=f"{node.label} -> {name}")
+
     def build(self) -> Built:
+        """Return the network."""
         for node in self.graph:
             with _refusals(f"node {node.name!r} ({node.op.kind})"):
                 self._lower(node)
@@ -93,11 +124,11 @@ class _Builder:
 
     def _lower(self, node: Node) -> None:
         if node.op.arity == 0:
-            self._place(node, Placed(nengo.Node(np.zeros(node.type.size), label=node.name)))
+            self._place(node, Placed(self.input(node)))
             return
         sources = self.graph.sources(node.name)
         types = tuple(self.graph[s].type for s in sources)
-        site = Site(node, types, tuple(self.constants[s] for s in sources), self.target.seed)
+        site = self.site(node, types, tuple(self.constants[s] for s in sources))
         lowered: Lowered = self.target.lowerings.table[type(node.op)](node.op, site)
         if isinstance(lowered, Placed):
             self._place(node, lowered)
@@ -161,20 +192,11 @@ class _Builder:
     def _connect(self) -> None:
         for value in (v for v in self.values.values() if v.obj is not None):
             for name, link in value.sinks:
-                target, label = self.values[name].obj, f"{value.name} -> {name}"
-                whole = link.size == target.size_in
-                transform = {} if link.transform is None else {"transform": link.transform.nengo()}
+                label = f"{value.name} -> {name}"
                 with _refusals(f"connection {label!r}"):
-                    nengo.Connection(
-                        value.obj,
-                        target if whole else target[link.at : link.at + link.size],
-                        synapse=link.synapse,
-                        label=label,
-                        **transform,
-                    )
+                    self.connect(value.obj, self.values[name].obj, link, label)
         for name, bias in self.biases.items():
-            node = nengo.Node(bias, label=f"{name}.bias")
-            nengo.Connection(node, self.values[name].obj, synapse=None, label=f"{node.label} -> {name}")
+            self.add_bias(name, bias, self.values[name].obj)
 
     def _reading(self, node: str) -> Reading | None:
         value = self._held(node)

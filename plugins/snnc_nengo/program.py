@@ -61,7 +61,7 @@ class NengoProgram(Program):
         samples = [{name: x[i].ravel() for name, x in fed.items()} for i in range(batch)]
         names = tuple(dict.fromkeys(watch))
         job = self._job(names)
-        recording = self._empty(names, batch, steps)
+        recording = self.empty(names, batch, steps)
         with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
             task = bar.add_task("Nengo", total=batch)
             try:
@@ -75,11 +75,15 @@ class NengoProgram(Program):
                 raise LoweringError(f"Nengo cannot run {self.graph.name!r}: {reason}; look at its weights") from error
         return recording
 
-    def _job(self, watch: Collection[str]) -> Job:
+    def require_readable(self, watch: Collection[str]) -> None:
+        """Raise UsageError naming a node whose value cannot be watched."""
         for name in watch:
             if name not in self.built.readings:
                 hint = "it is part of a connection" if name in self.graph else "the graph has no such node"
                 raise UsageError(f"cannot watch {name!r}: {hint}; watch {', '.join(self.built.readings)}")
+
+    def _job(self, watch: Collection[str]) -> Job:
+        self.require_readable(watch)
         return Job(
             key=self._key,
             network=self.network,
@@ -92,7 +96,9 @@ class NengoProgram(Program):
             watch={name: self.built.readings[name] for name in watch},
         )
 
-    def _empty(self, watch: Collection[str], batch: int, steps: int) -> Recording:
+    def empty(self, watch: Collection[str], batch: int, steps: int) -> Recording:
+        """Return a recording that is to be filled."""
+
         def array(node: str, *leading: int) -> Array:
             return np.empty((*leading, *self.graph[node].type.shape), dtype=np.float32)
 

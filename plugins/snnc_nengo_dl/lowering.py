@@ -1,0 +1,173 @@
+"""How NengoDL builds ops otherwise than Nengo: as TensorFlow's own kernels in place of sparse matrices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from snnc_nengo.site import Lowered, Site
+
+from snnc.api import Shape, convolve, lowering, ops, transposed
+from snnc_nengo_dl.maps import Apply, TensorMap
+
+SPACES = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+
+
+@lowering("nengo-dl", ops.Dense)
+def dense(op: ops.Dense, site: Site) -> Lowered:
+    """Multiply by a matrix, over the last axis."""
+    if op.activation is not None:
+        return site.host(op)
+    inputs, units = op.weight.shape
+
+    def apply(x: Any, weight: Any) -> Any:
+        import tensorflow as tf
+
+        if x.shape[-1] == inputs:
+            return tf.matmul(x, weight)
+        return tf.reshape(tf.matmul(tf.reshape(x, (-1, inputs)), weight), (-1, x.shape[-1] // inputs * units))
+
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.weight, 0)),)
+
+
+@lowering("nengo-dl", ops.Conv)
+def conv(op: ops.Conv, site: Site) -> Lowered:
+    """Use TensorFlow's convolution."""
+    if op.activation is not None or len(op.size) not in SPACES:
+        return site.host(op) if op.activation is not None else (site.linear(op),)
+    shape = site.inputs[0].shape
+    pads, padding = _padding(op.pads(shape[:-1]), shape, op.size, op.strides, op.dilation)
+    depthwise = op.groups > 1 and op.groups == shape[-1] and len(op.size) == 2 and op.strides[0] == op.strides[1]
+
+    def apply(x: Any, kernel: Any) -> Any:
+        import tensorflow as tf
+
+        x = tf.reshape(x, (-1, *shape))
+        if pads is not None:
+            x = tf.pad(x, pads)
+        if depthwise:
+            per_channel = tf.reshape(kernel, (*op.size, op.groups, -1))
+            y = tf.nn.depthwise_conv2d(x, per_channel, (1, *op.strides, 1), padding, dilations=op.dilation)
+        else:
+            parts = [
+                tf.nn.convolution(part, weights, op.strides, padding, dilations=op.dilation)
+                for part, weights in zip(
+                    tf.split(x, op.groups, -1) if op.groups > 1 else [x],
+                    tf.split(kernel, op.groups, -1) if op.groups > 1 else [kernel],
+                    strict=True,
+                )
+            ]
+            y = parts[0] if len(parts) == 1 else tf.concat(parts, -1)
+        return tf.reshape(y, (-1, site.output.size))
+
+    axis = op.kernel.ndim - 2 if op.groups == 1 else None
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, axis)),)
+
+
+@lowering("nengo-dl", transposed.ConvTranspose)
+def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
+    """Use TensorFlow's transposed convolution, and crop or pad what it gives."""
+    if len(op.strides) not in SPACES or max(op.dilation, default=1) > 1:
+        return (site.linear(op),)
+    shape, out = site.inputs[0].shape, site.output.shape
+    full = tuple((n - 1) * s + k for n, s, k in zip(shape, op.strides, op.kernel.shape, strict=False))
+    where = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(full, op.crops, strict=True))
+    more = [(0, 0), *((max(-a, 0), max(-b, 0)) for a, b in op.crops), (0, 0)]
+
+    def apply(x: Any, kernel: Any) -> Any:
+        import tensorflow as tf
+
+        x = tf.reshape(x, (-1, *shape))
+        y = tf.nn.conv_transpose(x, kernel, (x.shape[0], *full, out[-1]), op.strides, "VALID")
+        y = tf.pad(y[(slice(None), *where)], more)
+        return tf.reshape(y, (-1, site.output.size))
+
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, op.kernel.ndim - 1)),)
+
+
+@lowering("nengo-dl", ops.AvgPool)
+def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
+    """Use TensorFlow's pooling, and make up for elements that are padding."""
+    shape = site.inputs[0].shape
+    if len(op.size) not in SPACES:
+        return (site.linear(op),)
+    space, ones = shape[:-1], (1,) * len(op.size)
+    pairs = op.pads(space)
+    pads, padding = _padding(pairs, shape, op.size, op.strides, ones)
+    share = None
+    if pads is not None:  # TensorFlow counts what tf.pad added
+        out = convolve.output_size(space, op.size, op.strides, ones, pairs)
+        counts = convolve.window_counts(space, op.size, op.strides, pairs, out)
+        share = np.asarray(math.prod(op.size) / counts, dtype=np.float32)[..., None]
+
+    def apply(x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        x = tf.reshape(x, (-1, *shape))
+        if pads is not None:
+            x = tf.pad(x, pads)
+        y = tf.nn.avg_pool(x, op.size, op.strides, padding)
+        return tf.reshape(y if share is None else y * share, (-1, site.output.size))
+
+    return (_fixed(site, apply),)
+
+
+@lowering("nengo-dl", ops.GlobalAvgPool)
+def global_avg_pool(op: ops.GlobalAvgPool, site: Site) -> Lowered:
+    """Average over all but the last axis."""
+    channels = site.output.size
+
+    def apply(x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.reduce_mean(tf.reshape(x, (x.shape[0], -1, channels)), 1)
+
+    return (_fixed(site, apply),)
+
+
+@lowering("nengo-dl", ops.ZeroPad)
+def zero_pad(op: ops.ZeroPad, site: Site) -> Lowered:
+    """Put zeros around the spatial axes."""
+    shape = site.inputs[0].shape
+
+    def apply(x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        y = tf.pad(tf.reshape(x, (-1, *shape)), [(0, 0), *op.padding, (0, 0)])
+        return tf.reshape(y, (-1, site.output.size))
+
+    return (_fixed(site, apply),)
+
+
+@lowering("nengo-dl", ops.Permute)
+def permute(op: ops.Permute, site: Site) -> Lowered:
+    """Reorder the axes."""
+    shape = site.inputs[0].shape
+
+    def apply(x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        y = tf.transpose(tf.reshape(x, (-1, *shape)), (0, *(axis + 1 for axis in op.order)))
+        return tf.reshape(y, (-1, site.output.size))
+
+    return (_fixed(site, apply),)
+
+
+def _fixed(site: Site, apply: Apply) -> Any:
+    """Return the term of a map without weights."""
+    return site.term(TensorMap(apply, site.inputs[0].size, site.output.size))
+
+
+def _padding(
+    pads: convolve.Pads, shape: Shape, size: Shape, strides: Shape, dilation: Shape
+) -> tuple[list[tuple[int, int]] | None, str]:
+    """Return (what ``tf.pad`` has to add first, or None; the name of TensorFlow's padding)."""
+    if not any(a or b for a, b in pads):
+        return None, "VALID"
+    if pads == convolve.pads_for("same", shape[:-1], size, strides, dilation):
+        return None, "SAME"
+    return [(0, 0), *pads, (0, 0)], "VALID"
+
+
+LOWERINGS = [dense, conv, conv_transpose, avg_pool, global_avg_pool, zero_pad, permute]

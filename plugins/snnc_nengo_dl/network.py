@@ -1,0 +1,109 @@
+"""Build the network that NengoDL simulates, and tell NengoDL how."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import nengo
+import nengo_dl
+import numpy as np
+from nengo_dl.graph_optimizer import default_simplifications, noop_planner
+from snnc_nengo.build import Built, NetworkBuilder, build
+from snnc_nengo.links import Link
+from snnc_nengo.site import Site
+
+from snnc.api import Array, Graph, Neurons, Node, Target, TensorType
+from snnc_nengo_dl.fuse import Fuse
+from snnc_nengo_dl.host import TensorSite
+from snnc_nengo_dl.linear import TensorTransform
+from snnc_nengo_dl.maps import TensorMap, padded
+
+
+class TensorBuilder(NetworkBuilder):
+    """Makes the objects of a network for NengoDL."""
+
+    def site(self, node: Node, inputs: tuple[TensorType, ...], constants: tuple[Array, ...]) -> Site:
+        return TensorSite(node, inputs, constants, self.target.seed)
+
+    def connect(self, source: Any, target: Any, link: Link, label: str) -> None:
+        whole = link.size == target.size_in
+        wide = None if whole else padded(link.transform, link.size, link.at, target.size_in)
+        if wide is not None:
+            link = Link(target.size_in, wide, link.synapse)
+        super().connect(source, target, link, label)
+
+    def add_bias(self, name: str, bias: Array, target: Any) -> None:
+        one = nengo.Node(np.ones(1), label=f"{name}.bias")
+        weights = TensorMap(_times, 1, bias.size, bias[None], 0)
+        nengo.Connection(one, target, transform=weights.nengo(), synapse=None, label=f"{one.label} -> {name}")
+
+
+def _times(x: Any, weights: Any) -> Any:
+    return x * weights
+
+
+class HeldBuilder(TensorBuilder):
+    """Makes a network whose inputs are variables, so that they need no copy for every step."""
+
+    def __init__(self, graph: Graph, target: Target, network: Any, held: Mapping[str, Any]) -> None:
+        """Take the variable of each input, ``(batch, size)``."""
+        super().__init__(graph, target, network)
+        self.held = held
+
+    def input(self, node: Node) -> Any:
+        variable = self.held[node.name]
+        return nengo_dl.TensorNode(
+            lambda t: variable.read_value(), shape_out=(node.type.size,), pass_time=True, label=node.name
+        )
+
+
+def built(graph: Graph, target: Target) -> Built:
+    """Return the network of a graph, with settings under which NengoDL is fast and trains what snnc can take back."""
+    result = build(graph, target, TensorBuilder)
+    configure(result.network, channels(graph, result))
+    return result
+
+
+def built_on(graph: Graph, target: Target, held: Mapping[str, Any]) -> Built:
+    """Return the network of a graph whose inputs are variables; it cannot be trained."""
+    return build(graph, target, functools.partial(HeldBuilder, held=held))
+
+
+def channels(graph: Graph, result: Built) -> dict[Any, int]:
+    """Return the number of channels of each ensemble whose neurons share a bias among the positions of a channel."""
+    return {
+        result.objects[node.name].ensemble: node.type.shape[-1]
+        for node in graph
+        if isinstance(node.op, Neurons) and len(node.type.shape) > 1
+    }
+
+
+def configure(
+    network: Any, shared: Mapping[Any, int], inference_only: bool = False, more: Sequence[Callable[[Any], Any]] = ()
+) -> None:
+    """Set NengoDL's settings of a network.
+
+    - noop planner: merging signals into large arrays is what the default one does; on a CPU every write to a part of
+      one copies it all;
+    - our simplification first, that makes one operator of each population;
+    - no state between calls: every sample starts afresh.
+    """
+    fuse: Callable[[Any], Any] = Fuse({f"{ensemble}.bias": n for ensemble, n in shared.items()})
+    with network:
+        nengo_dl.configure_settings(
+            planner=noop_planner,
+            simplifications=[*more, fuse, *default_simplifications],
+            stateful=False,
+            inference_only=inference_only,
+            trainable=False,
+            keep_history=True,
+        )
+        if inference_only:
+            return
+        for connection in network.all_connections:
+            if isinstance(connection.transform, TensorTransform) and connection.transform.map.weights is not None:
+                network.config[connection].trainable = True
+        for ensemble in network.all_ensembles:
+            network.config[ensemble.neurons].trainable = True

@@ -1,0 +1,107 @@
+"""A network that runs in NengoDL."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from snnc_nengo.program import NengoProgram
+
+from snnc.api import Array, Graph, Recording, Target, UsageError, evaluate_nodes, feed
+from snnc_nengo_dl.network import built
+from snnc_nengo_dl.simulation import Simulation
+from snnc_nengo_dl.split import split
+
+ELEMENTS = 1 << 20
+"""Elements of the widest vector of a minibatch: enough for TensorFlow's kernels, few enough for a cache."""
+LARGEST = 64
+"""Samples of a minibatch, where the network is small."""
+
+
+class NengoDlProgram(NengoProgram):
+    """A ``nengo.Network`` for ``nengo_dl.Simulator``, and how to run it.
+
+    ``network`` is the whole graph, to simulate and train as one likes. ``run`` simulates what changes from step to step
+    and computes the rest once a sample.
+    """
+
+    def __init__(self, graph: Graph, target: Target, minibatch: int) -> None:
+        """Build the network."""
+        super().__init__(graph, target, built(graph, target))
+        self.minibatch = minibatch
+        self._split = split(graph)
+        self._simulations: dict[tuple[int, tuple[str, ...]], Simulation] = {}
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        *,
+        watch: Collection[str] = (),
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> Recording:
+        if jobs is not None and jobs < 1:
+            raise UsageError(f"jobs must be at least 1, not {jobs}")
+        fed = feed(self.graph, inputs)
+        names = tuple(dict.fromkeys(watch))
+        self.require_readable(names)
+        batch = len(next(iter(fed.values())))
+        size = equal_parts(batch, self.minibatch or good_minibatch(self.graph))
+        recording = self.empty(names, batch, steps)
+        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+            task = bar.add_task("NengoDL", total=batch)
+            for part in (slice(start, min(start + size, batch)) for start in range(0, batch, size)):
+                samples = {name: _filled(x[part], size) for name, x in fed.items()}
+                self._show(samples, steps, names, recording, part)
+                bar.advance(task, part.stop - part.start)
+        return recording
+
+    def _show(
+        self, samples: Mapping[str, Array], steps: int, watch: tuple[str, ...], recording: Recording, part: slice
+    ) -> None:
+        """Run one minibatch and write what it gave to a part of the recording."""
+        still, moving = self._split.still, self._split.moving
+        size, count = len(next(iter(samples.values()))), part.stop - part.start
+        window = self.target.read_out.window(steps)
+        watched = tuple(name for name in watch if name in moving and moving[name].op.arity != 0)
+        resting = [name for name in watch if name not in watched]
+        given = {name: samples[name] for name in still.inputs}
+        values = evaluate_nodes(still, given, {*still.outputs, *resting})
+        shown = self._simulator_of(size, watched).show({name: values[name] for name in moving.inputs}, steps, window)
+        for name, y in shown.outputs.items():
+            recording.outputs[name][part] = y[:count].reshape(recording.outputs[name][part].shape)
+        for name in watch:
+            shape = recording.means[name][part].shape
+            mean, total = shown.watched.get(name) or (values[name], steps * values[name])
+            recording.means[name][part] = mean[:count].reshape(shape)
+            recording.totals[name][part] = total[:count].reshape(shape)
+
+    def _simulator_of(self, size: int, watch: tuple[str, ...]) -> Simulation:
+        """Return the simulation of so many samples at a time; it is built when it is first asked for."""
+        key = (size, watch)
+        if key not in self._simulations:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
+                self._simulations[key] = Simulation(self._split.moving, self.target, size, watch)
+        return self._simulations[key]
+
+
+def good_minibatch(graph: Graph) -> int:
+    """Return how many samples are simulated together fastest, about."""
+    widest = max(node.type.size for node in graph)
+    return min(max(ELEMENTS // widest, 1), LARGEST)
+
+
+def equal_parts(batch: int, largest: int) -> int:
+    """Return the size of minibatches that are as few, and as equal, as the largest size allows."""
+    return -(-batch // -(-batch // largest))
+
+
+def _filled(x: Array, size: int) -> Array:
+    """Return samples with the last one repeated, until they are a whole minibatch."""
+    return x if len(x) == size else np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)])

@@ -1,0 +1,20 @@
+"""Tell NengoDL how to build what is ours."""
+
+from __future__ import annotations
+
+import functools
+
+from nengo_dl.builder import Builder, NengoBuilder
+
+from snnc_nengo_dl.linear import ApplyMap, ApplyMapBuilder, TensorTransform, build_transform
+from snnc_nengo_dl.population import Population, PopulationBuilder
+from snnc_nengo_dl.tally import Tally, TallyBuilder
+
+
+@functools.cache
+def register() -> None:
+    """Add our builders to NengoDL's, once."""
+    Builder.register(ApplyMap)(ApplyMapBuilder)
+    Builder.register(Population)(PopulationBuilder)
+    Builder.register(Tally)(TallyBuilder)
+    NengoBuilder.register(TensorTransform)(build_transform)

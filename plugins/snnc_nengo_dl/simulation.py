@@ -1,0 +1,90 @@
+"""Run minibatches of a network in NengoDL, without the data pipeline that its ``predict`` builds for every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import nengo_dl
+import numpy as np
+import tensorflow as tf
+from nengo_dl import utils
+
+from snnc.api import AnyArray, Array, Graph, LoweringError, Target
+from snnc_nengo_dl.network import built_on, configure
+from snnc_nengo_dl.tally import Tallies
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a minibatch gave, flattened."""
+
+    outputs: dict[str, AnyArray]
+    """``(batch, steps, size)`` by output name."""
+    watched: dict[str, tuple[AnyArray, AnyArray]]
+    """(mean over the window, sum over all steps), ``(batch, size)`` each, by name."""
+
+
+class Simulation:
+    """A network for minibatches of one size, built once."""
+
+    def __init__(self, graph: Graph, target: Target, size: int, watch: tuple[str, ...]) -> None:
+        """Build; that is the slow part."""
+        device = None if utils.tf_gpu_installed else "/cpu:0"
+        self._size = size
+        with tf.device(device):
+            self._held = {
+                name: tf.Variable(tf.zeros((size, graph[name].type.size)), trainable=False) for name in graph.inputs
+            }
+            self._start = tf.Variable(0, dtype=tf.int32, trainable=False)
+        built = built_on(graph, target, self._held)
+        tallies = Tallies(self._start)
+        with built.network:
+            self._watched = {name: tallies.add(name, built.readings[name].obj) for name in watch}
+        self._readings = {name: built.readings[name] for name in watch}
+        configure(built.network, {}, inference_only=True, more=[tallies])
+        for probe in (probe for pair in self._watched.values() for probe in pair):
+            built.network.config[probe].keep_history = False
+        try:
+            simulator = nengo_dl.Simulator(
+                built.network,
+                dt=target.dt,
+                seed=target.seed,
+                minibatch_size=size,
+                progress_bar=False,
+                device=device,
+            )
+        except nengo.exceptions.NengoException as error:
+            reason = " ".join(str(error).split())
+            raise LoweringError(f"NengoDL cannot build {graph.name!r}: {reason}") from error
+        self._order = list(simulator.model.probes)
+        self._model = simulator.keras_model
+        self._outputs = dict(built.probes)
+        self._given = [
+            tf.constant(np.broadcast_to(node.output, (size, 1, node.size_out)), dtype=tf.float32)
+            for node in simulator.node_inputs
+        ]
+        simulator.close()  # the model is all that is needed from here on
+        self._call = tf.function(self._simulate, autograph=False)
+
+    def show(self, inputs: Mapping[str, Array], steps: int, window: slice) -> Shown:
+        """Present a minibatch, ``(batch, *shape)`` an input, for a number of steps from the fresh state."""
+        for name, variable in self._held.items():
+            variable.assign(inputs[name].reshape(self._size, -1))
+        self._start.assign(window.start)
+        found = dict(zip(self._order, self._call(tf.constant(steps)), strict=False))
+        outputs = {name: found[probe].numpy() for name, probe in self._outputs.items()}
+        watched = {}
+        for name, (before, inside) in self._watched.items():
+            reading = self._readings[name]
+            scale, constant = np.ravel(reading.scale), reading.constant.ravel()
+            early, late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in (before, inside))
+            mean = late / (window.stop - window.start) * scale + constant
+            watched[name] = (mean, (early + late) * scale + steps * constant)
+        return Shown(outputs, watched)
+
+    def _simulate(self, steps: Any) -> Any:
+        given = [tf.repeat(x, steps, axis=1) for x in self._given]
+        return self._model([*given, tf.fill((self._size, 1), steps)], training=False)
