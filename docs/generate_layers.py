@@ -125,10 +125,21 @@ def layer_rows(registry: Registry, own: Iterable[Importer], backends: list[str])
             f"`{importer.class_name}`",
             importer.summary,
             refuses,
+            over_time(importer),
             ", ".join(kinds(graph)),
             where(census(after), after),
             *supported,
         ]
+
+
+def over_time(importer: Importer) -> str:
+    """Return what becomes of a layer where axis 1 of its inputs is time."""
+    if importer.temporal is None:
+        return "refused"
+    if importer.temporal is importer.function:
+        return "slice by slice"
+    first = (importer.temporal.__doc__ or "").split("\n")[0].rstrip(".")
+    return f"{first[0].lower()}{first[1:]}"
 
 
 def activation_rows(registry: Registry, importer: Importer) -> Iterator[list[str]]:
@@ -181,7 +192,7 @@ def generated() -> str:
         [
             "## Layers",
             table(
-                ["layer", "what it does", "parameters", "ops", "in the network", *backends],
+                ["layer", "what it does", "parameters", "with --temporal", "ops", "in the network", *backends],
                 layer_rows(registry, layers, backends),
             ),
             "## Operators on tensors",

@@ -26,6 +26,7 @@ from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer
 from snnc.hooks import hookimpl
 from snnc.ir import (
     activations,
+    causal,
     combine,
     convolve,
     functions,
@@ -44,6 +45,7 @@ from snnc.ir.graph import Graph, Node, Origin, rewrite
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
 from snnc.ir.readout import ReadOut
+from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.simulate import initial_state, simulate
 from snnc.ir.temporal import Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
@@ -102,6 +104,7 @@ __all__ = [
     "UnsupportedOpError",
     "UsageError",
     "activations",
+    "causal",
     "combine",
     "convolve",
     "evaluate",
@@ -112,6 +115,7 @@ __all__ = [
     "hookimpl",
     "importer",
     "initial_state",
+    "is_temporal",
     "layer_error",
     "layer_keys",
     "lowering",
@@ -120,6 +124,7 @@ __all__ = [
     "ops",
     "recurrent",
     "reduce",
+    "require_steps",
     "resample",
     "rewrite",
     "simulate",

@@ -125,8 +125,8 @@ class Program(ABC):
         """Present each sample for a number of steps, every one from the same fresh state.
 
         Args:
-            inputs: ``(batch, *shape)`` by input name.
-            steps: how many steps of ``dt`` each sample is shown.
+            inputs: ``(batch, *shape)`` by input name; ``(batch, steps, *shape)`` of a temporal graph.
+            steps: how many steps of ``dt`` each sample is shown; one a slice.
             watch: nodes of the graph whose values are wanted too.
             progress: show a progress bar.
             jobs: how many processes; None takes what pays.
@@ -159,6 +159,8 @@ class Backend(ABC):
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()
+    temporal: ClassVar[bool] = False
+    """Whether its programs present the slices of sequences, one a step."""
     engines: ClassVar[tuple[str, ...]] = ("numpy", "program")
     """What can run a compiled model; ``evaluate`` takes the first by default. ``"numpy"`` is snnc's own evaluator,
     ``"program"`` what ``run`` uses, any other name is one that the program's ``using`` knows."""

@@ -10,6 +10,7 @@ from snnc.frontend.base import Frontend, Importer
 from snnc.hooks import hookimpl
 from snnc.ir import (
     activations,
+    causal,
     combine,
     deferred,
     functions,
@@ -31,6 +32,7 @@ OP_MODULES = (
     ops,
     activations,
     neurons,
+    causal,
     combine,
     deferred,
     functions,

@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc.errors import DataError
 from snnc.files import read_npz
+from snnc.ir import sequence
 from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
@@ -92,9 +93,10 @@ def class_labels(labels: AnyArray, count: int) -> AnyArray:
 
 
 def made_up(graph: Graph, count: int, seed: int) -> Samples:
-    """Return uniform random inputs between 0 and 1, the same for the same seed."""
+    """Return uniform random inputs between 0 and 1, the same for the same seed; sequences of a temporal graph."""
     rng = np.random.default_rng(seed)
+    leading = (count, sequence.length(graph) or sequence.LENGTH) if sequence.is_temporal(graph) else (count,)
     inputs = {
-        name: rng.uniform(0, 1, size=(count, *graph[name].type.shape)).astype(np.float32) for name in graph.inputs
+        name: rng.uniform(0, 1, size=(*leading, *graph[name].type.shape)).astype(np.float32) for name in graph.inputs
     }
     return Samples(inputs, real=False)

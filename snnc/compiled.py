@@ -16,7 +16,8 @@ from snnc._version import __version__
 from snnc.backend import Backend, Program, Recording, Target
 from snnc.calibration import Data, Samples
 from snnc.errors import SnncError, UsageError, unknown
-from snnc.evaluation import Evaluation, evaluation, every_answer
+from snnc.evaluation import Evaluation, evaluation
+from snnc.ir import sequence
 from snnc.ir.census import Census, census
 from snnc.ir.deferred import in_time
 from snnc.ir.graph import Graph
@@ -27,7 +28,7 @@ from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import read_out_of, write
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, answers, changes_over_time, populations, verify
+from snnc.verify import Check, Subject, VerifyReport, answers, changes_over_time, every_answer, populations, verify
 
 MADE_UP = 4
 """Random samples that verify takes where the user gives none."""
@@ -117,8 +118,13 @@ class Compiled:
         return census(self.graph)
 
     @property
+    def temporal(self) -> bool:
+        """Return whether axis 1 of the inputs is time, of which one slice is presented each step."""
+        return sequence.is_temporal(self.source)
+
+    @property
     def default_steps(self) -> int:
-        """Return how many steps a sample is shown where nobody says."""
+        """Return how many steps a sample is shown where nobody says, and where the samples are no sequences."""
         if self.settings.steps is not None:
             return self.settings.steps
         return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
@@ -131,8 +137,9 @@ class Compiled:
         """Present each sample for a number of steps, every one from the same fresh state.
 
         Args:
-            x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path.
-            steps: how many steps of ``dt`` seconds.
+            x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path; sequences ``(batch, time, *shape)`` for a
+                temporal model.
+            steps: how many steps of ``dt`` seconds; a temporal model runs for one step a slice.
             options: ``jobs`` (processes) and ``progress`` (a bar on a terminal).
 
         Returns:
@@ -150,8 +157,8 @@ class Compiled:
         self, x: Data, steps: int | None = None, **options: Any
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return what ``run`` and what ``predict`` give, by output name, from one run."""
-        steps = self._steps(steps)
-        raw = self._record(self.samples(x), steps, **options).outputs
+        samples = self.samples(x)
+        raw = self._record(samples, self.steps(samples, steps), **options).outputs
         every = {name: every_answer(self.graph, name, y) for name, y in raw.items()}
         return every, answers(self.graph, raw, self.read_out, self.settings.dt)
 
@@ -177,7 +184,7 @@ class Compiled:
         samples = self.samples(x)
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
-        steps = self._steps(steps)
+        steps = self.steps(samples, steps)
         recording = self._record(
             samples, steps, watch=populations(self.graph), engine=engine or self.backend.engines[0], **options
         )
@@ -197,7 +204,7 @@ class Compiled:
 
         """
         samples = calibration.made_up(self.source, MADE_UP, self.settings.seed) if x is None else self.samples(x)
-        return self.verify_samples(samples, self._steps(steps), keras, **options)
+        return self.verify_samples(samples, self.steps(samples, steps), keras, **options)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the artifact folder, all or nothing; replaces an artifact but never anything else."""
@@ -209,11 +216,16 @@ class Compiled:
             "checks": [write(check.name, check.options()) for check in self._checks],
             "notes": list(self.notes),
             "census": {**asdict(self.census), "spiking_share": self.census.spiking_share},
+            "temporal": self.temporal,
             "report": self.report,
         }
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
 
-    def _steps(self, steps: int | None) -> int:
+    def steps(self, samples: Samples, steps: int | None = None) -> int:
+        """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""
+        if self.temporal:
+            steps = sequence.slices(samples.inputs) if steps is None else require_steps(steps)
+            sequence.require_steps(self.source, samples.inputs, steps)
         return require_steps(self.default_steps if steps is None else steps)
 
     def _record(

@@ -17,9 +17,11 @@ from snnc.calibration import samples as samples_of
 from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
 from snnc.errors import LoweringError, UsageError
 from snnc.frontend.base import ImportOptions
+from snnc.ir import sequence
 from snnc.ir.census import census
 from snnc.ir.graph import Graph
 from snnc.ir.readout import AnyReadOut
+from snnc.ir.sequence import is_temporal
 from snnc.ir.store import GRAPH_FILE
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
@@ -34,6 +36,8 @@ Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
 FEW = 8
 """Fewer calibration samples than this say nothing."""
+DT = 0.001
+"""Seconds a step, where neither the user nor the model says."""
 CHECKED = 16
 """The user's samples that compile verifies with."""
 
@@ -43,14 +47,16 @@ def import_model(
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     *,
     config: str | os.PathLike[str] | None = None,
+    temporal: bool = False,
     registry: Registry | None = None,
 ) -> Graph:
     """Return a model as a graph: no passes, no backend.
 
     Args:
         model: a ``.keras`` or ``.h5`` file, a live Keras model (never called or changed), or a saved graph folder.
-        input_shape: the shape without the batch, where the model leaves sizes open.
+        input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
+        temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
         registry: the plugins to use; all installed ones by default.
 
     Raises:
@@ -59,19 +65,26 @@ def import_model(
 
     """
     if isinstance(model, Graph):
-        return model.copy()
+        return _as_asked(model.copy(), temporal)
     registry = Registry.discover() if registry is None else registry
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
     for cls in registry.frontends.values():
         frontend = cls(registry.kinds)
         if frontend.accepts(source):
             importers = {i.class_name: i for i in registry.importers.values() if i.frontend == frontend.family}
-            return frontend.load(
-                source,
-                importers,
-                ImportOptions(input_shape, config=None if config is None else Path(config)),
-            )
+            options = ImportOptions(input_shape, config=None if config is None else Path(config), temporal=temporal)
+            return _as_asked(frontend.load(source, importers, options), temporal)
     raise UsageError(f"{model!r} is neither a model file, nor a saved graph, nor a Keras model")
+
+
+def _as_asked(graph: Graph, temporal: bool) -> Graph:
+    """Return a graph; raise UsageError for one that was saved without an axis of time where one is asked for."""
+    if temporal and not is_temporal(graph):
+        raise UsageError(
+            f"the saved graph {graph.name!r} was imported without temporal: its axes are all of one sample; import the "
+            "model itself again with temporal"
+        )
+    return graph
 
 
 def compile(
@@ -89,13 +102,14 @@ def compile(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     steps: int | None = None,
     seed: int = 0,
-    dt: float = 0.001,
+    dt: float | None = None,
     read_out: AnyReadOut | None = None,
     verify: bool = True,
     strict: bool = False,
     build: bool = True,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
+    temporal: bool = False,
     registry: Registry | None = None,
 ) -> Compiled:
     """Compile a trained Keras model to a spiking network.
@@ -115,17 +129,19 @@ def compile(
         passes: further passes, as text such as ``"my-pass{gain=2}"`` or as objects.
         skip: names of passes to leave out.
         options: options of passes by the pass's name.
-        steps: how many steps a sample is going to be shown.
+        steps: how many steps a sample is going to be shown; left out for a temporal model, which runs one step a slice.
         seed: of everything random; the same seed gives the same spikes.
-        dt: seconds a step.
+        dt: seconds a step, by default 0.001, or for a temporal model the dt of its keras-spiking layers.
         read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
             the others leaves out at the start; ``"last"`` takes the last step, ``"low-pass{tau=0.01}"`` filters.
-            Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0.
+            Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0; and
+            ``"last"`` for a temporal model whose last step says what it found out.
         verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
         strict: refuse a network in which any nonlinearity does not spike.
-        input_shape: the shape without the batch, where the model leaves sizes open.
+        input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
+        temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
         registry: the plugins to use; all installed ones by default.
 
     Returns:
@@ -145,16 +161,27 @@ def compile(
         "synapse": defaults.synapse if synapse is None else synapse,
     }
     steps_plan = _plan(registry, chosen.name, level, passes, skip, options, short)
-    reading = read_out_of(defaults.read_out if read_out is None else read_out)
-    _require_numbers(seed, dt, steps)
+    _require_numbers(seed, 0.001 if dt is None else dt, steps)
+    if read_out is not None:
+        read_out_of(read_out)
     needing = [p.name for p in steps_plan if p.needs_calibration]
     if needing and calibration is None:
         raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
-    source = import_model(model, input_shape, config=config, registry=registry)
+    source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
+    if is_temporal(source) and not chosen.temporal:
+        raise UsageError(f"the backend {chosen.name!r} presents no sequences; compile temporal models for nengo")
+    seconds = (sequence.seconds(source) or DT) if dt is None else dt
+    if read_out is None:
+        read_out = "last" if is_temporal(source) and sequence.quiet(source) else defaults.read_out
+    reading = read_out_of(read_out)
     samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
     calibrating, held_back = (None, None) if samples is None else samples.halves()
     if samples is not None and needing:
         samples.require_varied(FEW)
+    shown = _shown(samples, source, seed)
+    if is_temporal(source):
+        sequence.require_steps(source, shown.inputs, steps or sequence.slices(shown.inputs))
+        steps = None
     context = Context(
         backend=chosen.name,
         chain=registry.chain(chosen.name),
@@ -162,12 +189,11 @@ def compile(
         samples=calibrating,
         held_back=held_back,
         seed=seed,
-        dt=dt,
-        steps=defaults.steps if steps is None else steps,
+        dt=seconds,
+        steps=steps or (sequence.slices(shown.inputs) if is_temporal(source) else defaults.steps),
         read_out=reading,
     )
     verified = verify and any(p.name == "verify" for p in steps_plan)
-    shown = _shown(samples, source, seed)
     graph, journal = pipeline.run(
         source,
         steps_plan,
@@ -179,10 +205,12 @@ def compile(
     )
     if strict:
         _require_spiking(graph)
+    target, answer = write(chosen.name, chosen.options()), write(reading.kind, reading.attrs())
+    settings = Settings(target, level, seed, seconds, steps, answer)
     compiled = Compiled(
         graph,
         source,
-        Settings(write(chosen.name, chosen.options()), level, seed, dt, steps, write(reading.kind, reading.attrs())),
+        settings,
         registry,
         journal=journal,
         notes=tuple(context.notes),
@@ -192,7 +220,7 @@ def compile(
     if build:
         compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
     if verified:
-        compiled.report = compiled.verify_samples(shown, compiled.default_steps, jobs=1).as_dict()
+        compiled.report = compiled.verify_samples(shown, compiled.steps(shown), jobs=1).as_dict()
     return compiled
 
 

@@ -12,6 +12,7 @@ from snnc.ir.census import census
 from snnc.ir.fanout import fan_out
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.sequence import as_samples, is_temporal
 from snnc.ir.types import Array
 
 PICO = 1e-12
@@ -65,7 +66,8 @@ def cost(graph: Graph, inputs: Mapping[str, Array], recording: Recording, steps:
             products += float((np.mean(total != 0, axis=0) * meets[node.name]).sum()) * steps
         else:
             additions += synops[node.name]
-    first = float(sum((np.mean(inputs[name] != 0, axis=0) * meets[name]).sum() for name in graph.inputs))
+    first = float(sum((np.mean(x != 0, axis=0) * meets[name]).sum() for name, x in as_samples(graph, inputs).items()))
+    shown = steps if is_temporal(graph) else 1
     made = census(graph).multiply_adds
     return Cost(
         synops=sum(synops.values()),
@@ -75,6 +77,6 @@ def cost(graph: Graph, inputs: Mapping[str, Array], recording: Recording, steps:
         effective_macs=products + first * steps,
         neuron_updates=updates,
         energy_model=made * MAC_45NM,
-        energy_45nm=(products + first) * MAC_45NM + additions * AC_45NM,
+        energy_45nm=(products + first * shown) * MAC_45NM + additions * AC_45NM,
         energy_loihi=sum(synops.values()) * SYNOP_LOIHI + updates * UPDATE_LOIHI,
     )

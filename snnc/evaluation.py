@@ -16,10 +16,11 @@ from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
 from snnc.ir.readout import ReadOut
+from snnc.ir.sequence import ending, is_temporal, over_slices, read
 from snnc.ir.twin import limits, threshold, twin
 from snnc.ir.types import AnyArray, Array
 from snnc.measure import classes, interval, rms_error
-from snnc.verify import finished
+from snnc.verify import every_answer
 
 CLOSE = 0.01
 """How far below the model's an accuracy may be to count as come close."""
@@ -108,12 +109,12 @@ def evaluation(
     output = source.outputs[0]
     labels = _labels(samples, output, recording.outputs[output])
     chosen = classes(every_answer(graph, output, read_out.every_step(recording.outputs[output], dt)))
-    model = classes(evaluate(source, samples.inputs)[output])
+    model = classes(_answer_of_model(source, samples, read_out, dt)[output])
     accuracy = np.mean(chosen == labels[:, None], axis=0)
     agreement = np.mean(chosen == model[:, None], axis=0)
     model_accuracy = float(np.mean(model == labels))
     spent = cost(graph, samples.inputs, recording, steps, dt)
-    layers = _layers(graph, samples, recording, steps, dt, spent.synops_by_layer)
+    layers = _layers(graph, samples, recording, steps, read_out.window(steps), dt, spent.synops_by_layer)
     return Evaluation(
         samples=len(samples),
         steps=steps,
@@ -132,6 +133,13 @@ def evaluation(
     )
 
 
+def _answer_of_model(source: Graph, samples: Samples, reading: ReadOut, dt: float) -> dict[str, Array]:
+    """Return what the model itself says of each sample; where it says something of every slice, that is read out."""
+    outputs = evaluate(source, samples.inputs)
+    last = ending(source) if is_temporal(source) else set()
+    return {**read(source, outputs, reading, dt), **{name: outputs[name][:, -1] for name in last}}
+
+
 def _labels(samples: Samples, output: str, y: Array) -> AnyArray:
     labels = samples.labels
     if labels is None:
@@ -143,11 +151,6 @@ def _labels(samples: Samples, output: str, y: Array) -> AnyArray:
     return labels
 
 
-def every_answer(graph: Graph, output: str, y: Array) -> Array:
-    """Return ``(batch, steps, *shape)`` values of an output with what is deferred applied to every step's."""
-    return finished(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
-
-
 def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
     """Return the first step (counted from 1) from which on all accuracies are at least the wanted one."""
     below = [t for t, value in enumerate(accuracy, 1) if value < wanted - 1e-9]
@@ -156,11 +159,19 @@ def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
 
 
 def _layers(
-    graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, synops: dict[str, float]
+    graph: Graph,
+    samples: Samples,
+    recording: Recording,
+    steps: int,
+    window: slice,
+    dt: float,
+    synops: dict[str, float],
 ) -> tuple[LayerEvaluation, ...]:
     spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
-    wanted = evaluate_nodes(graph, samples.inputs, set(spiking))
-    counted = twin(graph, steps, dt)
+    every = evaluate_nodes(graph, samples.inputs, set(spiking))
+    wanted = over_slices(graph, every, window)
+    steady = not is_temporal(graph)  # counting says what becomes of an activation that does not change
+    counted = twin(graph, steps, dt) if steady else None
     twins = {} if counted is None else evaluate_nodes(counted, samples.inputs, set(spiking))
     rows = []
     for name, op in spiking.items():
@@ -170,7 +181,7 @@ def _layers(
         by_neuron = count.mean(axis=0, dtype=np.float64)
         known = limits(op.model)
         limit = None if known is None else theta * np.float32(known[1])
-        clipped = None if limit is None else np.minimum(a, limit)
+        clipped = None if limit is None else over_slices(graph, {name: np.minimum(every[name], limit)}, window)[name]
         rows.append(
             LayerEvaluation(
                 layer=name,
@@ -178,12 +189,12 @@ def _layers(
                 rate=float(by_neuron.mean() / (steps * dt)),
                 fastest=float(by_neuron.max() / (steps * dt)),
                 silent=float(np.mean(by_neuron == 0)),
-                saturated=None if limit is None or known is None or np.isinf(known[1]) else float(np.mean(a > limit)),
+                saturated=None if limit is None or np.isinf(limit).any() else float(np.mean(every[name] > limit)),
                 spikes=float(by_neuron.sum()),
                 synops=synops[name],
                 clipping=None if clipped is None else rms_error(clipped, a),
                 quantisation=None
-                if clipped is None or known is None
+                if clipped is None or known is None or not steady
                 else _rounding(a, clipped, theta, steps, known[0]),
                 twin=None if name not in twins else rms_error(twins[name], a),
                 timing=None if name not in twins else _relative(means - twins[name], a),

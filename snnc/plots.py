@@ -15,6 +15,7 @@ from snnc.evaluation import Evaluation
 from snnc.files import write_file
 from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import evaluate_nodes
+from snnc.ir.sequence import over_slices
 from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
 from snnc.verify import populations
@@ -109,7 +110,7 @@ def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], s
     """Draw each neuron's activation in rate mode against what its spikes say."""
     graph, settings = compiled.graph, compiled.settings
     names = populations(graph)
-    wanted = evaluate_nodes(graph, inputs, set(names))
+    wanted = over_slices(graph, evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
     run = simulate(
         graph, inputs, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed, watch=names, outputs=False
     )

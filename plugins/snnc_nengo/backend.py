@@ -15,6 +15,7 @@ class NengoBackend(Backend):
 
     name: ClassVar[str] = "nengo"
     extra: ClassVar[str] = "nengo"
+    temporal: ClassVar[bool] = True
 
     def lower(self, graph: Graph, target: Target) -> NengoProgram:
         """Return the program of a graph; raise MissingExtraError without Nengo, LoweringError for what it lacks."""

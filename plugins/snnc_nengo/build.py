@@ -83,8 +83,10 @@ class NetworkBuilder:
     """By value: the object that gives it up to a factor."""
 
     def input(self, node: Node) -> Any:
-        """Return the object that gives a model input."""
-        return nengo.Node(np.zeros(node.type.size), label=node.name)
+        """Return the object that gives a model input: zeros until it is set, for a sequence as a process."""
+        zeros, dt = np.zeros(node.type.size), getattr(node.op, "dt", None)
+        shown = zeros if dt is None else nengo.processes.PresentInput(zeros[None], self.target.dt)
+        return nengo.Node(shown, label=node.name)
 
     def site(self, node: Node, inputs: tuple[TensorType, ...], constants: tuple[Array, ...]) -> Site:
         """Return what the lowering of a node is given."""

@@ -13,6 +13,7 @@ from snnc.api import (
     Op,
     Synapse,
     activations,
+    causal,
     combine,
     functions,
     initial_state,
@@ -145,7 +146,7 @@ def _diagonal(factor: Any, site: Site) -> Scale:
     return Scale(np.broadcast_to(np.asarray(factor, dtype=np.float64), site.output.shape).ravel())
 
 
-UNCHANGED: tuple[type[Op], ...] = (ops.Identity, ops.Reshape)
+UNCHANGED: tuple[type[Op], ...] = (causal.LastStep, ops.Identity, ops.Reshape)
 HOSTED: tuple[type[Op], ...] = (
     activations.Relu,
     activations.PRelu,
@@ -162,6 +163,10 @@ HOSTED: tuple[type[Op], ...] = (
     activations.Exponential,
     activations.Softmax,
     activations.LogSoftmax,
+    causal.Cell,
+    causal.DelayLine,
+    causal.Filter,
+    causal.Running,
     combine.Divide,
     combine.Einsum,
     combine.Maximum,

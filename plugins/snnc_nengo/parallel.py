@@ -22,7 +22,7 @@ CHUNKS = 4
 """Pieces of work for each process, so that progress shows and the last piece is short."""
 
 Sample: TypeAlias = Mapping[str, Array]
-"""A flat vector an input, by name."""
+"""By input name: a row a step, flattened; one row for an input that does not change."""
 
 
 def show_all(

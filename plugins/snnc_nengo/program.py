@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from snnc.api import Array, Graph, LoweringError, Neurons, Program, Recording, Target, UsageError, feed
+from snnc.api import Array, Graph, LoweringError, Neurons, Program, Recording, Target, UsageError, feed, require_steps
 from snnc_nengo.build import Built
 from snnc_nengo.parallel import show_all
 from snnc_nengo.simulate import Job, Shown, Simulation
@@ -58,7 +58,9 @@ class NengoProgram(Program):
             raise UsageError(f"jobs must be at least 1, not {jobs}")
         fed = feed(self.graph, inputs)
         batch = len(next(iter(fed.values())))
-        samples = [{name: x[i].ravel() for name, x in fed.items()} for i in range(batch)]
+        require_steps(self.graph, fed, steps)
+        rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in fed.items()}
+        samples = [{name: x[i] for name, x in rows.items()} for i in range(batch)]
         names = tuple(dict.fromkeys(watch))
         job = self._job(names)
         recording = self.empty(names, batch, steps)

@@ -77,19 +77,23 @@ class Simulation:
         self._outputs = self._look_up({name: model.sig[probe]["in"] for name, probe in job.probes.items()})
         self._model = model
         self._states = [(self._signals[s], s.initial_value) for s in self._signals if not s.readonly]
-        self._steps = self._make_steps(self._order)
         changing = changing_operators(self._order)
+        # what a Node plays in a Simulator of the user's own, ``show`` puts in its place
+        played = {model.sig[node]["out"] for node in job.inputs.values()}
+        self._order = [op for op in self._order if not (isinstance(op, SimProcess) and op.output in played)]
+        self._steps = self._make_steps(self._order)
         self._repeated = [i for i, op in enumerate(self._order) if op in changing]
         self._remade = [i for i, op in enumerate(self._order) if _remembers(op)]
         drawing = [rng for op in self._order if isinstance(op, SimNeurons) for rng in op.state_extra.values()]
         self._random = [(rng, rng.get_state()) for rng in drawing]
 
     def show(self, inputs: Mapping[str, Array], steps: int, watch: Mapping[str, Reading]) -> Shown:
-        """Present one sample, a flat vector an input, for a number of steps from the fresh state."""
+        """Present one sample, flattened, for a number of steps from the fresh state: a row a step, or one for all."""
         self._reset()
-        for name, x in inputs.items():
-            if name in self._inputs:
-                self._inputs[name][...] = x
+        shown = [(self._inputs[name], x) for name, x in inputs.items() if name in self._inputs]
+        moving = [(signal, x) for signal, x in shown if len(x) > 1]
+        for signal, x in shown:
+            signal[...] = x[0]
         outputs = {name: np.empty((steps, y.size), dtype=np.float32) for name, y in self._outputs.items()}
         watched = self._look_up({name: self._model.sig[reading.obj]["out"] for name, reading in watch.items()})
         before = {name: np.zeros(y.shape) for name, y in watched.items()}
@@ -98,6 +102,8 @@ class Simulation:
         start = self._job.read_out.window(steps).start
         with np.errstate(invalid="raise", divide="ignore"):  # as nengo.Simulator has it
             for t in range(steps):
+                for signal, x in moving:
+                    signal[...] = x[t]
                 for step in repeated if t else self._steps:
                     step()
                 for name, y in self._outputs.items():

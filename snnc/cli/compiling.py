@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Backend, Config, InputShape, Level, Model, Passes, Skip, Steps, by_layer, shapes_of
+from snnc.cli.options import (
+    Backend,
+    Config,
+    InputShape,
+    Level,
+    Model,
+    Passes,
+    Skip,
+    Steps,
+    Temporal,
+    by_layer,
+    shapes_of,
+)
 from snnc.errors import UsageError
 
 
@@ -40,13 +52,17 @@ def compile_command(
     skip: Skip = None,
     steps: Steps = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
-    dt: Annotated[float, typer.Option("--dt", help="Seconds a step.")] = 0.001,
+    dt: Annotated[
+        float | None,
+        typer.Option("--dt", help="Seconds a step; by default 0.001, or what the layers of a temporal model say."),
+    ] = None,
     read_out: Annotated[
         str | None,
         typer.Option("--read-out", help="Share of the steps that the mean leaves out, 'last' or 'low-pass{tau=0.01}'."),
     ] = None,
     input_shape: InputShape = None,
     config: Config = None,
+    temporal: Temporal = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
     ] = False,
@@ -75,6 +91,7 @@ def compile_command(
         strict=strict,
         input_shape=shapes_of(input_shape),
         config=config,
+        temporal=temporal,
     )
     compiled.save(output)
     reports.compilation(compiled, output)

@@ -39,6 +39,9 @@ InputShape = Annotated[
     list[str] | None,
     typer.Option("--input-shape", help="28,28,1 or input=28,28,1: sizes that the model leaves open."),
 ]
+Temporal = Annotated[
+    bool, typer.Option("--temporal", help="Axis 1 of the model's inputs is time: one slice is presented each step.")
+]
 Config = Annotated[
     Path | None, typer.Option("--config", help="The model's config as JSON, for a file of weights alone.")
 ]

@@ -30,7 +30,7 @@ def run(
 
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
-    steps = compiled.default_steps if steps is None else steps
+    steps = compiled.steps(samples, steps)
     outputs, means = compiled.run_and_read_out(samples.inputs, steps, jobs=jobs, progress=True)
     if output is not None:
         write_file(output, npz_bytes(outputs))

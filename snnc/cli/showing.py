@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Skip, shapes_of
+from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Skip, Temporal, shapes_of
 
 
 @app.command()
@@ -17,6 +17,7 @@ def show(
     imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
     input_shape: InputShape = None,
     config: Config = None,
+    temporal: Temporal = False,
 ) -> None:
     """Print a graph, one line a node."""
     from snnc.artifact import MANIFEST_FILE
@@ -26,7 +27,7 @@ def show(
         compiled = load(source)
         typer.echo(str(compiled.source if imported else compiled.graph))
     else:
-        typer.echo(str(import_model(source, shapes_of(input_shape), config=config)))
+        typer.echo(str(import_model(source, shapes_of(input_shape), config=config, temporal=temporal)))
 
 
 @app.command()

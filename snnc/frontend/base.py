@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from snnc.errors import FrontendError
+from snnc.ir.causal import LastStep
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, frozen_array
 from snnc.ir.store import Kinds
@@ -51,6 +52,8 @@ class Layer:
     """Positional arguments of this call; ``Slot(k)`` stands for input k."""
     made: dict[str, Array] = field(default_factory=dict)
     """Arrays made from the weights, kept so that all calls of a layer share them."""
+    temporal: bool = False
+    """Whether axis 1 of its inputs is time: the graph sees one slice, so that types have neither batch nor time."""
 
     def weight(self, role: str, shape: Shape) -> Array:
         """Return a weight; raise FrontendError if it does not have the shape that the config asks for."""
@@ -74,16 +77,37 @@ class Layer:
         return self.once(f"ones{shape}", lambda: np.ones(shape, dtype=np.float32))
 
 
+@dataclass
+class Sequences:
+    """Which tensors of a temporal model are sequences, of which the graph sees one slice a step."""
+
+    names: set[str] = field(default_factory=set)
+    length: int | None = None
+    """The number of slices, where the model fixes it."""
+
+
 class Builder:
     """Adds the nodes of one layer to the graph, all credited to that layer."""
 
-    def __init__(self, graph: Graph, name: str, layer: str, masks: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        layer: str,
+        masks: dict[str, str] | None = None,
+        sequences: Sequences | None = None,
+    ) -> None:
         """Build into ``graph`` under the node name ``name`` for the source layer ``layer``."""
         self.graph = graph
         self.name = name
         self.masks = {} if masks is None else masks
         """The mask of a tensor, where it has one: the node that is 1 at the time steps that count, else 0."""
+        self.sequences = Sequences() if sequences is None else sequences
         self._layer = layer
+
+    def part(self, step: str) -> Builder:
+        """Return a builder of a part of the layer: its nodes are named ``layer.step``."""
+        return Builder(self.graph, f"{self.name}.{step}", self._layer, self.masks, self.sequences)
 
     def type(self, name: str) -> TensorType:
         """Return the type of a tensor that exists already."""
@@ -93,6 +117,8 @@ class Builder:
         """Add an op and return its name: the layer's own, or ``layer.step`` for a step on the way to it."""
         name = self.graph.fresh_name(f"{self.name}.{step}" if step else self.name)
         self.graph.add(name, op, inputs, layers=[self._layer])
+        if not isinstance(op, LastStep) and not self.sequences.names.isdisjoint(inputs):
+            self.sequences.names.add(name)
         return name
 
 
@@ -117,6 +143,8 @@ class Importer:
     """Whether the layer hands the mask of its first input on to its output."""
     limits: str = ""
     """What of its configuration cannot be imported, for the page of layers."""
+    temporal: ImportFunction | None = None
+    """How to import it where axis 1 of its inputs is time and one slice comes a step; None where that cannot be."""
 
     @property
     def name(self) -> str:
@@ -136,6 +164,8 @@ def importer(
     *,
     masking: bool = False,
     limits: str = "",
+    slicewise: bool = False,
+    temporal: ImportFunction | None = None,
 ) -> Callable[[ImportFunction], Importer]:
     """Make an importer of a function; nothing is registered, a hook must return it.
 
@@ -145,6 +175,9 @@ def importer(
         roles: the weights in stored order: names, or a function of the layer's config.
         masking: whether the layer hands the mask of its first input on to its output.
         limits: what of its configuration cannot be imported, in a few words for the page of layers.
+        slicewise: whether the layer does the same to every slice along axis 1, so that the function does for a slice
+            of a temporal model too (``layer.temporal`` is set then).
+        temporal: the function for temporal models, of a layer that does more than that.
 
     """
     listed = () if callable(roles) else tuple(Role(name) for name in roles)
@@ -152,7 +185,8 @@ def importer(
 
     def decorate(function: ImportFunction) -> Importer:
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        return Importer(frontend, class_name, function, find, summary, masking, limits)
+        in_time = function if slicewise else temporal
+        return Importer(frontend, class_name, function, find, summary, masking, limits, in_time)
 
     return decorate
 
@@ -165,6 +199,8 @@ class ImportOptions:
     """Shapes without the batch for inputs that leave sizes open: one for all, or by input name."""
     config: str | Path | None = None
     """The config (JSON) that belongs to a file of weights alone."""
+    temporal: bool = False
+    """Whether axis 1 of the inputs is time, and one slice is presented each step."""
 
 
 class Frontend(ABC):
@@ -190,3 +226,8 @@ class Frontend(ABC):
 def layer_error(layer: Layer, reason: str) -> FrontendError:
     """Return the error for a layer that cannot be imported as it is configured."""
     return FrontendError(f"layer {layer.name!r} ({layer.class_name}): {reason}")
+
+
+def stream_error(layer: Layer, reason: str) -> FrontendError:
+    """Return the error for a layer that cannot work on a stream of slices."""
+    return layer_error(layer, f"{reason}, which cannot be done slice by slice; compile without --temporal")

@@ -7,14 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from snnc.errors import FrontendError, UnsupportedLayerError
-from snnc.frontend.base import Builder, Importer, ImportOptions, Layer, Role, Slot
+from snnc.errors import FrontendError, ShapeError, UnsupportedLayerError
+from snnc.frontend.base import (
+    Builder,
+    Importer,
+    ImportFunction,
+    ImportOptions,
+    Layer,
+    Role,
+    Sequences,
+    Slot,
+    stream_error,
+)
 from snnc.frontend.keras_config import Call, LayerSpec, ModelSpec, Ref, refs
-from snnc.frontend.keras_inputs import input_shapes
+from snnc.frontend.keras_inputs import input_ops
 from snnc.frontend.keras_time import Inside, distribute
 from snnc.frontend.keras_weights import WeightSource, WeightTable
 from snnc.ir.graph import Graph
-from snnc.ir.ops import Input
 from snnc.ir.types import Array
 
 _REMEDY = "write an importer plugin for it (docs/writing-importers) or take the layer out of the model"
@@ -51,10 +60,14 @@ def build_graph(
     unsupported = list(_unsupported(model, table))
     if unsupported:
         raise UnsupportedLayerError(unsupported)
-    shapes = input_shapes(model, options.input_shape)
+    inputs = input_ops(model, options.input_shape, temporal=options.temporal)
     build = _Build(Graph(model.name), table, source.read(model, table.roles), version)
-    inputs = [build.graph.add(name, Input(shape=shape), layers=[name]).name for name, shape in shapes.items()]
-    outputs = build.model(model, "", inputs)
+    for name, op in inputs.items():
+        build.graph.add(name, op, layers=[name])
+    if options.temporal:
+        lengths = {op.length for op in inputs.values()}
+        build.sequences = Sequences(set(inputs), lengths.pop() if len(lengths) == 1 else None)
+    outputs = build.model(model, "", list(inputs))
     build.graph.set_outputs(_output_names(model, outputs))
     build.graph.prune()
     return build.graph
@@ -141,6 +154,7 @@ class _Build:
     version: tuple[int, ...]
     masks: dict[str, str] = field(default_factory=dict)
     made: dict[LayerSpec, dict[str, Array]] = field(default_factory=dict)
+    sequences: Sequences = field(default_factory=Sequences)
 
     def model(self, model: ModelSpec, prefix: str, inputs: Sequence[str]) -> list[str]:
         """Add the layers of a model under names that begin with ``prefix``; return the nodes of its outputs."""
@@ -168,6 +182,8 @@ class _Build:
         self, spec: LayerSpec, name: str, inputs: Sequence[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> list[str]:
         """Add one call of a layer that is not a model."""
+        if spec.inner is not None and inputs[0] in self.sequences.names:
+            return self._each_slice(spec.inner, name, inputs)
         if spec.inner is not None:
             output = distribute(self.graph, name, inputs[0], self._inside(spec.inner, name))
             if inputs[0] in self.masks:
@@ -185,10 +201,36 @@ class _Build:
             call=kwargs,
             args=args,
             made=self.made.setdefault(spec, {}),
+            temporal=not self.sequences.names.isdisjoint(inputs),
         )
-        outputs = _imported(importer, layer, inputs, Builder(self.graph, name, name, self.masks))
+        builder = Builder(self.graph, name, name, self.masks, self.sequences)
+        outputs = _imported(self._function(importer, layer, inputs), layer, inputs, builder)
         if importer.masking and inputs and inputs[0] in self.masks:
             self.masks.setdefault(outputs[0], self.masks[inputs[0]])
+        return outputs
+
+    def _function(self, importer: Importer, layer: Layer, inputs: Sequence[str]) -> ImportFunction:
+        """Return how a layer is imported, which is another way where axis 1 of its inputs is time."""
+        if not layer.temporal:
+            return importer.function
+        if importer.temporal is None:
+            raise stream_error(layer, "it does not treat each step of a sequence alike, or reads it as a whole")
+        if not self.sequences.names.issuperset(inputs):
+            raise stream_error(layer, "it joins a sequence with what only its last step decides")
+        return importer.temporal
+
+    def _each_slice(self, spec: LayerSpec, name: str, inputs: Sequence[str]) -> list[str]:
+        """Add the layer inside TimeDistributed where the graph sees one slice a step."""
+        outer, self.sequences = self.sequences, Sequences()
+        outputs = (
+            self.leaf(spec, name, inputs, (Slot(0),), {})
+            if spec.model is None
+            else self.model(spec.model, f"{name}/", inputs)
+        )
+        self.sequences = outer
+        self.sequences.names.update(outputs)
+        if inputs[0] in self.masks:
+            self.masks[outputs[0]] = self.masks[inputs[0]]
         return outputs
 
     def _inside(self, spec: LayerSpec, name: str) -> Inside:
@@ -205,10 +247,14 @@ class _Build:
         return add
 
 
-def _imported(importer: Importer, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
     """Call an importer; whatever a strange config makes it raise names the layer."""
     try:
-        made = importer.function(layer, inputs, builder)
+        made = function(layer, inputs, builder)
+    except ShapeError as error:
+        if layer.temporal:
+            raise stream_error(layer, f"it does not fit slices of {builder.type(inputs[0])} ({error})") from error
+        raise
     except _STRANGE as error:
         raise unreadable(layer.name, layer.class_name, error) from error
     return [made] if isinstance(made, str) else list(made)

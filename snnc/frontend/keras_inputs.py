@@ -1,20 +1,29 @@
-"""The shapes of a model's inputs, from its config and from the user where the config leaves sizes open."""
+"""The inputs of a model, from its config and from the user where the config leaves sizes open."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from snnc.errors import FrontendError, UsageError, unknown
 from snnc.frontend.keras_config import LayerSpec, ModelSpec, refs
+from snnc.frontend.keras_weights import leaves
+from snnc.ir.ops import Input
 from snnc.ir.types import Shape
 
 Given: TypeAlias = Shape | Mapping[str, Shape] | None
 _REMEDY = "say it with input_shape=... (--input-shape), without the batch"
+DT = 0.001
+"""Seconds a slice, where the model does not say."""
 
 
-def input_shapes(model: ModelSpec, given: Given) -> dict[str, Shape]:
-    """Return the shape of each input, without the batch, in the order of the model.
+def input_ops(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, Input]:
+    """Return the op of each input in the order of the model.
+
+    Args:
+        model: whose inputs they are.
+        given: shapes without the batch where the model leaves sizes open; of a slice if ``temporal``.
+        temporal: whether axis 1 is time, which the shape of an input leaves out.
 
     Raises:
         FrontendError: a size is open and not given.
@@ -26,7 +35,36 @@ def input_shapes(model: ModelSpec, given: Given) -> dict[str, Shape]:
     for name in given if isinstance(given, Mapping) else ():
         if name not in names:
             raise UsageError(f"input_shape: {unknown('input', name, names)}")
-    return {name: _shape(_input(layers.get(name), name), given, alone=len(names) == 1) for name in names}
+    inputs, dt = {}, slice_seconds(model) if temporal else None
+    for name in names:
+        spec = _input(layers.get(name), name)
+        stored, length = _stored(spec), None
+        if temporal and stored is not None:
+            if not stored:
+                raise FrontendError(f"layer {name!r} (InputLayer): it has no time axis; compile without --temporal")
+            length, *rest = stored
+            stored = tuple(rest)
+        inputs[name] = Input(shape=_shape(spec, stored, given, alone=len(names) == 1), dt=dt, length=length)
+    return inputs
+
+
+def slice_seconds(model: ModelSpec) -> float:
+    """Return how long a slice of a temporal model is: the dt of its keras-spiking layers, by default 1 ms."""
+    for classes in (("SpikingActivation",), ("Lowpass", "Alpha")):
+        found = {leaf.name: float(leaf.config.get("dt") or DT) for leaf in _all_leaves(model, classes)}
+        if len(set(found.values())) > 1 and "SpikingActivation" in classes:
+            raise FrontendError(
+                f"the spiking layers have different dt ({', '.join(f'{k}: {v:g} s' for k, v in found.items())}); one "
+                "network has one step, so train the model with one dt"
+            )
+        if found:
+            return next(iter(found.values()))
+    return DT
+
+
+def _all_leaves(model: ModelSpec, classes: Collection[str]) -> Iterator[LayerSpec]:
+    for layer in model.layers:
+        yield from (leaf for leaf in leaves(layer) if leaf.class_name in classes)
 
 
 def _input(spec: LayerSpec | None, name: str) -> LayerSpec:
@@ -39,8 +77,7 @@ def _input(spec: LayerSpec | None, name: str) -> LayerSpec:
     return spec
 
 
-def _shape(spec: LayerSpec, given: Given, *, alone: bool) -> Shape:
-    stored = _stored(spec)
+def _shape(spec: LayerSpec, stored: tuple[int | None, ...] | None, given: Given, *, alone: bool) -> Shape:
     wish = given.get(spec.name) if isinstance(given, Mapping) else given
     is_open = stored is None or None in stored
     if wish is None or (not alone and not is_open and not isinstance(given, Mapping)):

@@ -189,12 +189,24 @@ class Exponential(Activation):
         return np.exp(inputs[0])
 
 
+class _OverAxis(Activation):
+    """An activation over one axis (counted without the batch; negative from the end)."""
+
+    elementwise: ClassVar[bool] = False
+    axis: int
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        rank = len(inputs[0].shape)
+        if not -rank <= self.axis < rank:
+            raise ShapeError(f"axis {self.axis} is not an axis of {inputs[0]}")
+        return super().infer(*inputs)
+
+
 @op
-class Softmax(Activation):
+class Softmax(_OverAxis):
     """y = exp(x) / sum exp(x) over one axis (counted without the batch; negative from the end)."""
 
     kind: ClassVar[str] = "softmax"
-    elementwise: ClassVar[bool] = False
     axis: int = -1
 
     def evaluate(self, *inputs: Array) -> Array:
@@ -203,11 +215,10 @@ class Softmax(Activation):
 
 
 @op
-class LogSoftmax(Activation):
+class LogSoftmax(_OverAxis):
     """y = x - log sum exp(x) over one axis (counted without the batch; negative from the end)."""
 
     kind: ClassVar[str] = "log-softmax"
-    elementwise: ClassVar[bool] = False
     axis: int = -1
 
     def evaluate(self, *inputs: Array) -> Array:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
 from snnc.errors import DataError, unknown
 from snnc.ir.graph import Graph, Node
+from snnc.ir.op import Op
 from snnc.ir.parallel import over_batch
+from snnc.ir.sequence import is_temporal, require_slices, slices
+from snnc.ir.temporal import Causal
 from snnc.ir.types import AnyArray, Array
+
+_MOST = 1 << 23
+"""Elements of the largest tensor over all slices that a part of the batch holds at a time."""
 
 
 def feed(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
-    """Return the inputs by name as float32 ``(batch, *shape)`` arrays; raise DataError where they do not fit."""
+    """Return the inputs by name as float32 ``(batch, *shape)`` arrays; raise DataError where they do not fit.
+
+    Those of a temporal graph are ``(batch, time, *shape)``.
+    """
     names = graph.inputs
     if not isinstance(x, Mapping):
         if len(names) != 1:
@@ -31,6 +40,8 @@ def feed(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]
     sizes = {name: len(array) for name, array in arrays.items()}
     if len(set(sizes.values())) > 1:
         raise DataError(f"inputs have different numbers of samples: {sizes}")
+    if is_temporal(graph):
+        require_slices(graph, arrays)
     return arrays
 
 
@@ -39,8 +50,10 @@ def _as_input(graph: Graph, name: str, x: AnyArray) -> Array:
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise DataError(f"input {name!r} holds {array.dtype}, not numbers")
-    if array.shape[1:] != shape or array.ndim == 0:
-        raise DataError(f"input {name!r} needs shape (batch, {', '.join(map(str, shape))}), got {array.shape}")
+    leading = ("batch", "time") if is_temporal(graph) else ("batch",)
+    if array.ndim != len(leading) + len(shape) or array.shape[len(leading) :] != shape:
+        wanted = ", ".join(map(str, (*leading, *shape)))
+        raise DataError(f"input {name!r} needs shape ({wanted}), got {array.shape}")
     if len(array) == 0:
         raise DataError(f"input {name!r} has no samples")
     array = np.ascontiguousarray(array, dtype=np.float32)
@@ -50,20 +63,46 @@ def _as_input(graph: Graph, name: str, x: AnyArray) -> Array:
 
 
 def evaluate(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
-    """Return ``(batch, *shape)`` float32 by output name; see ``Graph.evaluate``."""
+    """Return ``(batch, *shape)`` float32 by output name, ``(batch, time, *shape)`` of a temporal graph."""
     values = evaluate_nodes(graph, x, set(graph.output_nodes.values()))
     return {output: values[node] for output, node in graph.output_nodes.items()}
 
 
 def evaluate_nodes(graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Collection[str]) -> dict[str, Array]:
-    """Return the values of the nodes in ``keep``, by name; a core takes its share of the batch."""
+    """Return the values of the nodes in ``keep``, by name; a core takes its share of the batch.
+
+    A temporal graph is evaluated for every slice: its values are ``(batch, time, *shape)``.
+    """
     steps = [(node, graph.sources(node.name)) for node in graph]
-    done = over_batch(feed(graph, x), lambda part: _run(graph, steps, part, keep))
+    inputs = feed(graph, x)
+    temporal, largest = is_temporal(graph), None
+    if temporal:
+        widest = max(node.type.size for node in graph) * slices(inputs)
+        largest = max(1, _MOST // widest)
+    apply = _of_each_slice if temporal else _of_batch
+    done = over_batch(inputs, lambda part: _run(graph, steps, part, keep, apply), largest)
     return done[0] if len(done) == 1 else {name: np.concatenate([v[name] for v in done]) for name in done[0]}
 
 
+def _of_batch(op: Op, inputs: Sequence[Array]) -> Array:
+    return op.evaluate(*inputs)
+
+
+def _of_each_slice(op: Op, inputs: Sequence[Array]) -> Array:
+    """Return ``(batch, time, *shape)``; what remembers runs over time, and all else sees slices as more samples."""
+    if isinstance(op, Causal):
+        return op.over_time(*inputs)
+    batch, time = inputs[0].shape[:2]
+    y = op.evaluate(*(x.reshape(batch * time, *x.shape[2:]) for x in inputs))
+    return y.reshape(batch, time, *y.shape[1:])
+
+
 def _run(
-    graph: Graph, steps: Sequence[tuple[Node, Sequence[str]]], inputs: Mapping[str, Array], keep: Collection[str]
+    graph: Graph,
+    steps: Sequence[tuple[Node, Sequence[str]]],
+    inputs: Mapping[str, Array],
+    keep: Collection[str],
+    apply: Callable[[Op, Sequence[Array]], Array],
 ) -> dict[str, Array]:
     """Evaluate the nodes in their order; a value is dropped once its last reader ran."""
     values = dict(inputs)
@@ -72,7 +111,7 @@ def _run(
     with np.errstate(all="ignore"):
         for node, sources in steps:
             if sources:
-                y = node.op.evaluate(*(values[s] for s in sources))
+                y = apply(node.op, [values[s] for s in sources])
                 values[node.name] = np.asarray(y, dtype=np.float32)
             for source in sources:
                 waiting[source] -= 1

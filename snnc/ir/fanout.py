@@ -12,6 +12,7 @@ from functools import singledispatch
 import numpy as np
 
 from snnc.ir import convolve, ops
+from snnc.ir.causal import DelayLine, LastStep
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Synapse
 from snnc.ir.op import Op
@@ -102,6 +103,7 @@ synapses.register(SpikingMaxPool, _pooled)
 @synapses.register(ops.BatchNorm)
 @synapses.register(ops.Affine)
 @synapses.register(Synapse)
+@synapses.register(LastStep)
 def _(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
     return np.broadcast_to(demand, inputs[slot].shape)
 
@@ -119,6 +121,11 @@ def _(op: ops.Reshape, demand: AnyArray, slot: int, inputs: list[TensorType]) ->
 @synapses.register
 def _(op: ops.Permute, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
     return demand.transpose(np.argsort(op.order))
+
+
+@synapses.register
+def _(op: DelayLine, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return demand.sum(axis=0)  # each tap is read in a step of its own
 
 
 @synapses.register

@@ -30,10 +30,16 @@ class Input(Op):
     kind: ClassVar[str] = "input"
     arity: ClassVar[int | None] = 0
     shape: Shape
+    dt: float | None = None
+    """Seconds that a slice of a sequence is shown; None for an input that does not change over time."""
+    length: int | None = None
+    """The number of slices of a sequence, where the model fixes it."""
 
     def infer(self, *inputs: TensorType) -> TensorType:
         if any(n < 1 for n in self.shape):
             raise ShapeError(f"an input needs positive sizes, got {self.shape}")
+        if (self.dt is not None and not self.dt > 0) or (self.length is not None and self.length < 1):
+            raise ShapeError(f"a sequence needs a positive dt and length, got {self.dt} and {self.length}")
         return TensorType(tuple(self.shape))
 
     def evaluate(self, *inputs: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.activations import Activation, Sigmoid, Tanh
 from snnc.ir.op import Op, op
-from snnc.ir.types import AnyArray, Array, TensorType
+from snnc.ir.types import Array, TensorType
 
 GIVES = ("sequence", "last", "state", "cell")
 """What an op returns: the output of every step, of the last one, or a state after the last one."""
@@ -69,17 +69,30 @@ class Recurrent(Op):
         projected = self.project(x)
         out, outputs = zeros, []
         for t in reversed(range(x.shape[1])) if self.backwards else range(x.shape[1]):
-            new = self.step(projected[:, t], states)
-            if mask is None:
-                out, states = new[0], new
-            else:
-                keep = mask[:, t, None] != 0
-                out = np.where(keep, new[0], zeros if self.zero_masked else out)
-                states = tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
+            out, states = self.advance(projected[:, t], out, states, None if mask is None else mask[:, t])
             outputs.append(out)
         if self.gives == "sequence":
             return np.stack(outputs, axis=1)
         return {"last": out, "state": states[0], "cell": states[-1]}[self.gives]
+
+    def advance(
+        self, x: Array, out: Array, states: tuple[Array, ...], mask: Array | None
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the output and the states after a step.
+
+        Args:
+            x: the projected input, ``(batch, gates * units)``.
+            out: the output of the step before.
+            states: the states before.
+            mask: ``(batch,)``, 0 where the step does not count; None where all count.
+
+        """
+        new = self.step(x, states)
+        if mask is None:
+            return new[0], new
+        keep = mask.reshape(-1, 1) != 0
+        kept = np.where(keep, new[0], np.zeros_like(out) if self.zero_masked else out)
+        return kept, tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
 
     def project(self, x: Array) -> Array:
         """Return what the input alone adds to the gates of every step."""
@@ -174,18 +187,23 @@ class TimeFilter(Op):
 
     def evaluate(self, *inputs: Array) -> Array:
         (x,) = inputs
-        ratio = self.dt / np.maximum(self.tau, 1e-8)
-        decay = np.exp(-ratio)
-        y: AnyArray = np.broadcast_to(self.initial, x.shape[:1] + self.initial.shape)
-        slope: AnyArray = np.zeros_like(y)  # dt * dy/dt, for the second order
+        state = (np.repeat(self.initial[None], len(x), axis=0), np.zeros_like(x[:, 0]))
         outputs = []
         for t in range(x.shape[1]):
-            gap = y - x[:, t]
-            if self.order == 1:
-                y = x[:, t] + decay * gap
-            else:
-                # the exact solution of (tau d/dt + 1)^2 y = u, as an error that decays
-                y = x[:, t] + decay * ((1 + ratio) * gap + slope)
-                slope = decay * ((1 - ratio) * slope - ratio**2 * gap)
-            outputs.append(y)
-        return np.stack(outputs, axis=1).astype(np.float32)
+            state = self.step(x[:, t], state)
+            outputs.append(state[0])
+        return np.stack(outputs, axis=1)
+
+    def step(self, x: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Return y and dt * dy/dt (which the second order needs) after a step with the input ``x``."""
+        ratio = self.dt / np.maximum(self.tau, 1e-8)
+        decay = np.exp(-ratio)
+        y, slope = state
+        gap = y - x
+        if self.order == 1:
+            y = x + decay * gap
+        else:
+            # the exact solution of (tau d/dt + 1)^2 y = u, as an error that decays
+            y = x + decay * ((1 + ratio) * gap + slope)
+            slope = decay * ((1 - ratio) * slope - ratio**2 * gap)
+        return y.astype(np.float32), slope.astype(np.float32)

@@ -18,6 +18,7 @@ from snnc.ir.graph import Graph, Node
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
 from snnc.ir.parallel import over_batch
+from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.temporal import State, Stateful, for_batch
 from snnc.ir.types import AnyArray, Array, TensorType
 
@@ -63,8 +64,8 @@ def simulate(
 
     Args:
         graph: a graph with neurons, or without.
-        x: ``(batch, *shape)``, or one such array an input name.
-        steps: how many steps of ``dt`` seconds.
+        x: ``(batch, *shape)``, or one such array an input name; ``(batch, time, *shape)`` for a temporal graph.
+        steps: how many steps of ``dt`` seconds; the number of slices for a temporal graph.
         window: the steps over which means of watched nodes are taken.
         dt: seconds a step.
         seed: of the initial states.
@@ -72,9 +73,10 @@ def simulate(
         outputs: whether the outputs of every step are wanted; without them only what the watched nodes need runs.
 
     Raises:
-        DataError: the arrays do not fit the inputs.
+        DataError: the arrays do not fit the inputs, or the steps the slices.
     """
     inputs = feed(graph, x)
+    require_steps(graph, inputs, steps)
     graph = in_time(graph)
     lighten(graph, watch)
     run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
@@ -103,6 +105,7 @@ class _Run:
     ) -> None:
         self.graph, self.steps, self.window, self.dt, self.watch = graph, steps, window, dt, watch
         self.outputs = dict(graph.output_nodes) if outputs else {}
+        self.temporal = is_temporal(graph)
         needed = graph.ancestors({*watch, *self.outputs.values()})
         self.sources = {node.name: graph.sources(node.name) for node in graph}
         self.static: list[Node] = []
@@ -110,7 +113,7 @@ class _Run:
         self.driven: list[Node] = []
         """The populations whose input does not change."""
         self.start: dict[str, State] = {}
-        moving: set[str] = set()
+        moving: set[str] = set(graph.inputs) if self.temporal else set()
         for node in graph:
             if node.name not in needed or node.op.arity == 0:
                 continue
@@ -130,7 +133,7 @@ class _Run:
     def part(self, inputs: Mapping[str, Array]) -> Simulated:
         """Return what a part of the batch gives."""
         batch = len(next(iter(inputs.values()))) if inputs else 1
-        values = dict(inputs)
+        values: dict[str, Array] = {} if self.temporal else dict(inputs)
         with np.errstate(all="ignore"):
             for node in self.static:
                 values[node.name] = self._evaluate(node, values)
@@ -138,6 +141,8 @@ class _Run:
             states = {name: for_batch(state, batch) for name, state in self.start.items()}
             done = self._empty(batch)
             for t in range(self.steps):
+                if self.temporal:
+                    values.update((name, np.ascontiguousarray(x[:, t])) for name, x in inputs.items())
                 for node in self.dynamic:
                     values[node.name] = self._step(node, values, states, drives)
                 self._record(done, t, values)

@@ -69,6 +69,27 @@ class Stateful(Op):
         """
 
 
+class Causal(Stateful):
+    """An op over time that belongs to the model: in rate mode too its output depends on the slices before.
+
+    It takes one slice of a sequence a step, draws no random numbers, and a step's length makes no difference to it.
+    """
+
+    def evaluate(self, *inputs: Array) -> Array:
+        """Return the output for the first slice."""
+        return self.over_time(*(x[:, None] for x in inputs))[:, 0]
+
+    def over_time(self, *inputs: Array) -> Array:
+        """Return the outputs for all slices, ``(batch, time, *shape)`` as the inputs are."""
+        types = tuple(TensorType(x.shape[2:]) for x in inputs)
+        state = for_batch(self.start(types, np.random.default_rng(0)), len(inputs[0]))
+        steps = [
+            self.step(state, 0.0, *(np.ascontiguousarray(x[:, t]) for x in inputs)).copy()
+            for t in range(inputs[0].shape[1])
+        ]
+        return np.stack(steps, axis=1)
+
+
 def for_batch(state: State, batch: int) -> State:
     """Return the state of a batch of samples that all start alike; independent of the state of one that is given."""
     return {

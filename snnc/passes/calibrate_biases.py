@@ -11,6 +11,7 @@ from snnc.ir import ops
 from snnc.ir.evaluate import evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
+from snnc.ir.sequence import over_slices
 from snnc.ir.simulate import simulate
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
@@ -44,7 +45,7 @@ class CalibrateBiases(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
         spiking = [n.name for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking]
-        wanted = evaluate_nodes(graph, context.samples, set(spiking))
+        wanted = over_slices(graph, evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         for name in spiking:
             run = simulate(
                 graph,

@@ -11,6 +11,7 @@ import numpy as np
 from snnc.ir.evaluate import evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
+from snnc.ir.sequence import as_samples
 from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Context, Pass, Stage
 
@@ -55,7 +56,7 @@ class CalibrateScales(Pass):
             for node in graph
             if isinstance(node.op, Neurons) and node.op.model.scalable and np.all(np.asarray(node.op.scale) == 1)
         ]
-        activations = evaluate_nodes(graph, context.samples, set(populations))
+        activations = as_samples(graph, evaluate_nodes(graph, context.samples, set(populations)))
         for name in populations:
             op = graph[name].op
             assert isinstance(op, Neurons)

@@ -9,6 +9,7 @@ import numpy as np
 from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import evaluate
 from snnc.ir.graph import Graph
+from snnc.ir.sequence import read
 from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
 from snnc.measure import rms_error
@@ -27,7 +28,7 @@ def spiking_loss(context: Context) -> Callable[[Graph], float]:
 
     def loss(graph: Graph) -> float:
         if not wanted:  # the first graph measured is one that no calibration has changed yet
-            wanted.update(evaluate(in_time(graph), inputs))
+            wanted.update(read(graph, evaluate(in_time(graph), inputs), context.read_out, context.dt))
         run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))

@@ -10,13 +10,13 @@ from snnc.frontend.base import ImportOptions
 from snnc.ir.store import Kinds
 
 
-def import_model(source, input_shape=None, config=None, more=()):
+def import_model(source, input_shape=None, config=None, more=(), *, temporal=False):
     """Return the graph of a source; ``more`` importers stand beside those of Keras's own layers."""
     table = {importer.class_name: importer for importer in (*importers(), *more)}
     for cls in frontends():
         frontend = cls(Kinds({}, {}, {}))
         if frontend.accepts(source):
-            return frontend.load(source, table, ImportOptions(input_shape=input_shape, config=config))
+            return frontend.load(source, table, ImportOptions(input_shape, config, temporal))
     raise UsageError(f"{source!r} is not a model")
 
 

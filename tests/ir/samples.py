@@ -3,7 +3,7 @@
 import numpy as np
 
 from snnc.ir import activations as act
-from snnc.ir import combine, functions, neurons, ops, readout, recurrent, reduce, resample
+from snnc.ir import causal, combine, deferred, functions, neurons, ops, recurrent, reduce, resample
 from snnc.ir.slices import EachSlice
 from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.transposed import ConvTranspose
@@ -44,7 +44,7 @@ OPS = [
     (act.Exponential(), [(4,)]),
     (act.Softmax(), [(2, 4)]),
     (act.LogSoftmax(axis=0), [(2, 4)]),
-    (readout.Deferred(activation=act.Softmax()), [(3,)]),
+    (deferred.Deferred(activation=act.Softmax()), [(3,)]),
     (neurons.Neurons(model=neurons.Lif(tau_rc=0.05), scale=0.01), [(4,)]),
     (neurons.Synapse(model=neurons.Alpha(tau=0.01)), [(4,)]),
     (combine.Multiply(), [(2, 3), (2, 1), (3,)]),
@@ -106,4 +106,19 @@ OPS = [
     ),
     (recurrent.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3), order=2), [(4, 3)]),
     (EachSlice(op=ops.GlobalAvgPool()), [(2, 3, 4)]),
+    (causal.LastStep(), [(2, 3)]),
+    (causal.DelayLine(taps=3, dilation=2), [(2, 3)]),
+    (causal.Running(function="max"), [(2, 3)]),
+    (
+        causal.Cell(
+            op=recurrent.SimpleRnn(
+                kernel=_rng.normal(size=(2, 3)),
+                recurrent=_rng.normal(size=(3, 3)),
+                bias=_rng.normal(size=3),
+                masked=True,
+            )
+        ),
+        [(2,), ()],
+    ),
+    (causal.Filter(op=recurrent.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3))), [(3,)]),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from snnc.errors import unknown
-from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ir import activations as act
 from snnc.ir import ops
@@ -101,7 +101,14 @@ def _softmax(config: Mapping[str, Any], layer: Layer) -> Activation:
         axis = axis[0]
     if not isinstance(axis, int) or axis == 0:
         raise layer_error(layer, f"a softmax over axis {axis!r} cannot be imported; flatten those axes first")
-    return act.Softmax(axis=axis - 1 if axis > 0 else axis)
+    return act.Softmax(axis=softmax_axis(layer, axis))
+
+
+def softmax_axis(layer: Layer, axis: int) -> int:
+    """Return the axis of a softmax, positive or negative as Keras writes it, without the batch and without time."""
+    if layer.temporal and axis == 1:
+        raise stream_error(layer, "its softmax goes over time")
+    return axis - 1 - layer.temporal if axis > 0 else axis
 
 
 AS_LAYER: Mapping[str, Callable[[Mapping[str, Any], Layer], Activation]] = {
@@ -123,7 +130,7 @@ def number(layer: Layer, value: Any) -> float:
     return float(value)
 
 
-@importer("keras", "Activation", masking=True, limits="functions of your own")
+@importer("keras", "Activation", masking=True, slicewise=True, limits="functions of your own")
 def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply any activation by name."""
     return builder.add(config_activation(layer) or ops.Identity(), *inputs)
@@ -135,16 +142,23 @@ def _activation_layer(layer: Layer, inputs: Sequence[str], builder: Builder) -> 
 
 
 ALIKE = [
-    importer("keras", name, masking=True, limits="several axes" if name == "Softmax" else "")(_activation_layer)
+    importer("keras", name, masking=True, slicewise=True, limits="several axes" if name == "Softmax" else "")(
+        _activation_layer
+    )
     for name in AS_LAYER
 ]
 """The layers that need no importer of their own."""
 
 
-@importer("keras", "PReLU", ("alpha",), masking=True)
+@importer("keras", "PReLU", ("alpha",), masking=True, slicewise=True)
 def prelu(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply ReLU with a learned slope for negative values, shared along any axes."""
-    shape = list(builder.type(inputs[0]).shape)
-    for axis in layer.config.get("shared_axes") or ():
+    shape, shared = list(builder.type(inputs[0]).shape), list(layer.config.get("shared_axes") or ())
+    if layer.temporal:
+        if 1 not in shared:
+            raise stream_error(layer, "it has a slope of its own for each step (shared_axes lacks 1)")
+        shared.remove(1)
+    for axis in shared:
         shape[axis_without_batch(layer, axis, len(shape))] = 1
-    return builder.add(act.PRelu(alpha=layer.weight("alpha", tuple(shape))), *inputs)
+    alpha = layer.weight("alpha", ((1, *shape) if layer.temporal else tuple(shape)))
+    return builder.add(act.PRelu(alpha=layer.once("alpha", lambda: alpha.reshape(shape))), *inputs)

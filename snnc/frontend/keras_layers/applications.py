@@ -29,7 +29,7 @@ def _stochastic_depth(layer: Layer, inputs: Sequence[str], builder: Builder) -> 
 
 
 ALIKE = [
-    importer("keras", f"{package}{name}", roles)(function)
+    importer("keras", f"{package}{name}", roles, slicewise=True)(function)
     for package in ("", "Custom>")  # Keras registers some of them as a user's own
     for name, roles, function in (
         ("LayerScale", ("gamma",), _layer_scale),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
+from snnc.frontend.base import Builder, ImportFunction, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import config_activation
 from snnc.frontend.keras_layers.dense import bias, bias_role, count, kernel_and_bias
 from snnc.frontend.keras_layers.layout import add_spatial, channels, sizes
 from snnc.ir import ops
+from snnc.ir.causal import DelayLine
 from snnc.ir.convolve import span
 from snnc.ir.op import Op
 from snnc.ir.transposed import ConvTranspose
@@ -47,6 +49,66 @@ def _convolution(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 def _rank(layer: Layer) -> int:
     """Return the number of spatial axes, which the class is named after."""
     return int(layer.class_name.removesuffix("Transpose")[-2])
+
+
+def _convolution_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Convolve slices; or over time where causal, by a layer that reads the slices so far."""
+    rank, shape = _rank(layer), builder.type(inputs[0]).shape
+    if len(shape) == rank + 1:  # Keras takes axes before the spatial ones as more of the batch
+        return _convolution(layer, inputs, builder)
+    (size,), (dilation,) = _over_time(layer, inputs[0], builder)
+    groups, filters = layer.config.get("groups") or 1, count(layer, "filters")
+    if groups != 1:
+        return _over_window(_convolution, layer, inputs[0], builder, size, dilation)
+    kernel = layer.weight("kernel", (size, shape[-1], filters))
+    flat = builder.add(ops.Reshape(shape=(-1,)), _window(inputs[0], builder, size, dilation), step="flat")
+    op = ops.Dense(
+        weight=layer.once("window", lambda: kernel.reshape(-1, filters)),
+        bias=bias(layer, filters),
+        activation=config_activation(layer),
+    )
+    return builder.add(op, flat)
+
+
+def _over_time(layer: Layer, source: str, builder: Builder) -> tuple[Shape, Shape]:
+    """Return the kernel size and the dilation of a 1-D convolution over time; refuse what is not causal."""
+    if _rank(layer) != 1 or len(builder.type(source).shape) != 1:
+        raise stream_error(layer, "its kernel goes over time and space together; use TimeDistributed")
+    if layer.config.get("data_format") == "channels_first":
+        raise stream_error(layer, "it takes axis 1 for the channels")
+    size, dilation = sizes(layer, "kernel_size", 1), sizes(layer, "dilation_rate", 1, 1)
+    if sizes(layer, "strides", 1, 1) != (1,):
+        raise stream_error(layer, "its stride leaves steps out")
+    if size != (1,) and str(layer.config.get("padding", "valid")).lower() != "causal":
+        raise stream_error(layer, "it reads slices that come later (padding='causal' would not)")
+    return size, dilation
+
+
+def _over_window(
+    function: ImportFunction, layer: Layer, source: str, builder: Builder, size: int, dilation: int
+) -> str:
+    """Apply a 1-D convolution to the slices so far that its kernel reaches, which gives one position."""
+    window = _window(source, builder, size, dilation)
+    config = {**layer.config, "padding": "valid", "dilation_rate": 1}
+    inside = function(replace(layer, config=config, temporal=False), [window], builder.part("conv"))
+    assert isinstance(inside, str)
+    return builder.add(ops.Reshape(shape=(-1,)), inside)
+
+
+def _window(source: str, builder: Builder, size: int, dilation: int) -> str:
+    """Return the slices that a kernel reaches, (size, channels)."""
+    if size == 1:
+        return builder.add(ops.Reshape(shape=(1, -1)), source, step="window")
+    return builder.add(DelayLine(taps=size, dilation=dilation), source, step="window")
+
+
+def _other_in_time(function: ImportFunction) -> ImportFunction:
+    def in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+        """Convolve over time where causal, by a layer that reads the slices so far."""
+        (size,), (dilation,) = _over_time(layer, inputs[0], builder)
+        return _over_window(function, layer, inputs[0], builder, size, dilation)
+
+    return in_time
 
 
 def _depthwise_roles(config: Mapping[str, Any]) -> Sequence[Role]:
@@ -140,12 +202,14 @@ def _crops(n: int, span: int, stride: int, extra: int | None, *, same: bool) -> 
 
 
 _KINDS = (
-    ("Conv{}D", (1, 2, 3), kernel_and_bias, _convolution),
-    ("Conv{}DTranspose", (1, 2, 3), kernel_and_bias, _transposed),
-    ("DepthwiseConv{}D", (1, 2), _depthwise_roles, _depthwise),
-    ("SeparableConv{}D", (1, 2), _separable_roles, _separable),
+    ("Conv{}D", (1, 2, 3), kernel_and_bias, _convolution, _convolution_in_time),
+    ("Conv{}DTranspose", (1, 2, 3), kernel_and_bias, _transposed, None),
+    ("DepthwiseConv{}D", (1, 2), _depthwise_roles, _depthwise, _other_in_time(_depthwise)),
+    ("SeparableConv{}D", (1, 2), _separable_roles, _separable, _other_in_time(_separable)),
 )
 ALIKE = [
-    importer("keras", name.format(rank), roles)(function) for name, ranks, roles, function in _KINDS for rank in ranks
+    importer("keras", name.format(rank), roles, temporal=in_time if rank == 1 or name == "Conv{}D" else None)(function)
+    for name, ranks, roles, function, in_time in _KINDS
+    for rank in ranks
 ]
 """Convolutions with any stride, padding, dilation and groups, in both layouts."""

@@ -34,7 +34,7 @@ def count(layer: Layer, key: str) -> int:
     return value
 
 
-@importer("keras", "Dense", kernel_and_bias, masking=True)
+@importer("keras", "Dense", kernel_and_bias, masking=True, slicewise=True)
 def dense(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Connect everything over the last axis, for inputs of any rank."""
     shape, units = builder.type(inputs[0]).shape, count(layer, "units")

@@ -61,7 +61,7 @@ def _augmentation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 ALIKE = [
-    *(importer("keras", name, masking=True, limits=TRAINING)(_noise) for name in _NOISE),
-    *(importer("keras", name)(_augmentation) for name in _AUGMENTATION),
+    *(importer("keras", name, masking=True, slicewise=True, limits=TRAINING)(_noise) for name in _NOISE),
+    *(importer("keras", name, slicewise=True)(_augmentation) for name in _AUGMENTATION),
 ]
 """Left out by a pass; until then they show that the layer was there."""

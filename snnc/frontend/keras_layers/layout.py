@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snnc.frontend.base import Builder, Layer, layer_error
+from snnc.frontend.base import Builder, Layer, layer_error, stream_error
 from snnc.ir import ops
+from snnc.ir.causal import LastStep
 from snnc.ir.convolve import spatial
 from snnc.ir.op import Op
 from snnc.ir.types import Shape
@@ -56,6 +57,24 @@ def _chain(source: str, builder: Builder, run: Sequence[Op]) -> str:
     return builder.add(run[-1], x)
 
 
+def add_last(builder: Builder, op: Op, *sources: str, keepdims: bool = False, step: str = "") -> str:
+    """Add an op on a stream whose output in the last step is what the layer gives; return that.
+
+    Args:
+        builder: of the layer.
+        op: what runs every step.
+        sources: its inputs.
+        keepdims: whether an axis of size one takes the place of time.
+        step: name of the node behind the layer's.
+
+    """
+    running = builder.add(op, *sources, step=f"{step}.{op.kind}" if step else op.kind)
+    if not keepdims:
+        return builder.add(LastStep(), running, step=step)
+    last = builder.add(LastStep(), running, step=f"{step}.last" if step else "last")
+    return builder.add(ops.Reshape(shape=(1, *builder.type(last).shape)), last, step=step)
+
+
 def sizes(layer: Layer, key: str, rank: int, default: int | None = None, *, allow_zero: bool = False) -> Shape:
     """Return one positive number an axis from the layer's config."""
     value = layer.config.get(key, default)
@@ -71,14 +90,18 @@ def sizes(layer: Layer, key: str, rank: int, default: int | None = None, *, allo
 
 
 def axis_without_batch(layer: Layer, axis: int, rank: int) -> int:
-    """Return a Keras axis, which counts the batch, as one of ``rank`` axes without it.
+    """Return a Keras axis, which counts the batch (and time), as one of ``rank`` axes without it.
 
     Args:
         layer: named in the error.
         axis: as Keras writes it; negative from the end.
-        rank: number of axes without the batch.
+        rank: number of axes without the batch, and without time in a temporal model.
 
     """
+    if layer.temporal:
+        if axis == 1 or axis + rank == -1:
+            raise stream_error(layer, f"its axis {axis} is time")
+        axis = axis - 1 if axis > 1 else axis
     place = axis - 1 if axis >= 0 else axis + rank
     if axis == 0 or not 0 <= place < rank:
         raise layer_error(layer, f"its axis {axis} is the batch axis or outside an input of {rank} axes")

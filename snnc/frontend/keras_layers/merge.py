@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ir import ops
 from snnc.ir.combine import Einsum, Maximum, Minimum, Multiply
@@ -30,22 +30,30 @@ def join_masks(layer: Layer, inputs: Sequence[str], builder: Builder, output: st
     builder.masks[output] = different[0]
 
 
+def same_rank(layer: Layer, inputs: Sequence[str], builder: Builder) -> None:
+    """Raise FrontendError for sequences with different numbers of axes: their axes of time would not meet."""
+    if layer.temporal and len({len(builder.type(name).shape) for name in inputs}) > 1:
+        raise stream_error(layer, "it joins sequences with different numbers of axes")
+
+
 def _elementwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Join any number of inputs element by element, with broadcasting."""
+    same_rank(layer, inputs, builder)
     output = builder.add(_OPS[layer.class_name](), *inputs)
     join_masks(layer, inputs, builder, output)
     return output
 
 
 _OPS: dict[str, type[Op]] = {"Add": ops.Add, "Multiply": Multiply, "Maximum": Maximum, "Minimum": Minimum}
-ALIKE = [importer("keras", name)(_elementwise) for name in _OPS]
+ALIKE = [importer("keras", name, slicewise=True)(_elementwise) for name in _OPS]
 """Element by element, any number of inputs, with broadcasting."""
 
 
-@importer("keras", "Subtract")
+@importer("keras", "Subtract", slicewise=True)
 def subtract(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Subtract the second input from the first."""
     first, second = inputs
+    same_rank(layer, inputs, builder)
     output = builder.add(ops.Add(), first, negative(layer, second, builder))
     join_masks(layer, inputs, builder, output)
     return output
@@ -57,9 +65,10 @@ def negative(layer: Layer, source: str, builder: Builder) -> str:
     return builder.add(op, source, step="negative")
 
 
-@importer("keras", "Average")
+@importer("keras", "Average", slicewise=True)
 def average(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Average any number of inputs, with broadcasting."""
+    same_rank(layer, inputs, builder)
     total = builder.add(ops.Add(), *inputs, step="add")
     share = layer.once("share", lambda: np.array(1 / len(inputs), dtype=np.float32))
     output = builder.add(ops.Affine(scale=share, shift=layer.zeros()), total)
@@ -67,14 +76,14 @@ def average(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return output
 
 
-@importer("keras", "Concatenate", limits="the batch axis")
+@importer("keras", "Concatenate", slicewise=True, limits="the batch axis")
 def concatenate(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Join inputs along any axis but the batch."""
     rank = len(builder.type(inputs[0]).shape)
     axis = axis_without_batch(layer, int(layer.config.get("axis", -1)), rank)
     masks = [builder.masks.get(name) for name in inputs]
     output = builder.add(ops.Concatenate(axis=axis), *inputs)
-    if axis > 0:
+    if axis > 0 or layer.temporal:
         join_masks(layer, inputs, builder, output)
     elif any(masks):
         if None in masks:

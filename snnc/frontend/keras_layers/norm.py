@@ -55,7 +55,7 @@ def _batch_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 ALIKE = [
-    importer("keras", name, _statistics, masking=True, limits=TRAINING)(_batch_norm)
+    importer("keras", name, _statistics, masking=True, slicewise=True, limits=TRAINING)(_batch_norm)
     for name in ("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", "SyncBatchNormalization")
 ]
 
@@ -116,7 +116,7 @@ def add_run(source: str, builder: Builder, *run: Op | None) -> str:
     return builder.add(last, source)
 
 
-@importer("keras", "LayerNormalization", gamma_and_beta, masking=True, limits="rms_scaling")
+@importer("keras", "LayerNormalization", gamma_and_beta, masking=True, slicewise=True, limits="rms_scaling")
 def layer_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Normalise each sample over any axes."""
     if layer.config.get("rms_scaling"):
@@ -128,7 +128,7 @@ def layer_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return add_run(inputs[0], builder, norm, gain_and_shift(layer, tuple(shape[a] for a in over), place))
 
 
-@importer("keras", "RMSNormalization", ("scale",), masking=True)
+@importer("keras", "RMSNormalization", ("scale",), masking=True, slicewise=True)
 def rms_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Divide by the root of the mean square over any axes."""
     shape = builder.type(inputs[0]).shape
@@ -160,7 +160,7 @@ def group_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return add_run(inputs[0], builder, move, split, norm, ops.Reshape(shape=last), scale, back)
 
 
-@importer("keras", "UnitNormalization", masking=True)
+@importer("keras", "UnitNormalization", masking=True, slicewise=True)
 def unit_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Divide by the length over any axes."""
     return builder.add(UnitNorm(axes=axes(layer, len(builder.type(inputs[0]).shape))), *inputs)

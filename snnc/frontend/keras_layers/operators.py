@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
+from snnc.frontend.keras_layers.activation import softmax_axis
+from snnc.frontend.keras_layers.layout import add_last
+from snnc.frontend.keras_layers.merge import same_rank
 from snnc.frontend.keras_layers.operands import Operand, affine, argument, axes, number, operand, tensor, tensors
 from snnc.ir import activations as act
 from snnc.ir import ops
+from snnc.ir.causal import Running
 from snnc.ir.combine import Divide, Einsum, Maximum, Minimum, Multiply
 from snnc.ir.functions import Clip, Function, NotEqual, Power
 from snnc.ir.op import Op
@@ -22,6 +26,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 def _binary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Combine two tensors, or a tensor and constants, with broadcasting."""
+    same_rank(layer, inputs, builder)
     rank = max(len(builder.type(name).shape) for name in inputs)
     a, b = (
         operand(layer, argument(layer, k, names), inputs, rank)
@@ -116,7 +121,7 @@ def _softmax_axis(layer: Layer) -> int:
     axis = argument(layer, 1, "axis", -1)
     if not isinstance(axis, int) or axis == 0:
         raise layer_error(layer, f"a softmax over axis {axis!r} cannot be imported")
-    return axis - 1 if axis > 0 else axis
+    return softmax_axis(layer, axis)
 
 
 def _clip(layer: Layer) -> Op:
@@ -212,6 +217,20 @@ def _reduction(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(op, inputs[0])
 
 
+def _reduction_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Join elements along axes of each slice, or over time: the sum, mean or extreme so far."""
+    value = argument(layer, 1, "axis")
+    listed = list(value) if isinstance(value, Sequence) else [value]
+    rank = len(builder.type(inputs[0]).shape)
+    over_time = [axis for axis in listed if axis in (1, -rank - 1)]
+    if not over_time:
+        return _reduction(layer, inputs, builder)
+    if len(listed) > 1:
+        raise stream_error(layer, f"it joins the axes {tuple(listed)} at once; join those of a slice first")
+    running = Running(function=_REDUCTIONS[layer.class_name].kind)
+    return add_last(builder, running, inputs[0], keepdims=bool(argument(layer, 2, "keepdims", False)))
+
+
 _REDUCTIONS: Mapping[str, Any] = {
     **{f"ops.{cls.__name__}": cls for cls in (Sum, Mean, Max, Min)},
     **{f"tf.math.reduce_{cls.kind}": cls for cls in (Sum, Mean, Max, Min)},
@@ -270,13 +289,13 @@ def _einsum(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 
 ALIKE = [
-    *(importer("keras", name)(_binary) for name in _BINARY),
-    *(importer("keras", name)(_unary) for name in _FUNCTIONS),
-    *(importer("keras", name)(_reduction) for name in _REDUCTIONS),
-    *(importer("keras", name)(_not_equal) for name in ("ops.NotEqual", "tf.math.not_equal")),
-    *(importer("keras", name)(_normalise) for name in ("tf.math.l2_normalize", "tf.nn.l2_normalize")),
+    *(importer("keras", name, slicewise=True)(_binary) for name in _BINARY),
+    *(importer("keras", name, slicewise=True)(_unary) for name in _FUNCTIONS),
+    *(importer("keras", name, temporal=_reduction_in_time)(_reduction) for name in _REDUCTIONS),
+    *(importer("keras", name, slicewise=True)(_not_equal) for name in ("ops.NotEqual", "tf.math.not_equal")),
+    *(importer("keras", name, slicewise=True)(_normalise) for name in ("tf.math.l2_normalize", "tf.nn.l2_normalize")),
     *(importer("keras", name)(_product) for name in ("ops.Matmul", "tf.linalg.matmul", "tf.matmul")),
     importer("keras", "ops.Einsum")(_einsum),
-    importer("keras", "tf.math.add_n")(_sum_of_tensors),
+    importer("keras", "tf.math.add_n", slicewise=True)(_sum_of_tensors),
 ]
 """Operators of both Keras generations."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from snnc.frontend.base import Builder, Layer, importer, layer_error
-from snnc.frontend.keras_layers.layout import axis_without_batch
+from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
+from snnc.frontend.keras_layers.layout import add_last, axis_without_batch
 from snnc.frontend.keras_layers.operands import argument, axes, tensors
 from snnc.ir import ops
 from snnc.ir.resample import INTERPOLATIONS, Repeat, Resize, Slice, crop, reverse
@@ -217,6 +218,22 @@ def _get_item(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(ops.Reshape(shape=tuple(result)), picked)
 
 
+def _get_item_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pick from every slice, or the last slice."""
+    value = argument(layer, 1, "slice_spec key")
+    keys = [_key(v) for v in value] if isinstance(value, list) else [_key(value)]
+    keys = _without_ellipsis(layer, keys, len(builder.type(inputs[0]).shape) + 2)
+    batch, time, *rest = keys
+    x, slicing = inputs[0], replace(layer, args=(), call={}, config={"key": [batch, *rest]}, temporal=False)
+    if time == slice(None):
+        return _get_item(slicing, inputs, builder)
+    if time not in (-1, slice(-1, None)):
+        raise stream_error(layer, "it picks other slices than the last")
+    if any(key != slice(None) for key in rest):
+        x = _get_item(slicing, inputs, builder.part("picked"))
+    return add_last(builder, ops.Identity(), x, keepdims=time != -1)
+
+
 def _key(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
         return slice(value["start"], value["stop"], value["step"])
@@ -250,5 +267,16 @@ _NAMES = (
     (_resize, ("tf.image.resize", "ops.Resize")),
     (_get_item, ("tf.__operators__.getitem", "ops.GetItem")),
 )
-ALIKE = [importer("keras", name)(function) for function, names in _NAMES for name in names]
+_SLICEWISE = (_swap, _squeeze, _expand, _concatenate, _stack, _split, _unstack, _repeat, _flip)
+"""Those that leave the axis of time alone, or say that they do not."""
+ALIKE = [
+    importer(
+        "keras",
+        name,
+        slicewise=function in _SLICEWISE,
+        temporal=_get_item_in_time if function is _get_item else None,
+    )(function)
+    for function, names in _NAMES
+    for name in names
+]
 """Operators of both Keras generations."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snnc.frontend.base import Builder, Layer, importer
+from snnc.frontend.base import Builder, Layer, importer, stream_error
 from snnc.frontend.keras_layers.conv import padding
-from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
+from snnc.frontend.keras_layers.layout import add_last, add_spatial, channels_first, sizes, to_last
 from snnc.ir import ops
+from snnc.ir.causal import Running
 from snnc.ir.op import Op
 from snnc.ir.reduce import MaskedMean
 
@@ -36,9 +37,34 @@ def _global(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(ops.Reshape(shape=(shape[-1], *ones) if channels_first(layer) else (*ones, shape[-1])), pooled)
 
 
+def _pooling_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pool all steps at once: the average or maximum so far."""
+    size, length = sizes(layer, "pool_size", 1, 2), builder.sequences.length
+    if size != (length,) or padding(layer, size, (1,)) != "valid" or channels_first(layer):
+        raise stream_error(layer, f"it pools windows of {size} steps, not the whole sequence")
+    return _so_far(layer, inputs, builder, keepdims=True)
+
+
+def _global_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Pool over time: the average or maximum so far; an average leaves masked steps out."""
+    if channels_first(layer):
+        raise stream_error(layer, "it takes axis 1 for the channels")
+    return _so_far(layer, inputs, builder, keepdims=bool(layer.config.get("keepdims")))
+
+
+def _so_far(layer: Layer, inputs: Sequence[str], builder: Builder, *, keepdims: bool) -> str:
+    function = "mean" if "Average" in layer.class_name else "max"
+    masked = layer.class_name == "GlobalAveragePooling1D" and inputs[0] in builder.masks
+    masks = [builder.masks[inputs[0]]] if masked else []
+    return add_last(builder, Running(function=function), inputs[0], *masks, keepdims=keepdims)
+
+
 ALIKE = [
-    importer("keras", f"{kind}Pooling{rank}D")(function)
-    for function, kinds in ((_pooling, ("Average", "Max")), (_global, ("GlobalAverage", "GlobalMax")))
+    importer("keras", f"{kind}Pooling{rank}D", temporal=in_time if rank == 1 else None)(function)
+    for function, in_time, kinds in (
+        (_pooling, _pooling_in_time, ("Average", "Max")),
+        (_global, _global_in_time, ("GlobalAverage", "GlobalMax")),
+    )
     for kind in kinds
     for rank in (1, 2, 3)
 ]

@@ -20,7 +20,7 @@ _EPSILON = 1e-7
 OTHER = f"interpolation other than {', '.join(INTERPOLATIONS)}"
 
 
-@importer("keras", "Rescaling", masking=True)
+@importer("keras", "Rescaling", masking=True, slicewise=True)
 def rescaling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Compute x * scale + offset; numbers, or lists for the last axis."""
     scale, offset = (numbers(layer, key, default) for key, default in (("scale", 1.0), ("offset", 0.0)))
@@ -43,7 +43,7 @@ def _adapted(config: Mapping[str, Any]) -> Sequence[Role]:
     return () if given else (Role("mean", False), Role("variance", False), Role("count", False))
 
 
-@importer("keras", "Normalization", _adapted)
+@importer("keras", "Normalization", _adapted, slicewise=True)
 def normalization(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Compute (x - mean) / sqrt(variance), learned from data or given, or the inverse of it."""
     shape = builder.type(inputs[0]).shape

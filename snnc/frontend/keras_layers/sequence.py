@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
+from snnc.frontend.base import Builder, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import named
 from snnc.frontend.keras_layers.dense import count
+from snnc.frontend.keras_layers.layout import add_last
 from snnc.ir import ops
+from snnc.ir.causal import Cell
 from snnc.ir.combine import Multiply
 from snnc.ir.functions import NotEqual
 from snnc.ir.recurrent import Gru, Lstm, Recurrent, SimpleRnn
@@ -19,7 +21,7 @@ from snnc.ir.resample import Embedding, reverse
 from snnc.ir.types import Array
 
 
-@importer("keras", "Embedding", ("embeddings",))
+@importer("keras", "Embedding", ("embeddings",), slicewise=True)
 def embedding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Look up the row of a table for each index; index 0 is masked if asked."""
     op = Embedding(table=layer.weight("embeddings", (count(layer, "input_dim"), count(layer, "output_dim"))))
@@ -29,7 +31,7 @@ def embedding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return output
 
 
-@importer("keras", "Masking")
+@importer("keras", "Masking", slicewise=True)
 def masking(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Mask the steps whose features all have one value: they become zero and later layers leave them out."""
     shape = builder.type(inputs[0]).shape
@@ -50,13 +52,22 @@ def _recurrent_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 
 def _recurrent(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
     """Run over a whole sequence, with masks and initial states, from either end."""
+    outputs = [_add(layer, layer.config, "", inputs, builder, gives, step) for gives, step in _steps(_returns(layer))]
+    _hand_on_mask(layer, inputs[0], outputs[0], builder)
+    return outputs
+
+
+def _returns(layer: Layer) -> list[str]:
+    """Return what a layer's outputs are."""
     returns = ["sequence" if layer.config.get("return_sequences") else "last"]
     if layer.config.get("return_state"):
         returns += ["state", "cell"] if layer.class_name == "LSTM" else ["state"]
-    outputs = [_add(layer, layer.config, "", inputs, builder, gives, step) for gives, step in _steps(returns)]
-    if returns[0] == "sequence" and inputs[0] in builder.masks:
-        builder.masks[outputs[0]] = builder.masks[inputs[0]]
-    return outputs
+    return returns
+
+
+def _hand_on_mask(layer: Layer, source: str, output: str, builder: Builder) -> None:
+    if layer.config.get("return_sequences") and source in builder.masks:
+        builder.masks[output] = builder.masks[source]
 
 
 def _steps(returns: Sequence[str]) -> list[tuple[str, str]]:
@@ -64,7 +75,27 @@ def _steps(returns: Sequence[str]) -> list[tuple[str, str]]:
     return [(gives, "" if k == 0 else gives) for k, gives in enumerate(returns)]
 
 
-ALIKE = [importer("keras", name, _recurrent_roles, limits="stateful, time_major")(_recurrent) for name in _RECURRENT]
+def _recurrent_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
+    """Take one step of the recurrence a slice, with masks; the output at each step or at the last."""
+    if layer.config.get("go_backwards") or len(inputs) > 1:
+        reason = "it begins with states from outside" if len(inputs) > 1 else "it reads the sequence from its end"
+        raise stream_error(layer, reason)
+    sources = [inputs[0], *(builder.masks[name] for name in inputs if name in builder.masks)]
+    outputs = []
+    for gives, step in _steps(_returns(layer)):
+        cell = Cell(op=_op(layer, layer.config, "", inputs, builder, gives, layer.class_name))
+        if gives == "sequence":
+            outputs.append(builder.add(cell, *sources, step=step))
+        else:
+            outputs.append(add_last(builder, cell, *sources, step=step))
+    _hand_on_mask(layer, inputs[0], outputs[0], builder)
+    return outputs
+
+
+ALIKE = [
+    importer("keras", name, _recurrent_roles, limits="stateful, time_major", temporal=_recurrent_in_time)(_recurrent)
+    for name in _RECURRENT
+]
 """Recurrent layers over a whole sequence, with masks and initial states; the output at each step or at the last."""
 
 
@@ -91,8 +122,22 @@ def _add(
         kind: the class of the recurrent layer, by default the layer's own.
 
     """
+    op = _op(layer, config, prefix, inputs, builder, gives, kind or layer.class_name)
+    mask = [builder.masks[inputs[0]]] if op.masked else []
+    return builder.add(op, inputs[0], *mask, *inputs[1:], step=step)
+
+
+def _op(
+    layer: Layer,
+    config: Mapping[str, Any],
+    prefix: str,
+    inputs: Sequence[str],
+    builder: Builder,
+    gives: str,
+    kind: str,
+) -> Recurrent:
+    """Return the op of one recurrent layer; see ``_add``."""
     _refuse(layer, config)
-    kind = kind or layer.class_name
     features, units = builder.type(inputs[0]).shape[-1], _units(layer, config)
     cls = _RECURRENT[kind]
     wide = cls.gates * units
@@ -103,21 +148,18 @@ def _add(
     fields: dict[str, Any] = {"reset_after": reset_after} if kind == "GRU" else {}
     if kind != "SimpleRNN":
         fields["gate"] = named(layer, config.get("recurrent_activation", "hard_sigmoid"))
-    masked = inputs[0] in builder.masks
-    op: Recurrent = cls(
+    return cls(
         kernel=layer.weight(f"{prefix}kernel", (features, wide)),
         recurrent=layer.weight(f"{prefix}recurrent_kernel", (units, wide)),
         bias=layer.weight(f"{prefix}bias", bias_shape) if use_bias else layer.zeros(*bias_shape),
         activation=named(layer, config.get("activation", "tanh")),
         gives=gives,
         backwards=bool(config.get("go_backwards")),
-        masked=masked,
+        masked=inputs[0] in builder.masks,
         zero_masked=bool(config.get("zero_output_for_mask")),
         states=len(inputs) - 1,
         **fields,
     )
-    mask = [builder.masks[inputs[0]]] if masked else []
-    return builder.add(op, inputs[0], *mask, *inputs[1:], step=step)
 
 
 def _units(layer: Layer, config: Mapping[str, Any]) -> int:
@@ -152,7 +194,18 @@ def _bidirectional_roles(config: Mapping[str, Any]) -> Sequence[Role]:
     )
 
 
-@importer("keras", "Bidirectional", _bidirectional_roles, limits="other layers inside, return_state, initial states")
+def _bidirectional_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Refused: it reads the sequence from its end too."""
+    raise stream_error(layer, "it reads the sequence from its end too")
+
+
+@importer(
+    "keras",
+    "Bidirectional",
+    _bidirectional_roles,
+    limits="other layers inside, return_state, initial states",
+    temporal=_bidirectional_in_time,
+)
 def bidirectional(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
     """Run a recurrent layer in both directions, the outputs joined, added, multiplied, averaged or kept apart."""
     outputs = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from snnc.frontend.base import Builder, Layer, importer, layer_error
+from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.dense import count
 from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
 from snnc.frontend.keras_layers.preprocess import OTHER, interpolation
@@ -15,19 +16,43 @@ from snnc.ir.resample import Repeat, Resize, crop
 from snnc.ir.types import Shape
 
 
-@importer("keras", "Flatten")
+def _flatten_over_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Refused: it joins the steps."""
+    raise stream_error(layer, "it joins the steps of a sequence")
+
+
+@importer("keras", "Flatten", temporal=_flatten_over_time)
 def flatten(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Put all elements into one row, channels last."""
     return builder.add(ops.Reshape(shape=(-1,)), to_last(layer, inputs[0], builder))
 
 
-@importer("keras", "Reshape")
+def _reshape_slices(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Give slices another shape, if the first axis stays as it is."""
+    first, *rest = layer.config["target_shape"]
+    size, length = builder.type(inputs[0]).size, builder.sequences.length
+    known = math.prod(n for n in rest if n != -1)
+    kept = first == length and length is not None and size % max(known, 1) == 0
+    if not kept and not (first == -1 and known == size and -1 not in rest):
+        raise stream_error(layer, f"its target_shape {(first, *rest)} moves elements between steps")
+    return builder.add(ops.Reshape(shape=tuple(rest)), *inputs)
+
+
+@importer("keras", "Reshape", temporal=_reshape_slices)
 def reshape(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Give any shape of the same size; one entry may be -1."""
     return builder.add(ops.Reshape(shape=tuple(layer.config["target_shape"])), *inputs)
 
 
-@importer("keras", "Permute")
+def _permute_slices(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Reorder the axes behind the first."""
+    first, *rest = (int(n) for n in layer.config["dims"])
+    if first != 1:
+        raise stream_error(layer, f"its dims {tuple(layer.config['dims'])} move the axis of time")
+    return builder.add(ops.Permute(order=tuple(n - 2 for n in rest)), *inputs)
+
+
+@importer("keras", "Permute", temporal=_permute_slices)
 def permute(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Reorder the axes but the batch."""
     return builder.add(ops.Permute(order=tuple(int(n) - 1 for n in layer.config["dims"])), *inputs)

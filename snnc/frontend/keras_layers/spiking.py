@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.activation import config_activation
+from snnc.frontend.keras_layers.layout import add_last
 from snnc.ir import ops
+from snnc.ir.causal import Filter
 from snnc.ir.op import Op
 from snnc.ir.recurrent import TimeFilter
 from snnc.ir.resample import crop
@@ -21,6 +23,8 @@ def _last_step(layer: Layer, builder: Builder, op: Op, source: str) -> str:
         raise layer_error(layer, "time_major, stateful and return_state cannot be imported; set them to False")
     if layer.config.get("return_sequences", True):
         return builder.add(op, source)
+    if layer.temporal:
+        return add_last(builder, op, source)
     out = builder.add(op, source, step=op.kind)
     steps, *shape = builder.type(out).shape
     last = builder.add(crop((steps, *shape), ((steps - 1, 0), *((0, 0) for _ in shape))), out, step="last")
@@ -30,7 +34,7 @@ def _last_step(layer: Layer, builder: Builder, op: Op, source: str) -> str:
 _LIMITS = "time_major, stateful, return_state"
 
 
-@importer("keras", "SpikingActivation", limits=_LIMITS)
+@importer("keras", "SpikingActivation", slicewise=True, limits=_LIMITS)
 def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply the activation whose rates its spikes have; passes put the spiking neurons in."""
     return _last_step(layer, builder, config_activation(layer) or ops.Identity(), inputs[0])
@@ -38,7 +42,8 @@ def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) ->
 
 def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Filter over time, exactly for inputs that are constant during a step."""
-    shape: Shape = builder.type(inputs[0]).shape[1:]
+    whole = builder.type(inputs[0]).shape
+    shape: Shape = whole if layer.temporal else whole[1:]
     order = 1 if layer.class_name == "Lowpass" else 2
     stored = (1, *shape) if order == 1 else (TensorType(shape).size,)
     tau, initial = layer.weight("tau", stored), layer.weight("initial_level", stored)
@@ -48,8 +53,10 @@ def _filter(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
         dt=float(layer.config.get("dt") or 0.001),
         order=order,
     )
-    return _last_step(layer, builder, op, inputs[0])
+    return _last_step(layer, builder, Filter(op=op) if layer.temporal else op, inputs[0])
 
 
-ALIKE = [importer("keras", name, lambda _: _FILTER, limits=_LIMITS)(_filter) for name in ("Lowpass", "Alpha")]
+ALIKE = [
+    importer("keras", name, lambda _: _FILTER, limits=_LIMITS, slicewise=True)(_filter) for name in ("Lowpass", "Alpha")
+]
 """Filters over time, exact for inputs that are constant during a step."""
