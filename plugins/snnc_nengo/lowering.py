@@ -150,6 +150,7 @@ UNCHANGED: tuple[type[Op], ...] = (causal.LastStep, ops.Identity, ops.Reshape)
 HOSTED: tuple[type[Op], ...] = (
     activations.Relu,
     activations.PRelu,
+    activations.Pulsed,
     activations.Elu,
     activations.Selu,
     activations.Gelu,

@@ -189,6 +189,17 @@ class Exponential(Activation):
         return np.exp(inputs[0])
 
 
+@op
+class Pulsed(Activation):
+    """y = activation(x), of which the model itself has the spikes: a layer of spiking neurons in a temporal model."""
+
+    kind: ClassVar[str] = "pulsed"
+    activation: Activation
+
+    def evaluate(self, *inputs: Array) -> Array:
+        return self.activation.evaluate(*inputs)
+
+
 class _OverAxis(Activation):
     """An activation over one axis (counted without the batch; negative from the end)."""
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.errors import UsageError
-from snnc.ir.activations import Activation
+from snnc.ir.activations import Activation, Pulsed
 from snnc.ir.graph import Graph, Node
+from snnc.ir.integrate_and_fire import BASES, Regular
 from snnc.ir.neurons import NeuronModel, Neurons
 from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
 from snnc.passes.spec import build_record
@@ -70,6 +71,9 @@ class SwapActivations(Pass):
 def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
     activation = node.op
     assert isinstance(activation, Activation)
+    pulsed = isinstance(activation, Pulsed)
+    if isinstance(activation, Pulsed):
+        activation = activation.activation
     if model.represents(activation):
         return model
     if key != "*":
@@ -78,6 +82,8 @@ def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> Neuro
             f"neurons: {model.kind!r} cannot stand for the activation {activation.kind} of "
             f"layer {node.name!r}; {'possible: ' + ', '.join(able) if able else 'no neuron can'}, or none to keep it"
         )
+    if pulsed and model.spiking and activation.kind in BASES:
+        return Regular(base=activation.kind, max_rate=1.0)  # type: ignore[arg-type]  # a key of BASES
     own = context.neurons.get(activation.kind)
     return own() if own is not None and _represents(own, activation) else None
 

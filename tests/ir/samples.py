@@ -39,6 +39,7 @@ OPS = [
     (act.HardSigmoid(slope=0.2), [(4,)]),
     (act.HardSwish(), [(4,)]),
     (act.Tanh(), [(4,)]),
+    (act.Pulsed(activation=act.Tanh()), [(4,)]),
     (act.Softplus(), [(4,)]),
     (act.Softsign(), [(4,)]),
     (act.Exponential(), [(4,)]),

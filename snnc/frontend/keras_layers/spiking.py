@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.activation import config_activation
 from snnc.frontend.keras_layers.layout import add_last
-from snnc.ir import ops
+from snnc.ir import activations, ops
 from snnc.ir.causal import Filter
 from snnc.ir.op import Op
 from snnc.ir.recurrent import TimeFilter
@@ -34,7 +34,15 @@ def _last_step(layer: Layer, builder: Builder, op: Op, source: str) -> str:
 _LIMITS = "time_major, stateful, return_state"
 
 
-@importer("keras", "SpikingActivation", slicewise=True, limits=_LIMITS)
+def _spiking_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Apply the activation to each slice; the neurons fire as the layer's do."""
+    op = config_activation(layer) or ops.Identity()
+    if isinstance(op, (activations.Tanh, activations.Sigmoid)):  # they do not spike elsewhere, where nobody says so
+        op = activations.Pulsed(activation=op)
+    return _last_step(layer, builder, op, inputs[0])
+
+
+@importer("keras", "SpikingActivation", temporal=_spiking_in_time, limits=_LIMITS)
 def spiking_activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply the activation whose rates its spikes have; passes put the spiking neurons in."""
     return _last_step(layer, builder, config_activation(layer) or ops.Identity(), inputs[0])
