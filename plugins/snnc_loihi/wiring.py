@@ -99,24 +99,30 @@ def read_wiring(model: Any) -> Wiring:
     )
 
 
-def _places(model: Any) -> dict[int, tuple[Any, Ints, Any]]:
-    """Return (ensemble, its neurons in the block, block) by the identity of the block."""
+def ensembles_of(model: Any) -> dict[Any, Any]:
+    """Return the ensemble that each block of a built model is part of."""
     import nengo
 
-    places: dict[int, tuple[Any, Ints, Any]] = {}
+    found = {}
     for key, built in model.objs.items():
-        if not isinstance(key, nengo.Ensemble):
-            continue
-        blocks = built["out"] if isinstance(built["out"], list) else [built["out"]]
-        for block in blocks:
-            places[id(block)] = (key, np.asarray(list(model.block_comp_map[block]), dtype=np.int64), block)
+        if isinstance(key, nengo.Ensemble):
+            found.update(dict.fromkeys(built["out"] if isinstance(built["out"], list) else [built["out"]], key))
+    return found
+
+
+def _places(model: Any) -> dict[int, tuple[Any, Ints, Any]]:
+    """Return (ensemble, its neurons in the block, block) by the identity of the block."""
+    ensembles = ensembles_of(model)
     for block in model.blocks:
-        if id(block) not in places:
+        if block not in ensembles:
             raise LoweringError(
                 f"{block.label!r} on the chip belongs to no ensemble: connect neurons, not decoded values"
             )
         _require_plain(block)
-    return places
+    return {
+        id(block): (ensemble, np.asarray(list(model.block_comp_map[block]), dtype=np.int64), block)
+        for block, ensemble in ensembles.items()
+    }
 
 
 def _require_plain(block: Any) -> None:

@@ -1,0 +1,47 @@
+"""The cores as text and as pictures: which layer is where, and how full each core is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snnc_loihi.utilisation import Utilisation
+
+WIDE, HIGH = 16, 8
+"""Cores of a chip in a row, and rows: a picture of their number, not of where they are on the chip."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def text_map(found: Utilisation) -> str:
+    """Return a cell a core: a letter for its layer, and how many tenths of its scarcest resource are taken."""
+    names = [layer.layer for layer in found.layers]
+    lines = []
+    for chip in range(found.chips):
+        cores = [core for core in found.cores if core.chip == chip]
+        lines.append(f"chip {chip}: {len(cores)} of {WIDE * HIGH} cores")
+        cells = [
+            LETTERS[names.index(core.layer) % len(LETTERS)] + str(int(9.99 * max(core.shares(found.limits).values())))
+            for core in cores
+        ]
+        lines += [" ".join(cells[i : i + WIDE]) for i in range(0, len(cells), WIDE)]
+    lines += [f"{LETTERS[i % len(LETTERS)]} {name}" for i, name in enumerate(names)]
+    return "\n".join(lines)
+
+
+def draw(figure: Any, found: Utilisation) -> Any:
+    """Draw the chips on a ``matplotlib.figure.Figure`` and return it: a colour a layer, darker for fuller cores."""
+    from matplotlib import colormaps
+    from matplotlib.patches import Patch, Rectangle
+
+    names = [layer.layer for layer in found.layers]
+    colours = {name: colormaps["tab20"](i % 20) for i, name in enumerate(names)}
+    panels = figure.subplots(1, found.chips, squeeze=False)[0]
+    for chip, axes in enumerate(panels):
+        for core in (c for c in found.cores if c.chip == chip):
+            row, column = divmod(core.core, WIDE)
+            full = max(core.shares(found.limits).values())
+            axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colours[core.layer], alpha=0.25 + 0.75 * full))
+            axes.text(column + 0.5, row + 0.5, f"{full:.0%}", ha="center", va="center", fontsize=5)
+        axes.set(xlim=(0, WIDE), ylim=(HIGH, 0), aspect="equal", title=f"chip {chip}", xticks=[], yticks=[])
+    handles = [Patch(color=colours[layer.layer], label=f"{layer.layer} ({layer.cores})") for layer in found.layers]
+    figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=7)
+    return figure
