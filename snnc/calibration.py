@@ -83,6 +83,8 @@ def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samp
 def class_labels(labels: AnyArray, count: int) -> AnyArray:
     """Return one whole-number class a sample from classes, a column of classes, or one-hot rows."""
     y = np.asarray(labels)
+    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "iub" and not _is_one_hot(y):
+        raise DataError(f"labels of shape {y.shape} are no one-hot rows; give one class a sample, not one a step")
     if y.ndim == 2:
         y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
     if y.ndim != 1 or len(y) != count:
@@ -90,6 +92,10 @@ def class_labels(labels: AnyArray, count: int) -> AnyArray:
     if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.array_equal(y, np.round(y))):
         raise DataError(f"labels of type {y.dtype} are no classes; give whole numbers or one-hot rows")
     return y.astype(np.int64)
+
+
+def _is_one_hot(y: AnyArray) -> bool:
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
 
 
 def made_up(graph: Graph, count: int, seed: int) -> Samples:

@@ -28,7 +28,7 @@ def test_labels_are_classes_a_column_or_one_hot(labels):
     assert class_labels(np.array(labels), 3).tolist() == [2, 0, 1]
 
 
-@pytest.mark.parametrize("labels", [[0, 1], [[[0]]], [0.5, 1, 2], ["a", "b", "c"]])
+@pytest.mark.parametrize("labels", [[0, 1], [[[0]]], [0.5, 1, 2], ["a", "b", "c"], [[0, 2], [1, 1], [2, 0]]])
 def test_other_labels_are_data_errors(labels):
     with pytest.raises(DataError, match="labels of"):
         class_labels(np.array(labels), 3)

@@ -65,8 +65,7 @@ def build_graph(
     for name, op in inputs.items():
         build.graph.add(name, op, layers=[name])
     if options.temporal:
-        lengths = {op.length for op in inputs.values()}
-        build.sequences = Sequences(set(inputs), lengths.pop() if len(lengths) == 1 else None)
+        build.sequences = Sequences(set(inputs), next((op.length for op in inputs.values() if op.length), None))
     outputs = build.model(model, "", list(inputs))
     build.graph.set_outputs(_output_names(model, outputs))
     build.graph.prune()

@@ -45,6 +45,12 @@ def input_ops(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, In
             length, *rest = stored
             stored = tuple(rest)
         inputs[name] = Input(shape=_shape(spec, stored, given, alone=len(names) == 1), dt=dt, length=length)
+    lengths = {name: op.length for name, op in inputs.items() if op.length is not None}
+    if len(set(lengths.values())) > 1:
+        raise FrontendError(
+            f"the inputs have different numbers of steps ({', '.join(f'{k}: {n}' for k, n in lengths.items())}), and "
+            "one slice of each is presented a step; compile without --temporal"
+        )
     return inputs
 
 

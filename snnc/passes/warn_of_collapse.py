@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.ir import ops
+from snnc.ir.causal import Filter, Running
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import NeuronModel, Neurons, RatesToSpikes, SpikingRelu, Synapse
 from snnc.passes.base import Context, Pass, Stage
@@ -63,7 +64,7 @@ def rectifying(graph: Graph) -> list[str]:
             if fed and _rectifies(op.model):
                 found.append(node.name)
             fed = op.model.spiking or fed
-        if fed and not isinstance(op, Synapse):
+        if fed and not isinstance(op, (Synapse, Filter, Running)):
             raw.add(node.name)
     return found
 

@@ -12,9 +12,11 @@ import pytest
 import snnc
 from snnc.errors import FrontendError
 from tests.frontend.against_keras import keras_2, largest_error, normal_inputs, outputs_of, randomise
+from tests.frontend.loading import relative_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow's own
 SEQUENCE, IMAGE, VOLUME = (8, 4), (6, 6, 4), (4, 4, 5, 2)
+RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,17 @@ def exact(keras, rng, sources, outputs, *xs):
     for level in (0, 1):
         graph = snnc.compile(model, level=level, neurons="relu", build=False, verify=False).graph
         assert largest_error(graph, inputs, want) < 1e-5
+
+
+def exact_in_time(keras, rng, sources, outputs):
+    """Assert that Nengo gives, slice by slice, what Keras gives at every step, or after the last one."""
+    model = keras.Model(sources, outputs)
+    randomise(model, rng)
+    inputs = [rng.normal(size=(3, t.shape[1] or 6, *t.shape[2:])).astype(np.float32) for t in model.inputs]
+    (want,) = outputs_of(model, inputs)
+    c = snnc.compile(model, temporal=True, neurons="relu", verify=False)
+    (got,) = c.run(dict(zip(c.source.inputs, inputs, strict=True))).values()
+    assert relative_error(got if got.ndim == want.ndim else got[:, -1], want) < 1e-5
 
 
 def refused(model, reason):
@@ -201,6 +214,42 @@ def test_time_distributed_layers(keras, rng):
     y = layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu"))(source)
     y = layers.TimeDistributed(layers.Dropout(0.5))(y)
     exact(keras, rng, source, layers.TimeDistributed(layers.Flatten())(y))
+
+
+IN_TIME = {
+    "batch normalisation of a sequence": ((None, 4), [("BatchNormalization", {})]),
+    "batch normalisation over an axis counted from the front": ((None, 3, 2), [("BatchNormalization", {"axis": 2})]),
+    **{f"{name} over all steps": (SEQUENCE, [(name, {"units": 3, "return_sequences": True})]) for name in RECURRENT},
+    **{f"{name} of the last step": ((None, 4), [(name, {"units": 3})]) for name in RECURRENT},
+    "read-out over time": (
+        (None, 4),
+        [("Dense", {"units": 5, "activation": "relu"}), ("GlobalAveragePooling1D", {}), ("Dense", {"units": 2})],
+    ),
+    "dropout": (SEQUENCE, [("Dropout", {"rate": 0.5}), ("Dense", {"units": 3})]),
+}
+
+
+@pytest.mark.parametrize("row", IN_TIME)
+def test_a_layer_in_a_temporal_model(keras, rng, row):
+    shape, run = IN_TIME[row]
+    source = y = keras.Input(shape)
+    for name, fields in run:
+        y = getattr(keras.layers, name)(**fields)(y)
+    exact_in_time(keras, rng, source, y)
+
+
+@pytest.mark.parametrize("steps", [10, None])
+def test_time_distributed_layers_in_a_temporal_model(keras, rng, steps):
+    layers, source = keras.layers, keras.Input((steps, 6, 6, 2))
+    y = layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu"))(source)
+    y = layers.TimeDistributed(layers.Dropout(0.5))(y)
+    y = layers.TimeDistributed(layers.Reshape((-1,)))(y)
+    exact_in_time(keras, rng, source, layers.TimeDistributed(layers.Dense(2))(y))
+
+
+def test_sequences_joined_along_a_positive_axis_in_a_temporal_model(keras, rng):
+    a, b = keras.Input((None, 3)), keras.Input((None, 5))
+    exact_in_time(keras, rng, [a, b], keras.layers.Concatenate(axis=2)([a, keras.layers.Activation("relu")(b)]))
 
 
 def test_a_sequential_inside_a_functional_model(keras, rng):

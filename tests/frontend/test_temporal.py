@@ -229,6 +229,12 @@ def test_input_shape_is_of_a_slice(tmp_path):
     assert snnc.import_model(path, (4,), temporal=True)["input"].type.shape == (4,)
 
 
+def test_inputs_with_different_numbers_of_steps_are_refused(keras):
+    a, b = keras.Input((5, 4), name="a"), keras.Input((6, 4), name="b")
+    with pytest.raises(FrontendError, match=r"different numbers of steps \(a: 5, b: 6\)"):
+        snnc.import_model(keras.Model([a, b], [a, b]), temporal=True)
+
+
 def test_an_input_without_a_second_axis_has_no_time(tmp_path):
     path = write_keras(tmp_path / "m.keras", sequential([input_layer(), layer("ReLU", "relu")]), {})
     with pytest.raises(FrontendError, match="has no time axis"):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from snnc.ir import neurons, ops
+from snnc.ir.causal import Running
 from snnc.passes.base import Context
 from snnc.passes.pipeline import run
 from snnc.passes.warn_of_collapse import WarnOfCollapse
@@ -44,6 +45,7 @@ def test_one_spiking_layer_a_filter_or_calibration_is_fine(rng):
     relu = spiking(neurons.SpikingRelu())
     assert notes(ops.Input(shape=(4,)), dense(rng, 4, 4), relu, dense(rng, 4, 4)) == []
     assert notes(ops.Input(shape=(4,)), relu, LOWPASS, dense(rng, 4, 4), relu, LOWPASS) == []
+    assert notes(ops.Input(shape=(4,), dt=0.001), relu, Running(), dense(rng, 4, 4), relu) == []
     samples = {"input": np.zeros((1, 4), np.float32)}
     assert notes(ops.Input(shape=(4,)), relu, dense(rng, 4, 4), relu, samples=samples) == []
 

@@ -1,7 +1,7 @@
 """Record what keras-spiking itself gives: run this where keras-spiking 0.3.0 and TensorFlow 2.12 are installed.
 
-``python tests/frontend/keras_spiking/record.py`` writes ``model.h5`` and ``record.npz`` beside it: the sequences ``x``, what
-each layer gives for one sequence at a time (so that every sequence starts at the same voltages), and those voltages.
+``python tests/frontend/keras_spiking/record.py`` writes ``model.h5`` and ``record.npz`` beside it: the sequences ``x``,
+what each layer gives for one sequence at a time (so that every sequence starts at the same voltages), and the voltages.
 """
 
 from __future__ import annotations
