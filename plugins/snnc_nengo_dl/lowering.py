@@ -28,7 +28,7 @@ def dense(op: ops.Dense, site: Site) -> Lowered:
             return tf.matmul(x, weight)
         return tf.reshape(tf.matmul(tf.reshape(x, (-1, inputs)), weight), (-1, x.shape[-1] // inputs * units))
 
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.weight, 0)),)
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.weight, 0, site.name)),)
 
 
 @lowering("nengo-dl", ops.Conv)
@@ -62,7 +62,7 @@ def conv(op: ops.Conv, site: Site) -> Lowered:
         return tf.reshape(y, (-1, site.output.size))
 
     axis = op.kernel.ndim - 2 if op.groups == 1 else None
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, axis)),)
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, axis, site.name)),)
 
 
 @lowering("nengo-dl", transposed.ConvTranspose)
@@ -83,7 +83,9 @@ def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
         y = tf.pad(y[(slice(None), *where)], more)
         return tf.reshape(y, (-1, site.output.size))
 
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, op.kernel.ndim - 1)),)
+    return (
+        site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, op.kernel.ndim - 1, site.name)),
+    )
 
 
 @lowering("nengo-dl", ops.AvgPool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,6 +26,11 @@ class TensorMap(Transform):
     """What can be trained, in the shape that the op keeps it in; None if nothing can."""
     scale_axis: int | None = None
     """The axis of the weights that the last axis of the input meets, so that factors can become part of them."""
+    node: str = ""
+    """The node of the graph whose weights, or bias, these are."""
+    bias: bool = False
+    factor: AnyArray | None = None
+    """What the weights were multiplied with, in a shape that broadcasts against them."""
 
     @property
     def size_out(self) -> int:
@@ -39,8 +44,9 @@ class TensorMap(Transform):
             return None
         shape = [1] * self.weights.ndim
         shape[self.scale_axis] = -1
-        weights = np.asarray(self.weights * rows[0].reshape(shape), dtype=np.float32)
-        return TensorMap(self.apply, self.size_in, self.size, weights, self.scale_axis)
+        more = rows[0].reshape(shape)
+        weights = np.asarray(self.weights * more, dtype=np.float32)
+        return replace(self, weights=weights, factor=more if self.factor is None else self.factor * more)
 
     def nengo(self) -> Any:
         from snnc_nengo_dl.linear import TensorTransform
@@ -63,5 +69,5 @@ def padded(inner: Transform | None, size: int, at: int, whole: int) -> TensorMap
     if inner is None:
         return TensorMap(apply, size, whole)
     if isinstance(inner, TensorMap):
-        return TensorMap(apply, inner.size_in, whole, inner.weights, inner.scale_axis)
+        return replace(inner, apply=apply, size=whole)
     return None

@@ -17,8 +17,8 @@ from snnc_nengo.site import Site
 from snnc.api import Array, Graph, Neurons, Node, Target, TensorType
 from snnc_nengo_dl.fuse import Fuse
 from snnc_nengo_dl.host import TensorSite
-from snnc_nengo_dl.linear import TensorTransform
 from snnc_nengo_dl.maps import TensorMap, padded
+from snnc_nengo_dl.training import Trainable, trainable
 
 
 class TensorBuilder(NetworkBuilder):
@@ -36,7 +36,7 @@ class TensorBuilder(NetworkBuilder):
 
     def add_bias(self, name: str, bias: Array, target: Any) -> None:
         one = nengo.Node(np.ones(1), label=f"{name}.bias")
-        weights = TensorMap(_times, 1, bias.size, bias[None], 0)
+        weights = TensorMap(_times, 1, bias.size, bias[None], node=name, bias=True)
         nengo.Connection(one, target, transform=weights.nengo(), synapse=None, label=f"{one.label} -> {name}")
 
 
@@ -59,11 +59,17 @@ class HeldBuilder(TensorBuilder):
         )
 
 
-def built(graph: Graph, target: Target) -> Built:
-    """Return the network of a graph, with settings under which NengoDL is fast and trains what snnc can take back."""
+def built(graph: Graph, target: Target) -> tuple[Built, Trainable]:
+    """Return the network of a graph and what of it can be trained, with settings under which NengoDL is fast."""
     result = build(graph, target, TensorBuilder)
+    parameters = trainable(graph, result)
     configure(result.network, channels(graph, result))
-    return result
+    config = result.network.config
+    for connection in parameters.weights.values():
+        config[connection].trainable = True
+    for bias in parameters.biases:
+        config[getattr(bias.obj, "neurons", bias.obj)].trainable = True
+    return result, parameters
 
 
 def built_on(graph: Graph, target: Target, held: Mapping[str, Any]) -> Built:
@@ -100,10 +106,3 @@ def configure(
             trainable=False,
             keep_history=True,
         )
-        if inference_only:
-            return
-        for connection in network.all_connections:
-            if isinstance(connection.transform, TensorTransform) and connection.transform.map.weights is not None:
-                network.config[connection].trainable = True
-        for ensemble in network.all_ensembles:
-            network.config[ensemble.neurons].trainable = True

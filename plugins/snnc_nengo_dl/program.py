@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Collection, Mapping
+from typing import Any
 
+import nengo_dl
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, Recording, Target, UsageError, evaluate_nodes, feed
+from snnc.api import Array, Graph, Op, Recording, Target, UsageError, evaluate_nodes, feed
 from snnc_nengo_dl.network import built
 from snnc_nengo_dl.simulation import Simulation
 from snnc_nengo_dl.split import split
+from snnc_nengo_dl.training import absorbed
 
 ELEMENTS = 1 << 20
 """Elements of the widest vector of a minibatch: enough for TensorFlow's kernels, few enough for a cache."""
@@ -31,7 +34,8 @@ class NengoDlProgram(NengoProgram):
 
     def __init__(self, graph: Graph, target: Target, minibatch: int) -> None:
         """Build the network."""
-        super().__init__(graph, target, built(graph, target))
+        whole, self.trainable = built(graph, target)
+        super().__init__(graph, target, whole)
         self.minibatch = minibatch
         self._split = split(graph)
         self._simulations: dict[tuple[int, tuple[str, ...]], Simulation] = {}
@@ -60,6 +64,27 @@ class NengoDlProgram(NengoProgram):
                 self._show(samples, steps, names, recording, part)
                 bar.advance(task, part.stop - part.start)
         return recording
+
+    def absorb(self, trained: Any) -> dict[str, Op]:
+        """Return the ops that a ``nengo_dl.Simulator`` of ``network`` has trained, by node.
+
+        Raises:
+            UsageError: it simulates another network, or is closed.
+            LoweringError: the graph has no place for what was trained.
+
+        """
+        if not isinstance(trained, nengo_dl.Simulator):
+            raise UsageError(f"absorb takes a nengo_dl.Simulator, not {type(trained).__name__}")
+        if trained.closed:
+            raise UsageError("this simulator is closed: absorb inside its `with` block, where its parameters still are")
+        if trained.model.toplevel is not self.network:
+            raise UsageError("this simulator runs another network: make it of the same c.network")
+
+        def read(obj: Any, name: str) -> Array:
+            return np.asarray(trained.data.get_params((obj, name))[0], dtype=np.float32)
+
+        graph = absorbed(self.graph, self.trainable, read)
+        return {node.name: node.op for node in graph if node.op is not self.graph[node.name].op}
 
     def _show(
         self, samples: Mapping[str, Array], steps: int, watch: tuple[str, ...], recording: Recording, part: slice
