@@ -112,6 +112,10 @@ class Program(ABC):
             return self
         raise UsageError(f"this program runs on itself only, not on {engine!r}")
 
+    def absorb(self, trained: Any) -> Mapping[str, Op]:
+        """Return the ops that were trained outside, by their nodes' names; what ``trained`` is, the backend says."""
+        raise UsageError("what this backend builds cannot be trained; nengo-dl can")
+
     @abstractmethod
     def run(
         self,

@@ -24,6 +24,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.readout import ReadOut
 from snnc.ir.simulate import simulate
 from snnc.ir.types import AnyArray, Array
+from snnc.ir.unspiked import unspiked
 from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import read_out_of, write
@@ -205,6 +206,36 @@ class Compiled:
         """
         samples = calibration.made_up(self.source, MADE_UP, self.settings.seed) if x is None else self.samples(x)
         return self.verify_samples(samples, self.steps(samples, steps), keras, **options)
+
+    def absorb(self, trained: Any) -> Compiled:
+        """Return this compilation with the parameters that its ``network`` was trained to.
+
+        The new ``graph`` has the trained weights and biases in place of the old ones, and its ``source`` is the model
+        that this graph stands for, activations in place of neurons: verify compares with it, and ``snnc.compile``
+        takes it to any backend, with other neurons and synapses. This compilation stays as it is.
+
+        Args:
+            trained: with the backend ``nengo-dl`` the open ``nengo_dl.Simulator`` of ``network``.
+
+        Raises:
+            UsageError: the backend cannot train, or this is not what it trained.
+            LoweringError: the graph has no place for what was trained; names the layer.
+
+        """
+        graph = self.graph.copy()
+        with graph.authored_by("absorb"):
+            for name, op in self.program.absorb(trained).items():
+                graph.replace(name, op)
+        return Compiled(
+            graph,
+            unspiked(graph),
+            self.settings,
+            self._registry,
+            journal=self.journal,
+            notes=(*self.notes, f"trained in {self.backend.name} after it was compiled"),
+            origin={"name": self.graph.name},
+            checks=self._checks,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the artifact folder, all or nothing; replaces an artifact but never anything else."""

@@ -7,7 +7,7 @@ connection from a constant to an output. A bias belongs to the op in front of th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,8 @@ def absorbed(graph: Graph, parameters: Trainable, read: Callable[[Any, str], Arr
         if node.name in biases:
             _absorb_bias(trained, biases[node.name], sources[0], graph, read)
         op = trained[node.name].op
-        if op.is_linear and sources:
+        # an output's signal is its whole value
+        if op.is_linear and sources and not graph.is_output(node.name):
             constants[node.name] = op.evaluate(*(c[None] for c in sources))[0]
         else:
             constants[node.name] = np.zeros(node.type.shape, dtype=np.float32)
@@ -148,7 +149,7 @@ def _unscaled(name: str, weights: Array, found: TensorMap) -> Array:
 
 def _set(graph: Graph, name: str, field: str, value: AnyArray) -> None:
     op = graph[name].op
-    graph.replace(name, replace(op, **{field: value}))
+    graph.replace(name, type(op)(**{**op.attrs(), field: value}))
 
 
 def _map(connection: Any) -> TensorMap | None:

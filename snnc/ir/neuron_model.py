@@ -66,6 +66,11 @@ class NeuronModel(Record, ABC):
     def represents(self, activation: Activation) -> bool:
         """Return whether these neurons can stand for the activation."""
 
+    @property
+    def activation(self) -> Activation | None:
+        """Return the activation that the neurons stand for, or None if it is none of the plain ones."""
+        return next((a for a in (Relu(), Sigmoid(), Tanh()) if self.represents(a)), None)
+
     @abstractmethod
     def rate(self, u: Array) -> Array:
         """Return the firing rate in Hz that a constant wanted rate ``u`` in Hz settles to."""

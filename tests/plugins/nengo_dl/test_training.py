@@ -1,0 +1,146 @@
+"""What NengoDL trains comes back into the graph, so that the same model then compiles to any backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("nengo_dl")
+
+import nengo
+import nengo_dl
+import tensorflow as tf
+from snnc_nengo_dl.training import bias_holder
+
+import snnc
+from snnc.api import Array, Graph, Neurons, Synapse, UsageError, activations, neurons, ops
+from tests.conftest import conv, dense
+from tests.plugins.nengo.build import RELU, graph
+
+TARGET = 250.0
+"""Hz."""
+SCALE = 128.0
+"""Hz for an activation of 1; a power of two, so that it rounds nothing."""
+
+
+def stripes(rng: np.random.Generator, count: int) -> tuple[Array, np.ndarray]:
+    """Return noisy images of horizontal and vertical stripes, and which they are."""
+    y = rng.integers(2, size=count)
+    bars = np.zeros((6, 6))
+    bars[::2] = 1
+    x = np.where(y[:, None, None] == 1, bars, bars.T) + rng.normal(scale=0.2, size=(count, 6, 6))
+    return x[..., None].astype(np.float32), y
+
+
+def untrained(rng: np.random.Generator) -> Graph:
+    g = Graph("stripes")
+    g.add("image", ops.Input(shape=(6, 6, 1)))
+    g.add("conv", conv(rng, (3, 3), 1, 4, activation=activations.Relu()), ["image"], layers=["conv"])
+    g.add("flat", ops.Reshape(shape=(-1,)), ["conv"], layers=["flat"])
+    g.add("logits", dense(rng, 64, 2), ["flat"], layers=["logits"])
+    g.set_outputs({"logits": "logits"})
+    return g
+
+
+@dataclass
+class Trained:
+    before: snnc.Compiled
+    after: snnc.Compiled
+    x: Array
+    y: np.ndarray
+    logits: Array
+    """Of the trained network, with rates in place of spikes."""
+    biases: Array
+    """Of the ensemble."""
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    rng = np.random.default_rng(0)
+    x, y = stripes(rng, 256)
+    c = snnc.compile(untrained(rng), backend="nengo-dl", neurons="soft-reset-if", scale=SCALE, verify=False)
+    output, image = c.network.probes[0], c.network_map["image"]
+    with c.network:
+        rates = nengo.Probe(c.network_map["conv"])
+        nengo_dl.configure_settings(learning_phase=True)
+    with nengo_dl.Simulator(c.network, minibatch_size=64, progress_bar=False, device="/cpu:0") as sim:
+        loss = {output: tf.losses.SparseCategoricalCrossentropy(from_logits=True), rates: "mse"}
+        sim.compile(optimizer=tf.optimizers.Adam(0.03), loss=loss, loss_weights={output: 1.0, rates: 0.5})
+        shown = x.reshape(256, 1, -1)
+        wanted = {output: y.reshape(256, 1, 1), rates: np.full((256, 1, 64), TARGET / SCALE)}
+        sim.fit({image: shown}, wanted, epochs=60, verbose=0)
+        logits = sim.predict({image: shown}, verbose=0)[output][:, 0]
+        return Trained(c, c.absorb(sim), x, y, logits, sim.data[c.network_map["conv"].ensemble].bias)
+
+
+def test_the_trained_graph_is_the_trained_network(trained: Trained) -> None:
+    got = trained.after.source.evaluate(trained.x)["logits"]
+    assert np.abs(got - trained.logits).max() < 1e-5 * np.abs(trained.logits).max()
+    assert np.array_equal(trained.after.graph.evaluate(trained.x)["logits"], got)
+    assert not np.allclose(trained.before.source.evaluate(trained.x)["logits"], got, rtol=0.1)
+
+
+def test_neurons_of_a_channel_keep_one_bias(trained: Trained) -> None:
+    by_channel = trained.biases.reshape(-1, 4)
+    assert np.array_equal(by_channel, np.broadcast_to(by_channel[0], by_channel.shape))
+    (holder,) = (node.op for node in trained.after.graph if isinstance(node.op, ops.Conv))
+    assert np.allclose(holder.bias * SCALE, by_channel[0], rtol=1e-6)
+
+
+def test_the_trained_model_compiles_to_nengo_with_its_accuracy_and_rates(trained: Trained) -> None:
+    c = snnc.compile(trained.after.source, backend="nengo", neurons="soft-reset-if", scale=SCALE, steps=60)
+    found = c.evaluate(trained.x, trained.y)
+    assert found.model_accuracy == found.accuracy == 1.0
+    assert abs(found.rates["conv"] - TARGET) < 50 < TARGET - trained.before.evaluate(trained.x, trained.y).rates["conv"]
+    assert c.report is not None and c.report["rewrite_error"] < 1e-6
+
+
+def test_verify_and_artifacts_are_of_the_trained_graph(trained: Trained, tmp_path) -> None:
+    assert trained.after.verify(trained.x[:4], 20).rewrite_error == 0
+    trained.after.save(tmp_path / "out")
+    again = snnc.load(tmp_path / "out")
+    assert again.graph == trained.after.graph
+    assert np.array_equal(
+        again.source.evaluate(trained.x)["logits"], trained.after.source.evaluate(trained.x)["logits"]
+    )
+
+
+def test_an_untrained_network_gives_the_graph_back_bit_for_bit(rng: np.random.Generator) -> None:
+    c = snnc.compile(untrained(rng), backend="nengo-dl", scale=30.0, synapse=0.005, verify=False)
+    with nengo_dl.Simulator(c.network, progress_bar=False, device="/cpu:0") as sim:
+        assert c.program.absorb(sim) == {}
+
+
+def test_absorb_takes_only_an_open_simulator_of_its_network(rng: np.random.Generator) -> None:
+    c, other = (snnc.compile(untrained(rng), backend="nengo-dl", verify=False) for _ in range(2))
+    with nengo_dl.Simulator(other.network, progress_bar=False, device="/cpu:0") as sim:
+        with pytest.raises(UsageError, match="another network"):
+            c.absorb(sim)
+    with pytest.raises(UsageError, match="closed"):
+        other.absorb(sim)
+    with pytest.raises(UsageError, match=r"takes a nengo_dl\.Simulator, not int"):
+        c.absorb(1)
+    with pytest.raises(UsageError, match="cannot be trained"):
+        snnc.compile(untrained(rng), verify=False).absorb(sim)
+
+
+def test_a_bias_belongs_to_the_op_that_alone_feeds_the_neurons(rng: np.random.Generator) -> None:
+    g = graph(
+        ["out"],
+        x=((4,),),
+        a=(dense(rng, 4, 4), "x"),
+        s=(Synapse(model=neurons.Lowpass(tau=0.01)), "a"),
+        n=(RELU, "s"),
+        b=(dense(rng, 4, 4), "n"),
+        m=(RELU, "b"),
+        both=(ops.Add(), "b", "m"),
+        k=(Neurons(model=neurons.Lif()), "both"),
+        out=(dense(rng, 4, 2), "k"),
+    )
+    assert bias_holder(g, "s", "n") == "a"
+    assert bias_holder(g, "b", "m") is None
+    assert bias_holder(g, "both", "k") is None
+    assert bias_holder(g, "out", None) == "out"
