@@ -29,6 +29,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name == "keras":
+        import importlib
+
+        return importlib.import_module("snnc.keras")
     raise AttributeError(f"module 'snnc' has no attribute {name!r}")
 
 

@@ -17,7 +17,7 @@ LAYERS = [
     {"registry"},
     {"compiled"},
     {"compiler"},
-    {"tune", "plots"},
+    {"keras", "tune", "plots"},
     {"reports"},
     {"cli"},
     {"__init__", "__main__"},
