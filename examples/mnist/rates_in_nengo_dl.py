@@ -46,7 +46,7 @@ def train(c: snnc.Compiled, digits: Digits, target: float, weight: float, epochs
     wanted = {probe: np.full((len(x), 1, probe.size_in), target / SCALE, dtype=np.float32) for probe in rates}
     with nengo_dl.Simulator(c.network, minibatch_size=BATCH, progress_bar=False) as sim:
         sim.compile(
-            optimizer=tf.optimizers.Adam(1e-3),
+            optimizer=tf.optimizers.Adam(5e-3),
             loss={output: tf.losses.SparseCategoricalCrossentropy(from_logits=True), **dict.fromkeys(rates, "mse")},
             loss_weights={output: 1.0, **dict.fromkeys(rates, weight)},
         )
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data" / "mnist.npz", help="MNIST as Keras gives it out")
     parser.add_argument("--digits", type=int, default=10_000, help="how many to train on")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--target", type=float, default=250.0, help="Hz")
-    parser.add_argument("--weight", type=float, default=1.0, help="of the rates in the loss")
+    parser.add_argument("--weight", type=float, default=0.03, help="of the rates in the loss")
     parser.add_argument("--out", type=Path, help="folder for the trained compilation")
     options = parser.parse_args(arguments)
 
