@@ -2,6 +2,7 @@
 
 from snnc.backend import (
     Backend,
+    Defaults,
     Lowering,
     Lowerings,
     Program,
@@ -42,6 +43,7 @@ from snnc.ir import (
 from snnc.ir.activations import Activation
 from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, Node, Origin, rewrite
+from snnc.ir.intended import intended
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
 from snnc.ir.readout import ReadOut
@@ -50,6 +52,7 @@ from snnc.ir.simulate import initial_state, simulate
 from snnc.ir.temporal import Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
+from snnc.passes.fuse_linear import fuse_linear
 from snnc.verify import Check, Finding, Subject
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "Choice",
     "Context",
     "DataError",
+    "Defaults",
     "Finding",
     "Frontend",
     "FrontendError",
@@ -112,9 +116,11 @@ __all__ = [
     "feed",
     "for_batch",
     "functions",
+    "fuse_linear",
     "hookimpl",
     "importer",
     "initial_state",
+    "intended",
     "is_temporal",
     "layer_error",
     "layer_keys",

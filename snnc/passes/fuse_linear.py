@@ -38,14 +38,19 @@ class FuseLinear(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        while any([_merge(graph, node.name) for node in list(graph) if node.name in graph]):
-            pass  # a merge may allow one with the node before; each takes a node away, so this ends
+        fuse_linear(graph)
 
     def promise(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             found = _mergeable(graph, node.name)
             if found is not None:
                 yield f"nodes {node.name!r} and {found[0].name!r} are one linear op"
+
+
+def fuse_linear(graph: Graph) -> None:
+    """Merge all neighbours that are one linear op."""
+    while any([_merge(graph, node.name) for node in list(graph) if node.name in graph]):
+        pass  # a merge may allow one with the node before; each takes a node away, so this ends
 
 
 def _merge(graph: Graph, name: str) -> bool:

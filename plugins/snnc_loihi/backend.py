@@ -1,0 +1,39 @@
+"""Intel's Loihi, through nengo-loihi: its emulator, or the chip where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from snnc.api import Backend, Defaults, Graph, LoweringError, Target
+from snnc_loihi.load import load
+from snnc_loihi.models import STEP
+
+if TYPE_CHECKING:
+    from snnc_loihi.program import LoihiProgram
+
+
+@dataclass(frozen=True)
+class LoihiBackend(Backend):
+    """Builds a ``nengo.Network`` with nengo-loihi's settings, which its simulator runs as it is."""
+
+    name: ClassVar[str] = "loihi"
+    extends: ClassVar[str | None] = "nengo"
+    extra: ClassVar[str] = "loihi"
+    engines: ClassVar[tuple[str, ...]] = ("emulator", "numpy", "program")
+
+    def level(self, *, samples: bool) -> int:
+        return 2 if samples else 1
+
+    def defaults(self, level: int) -> Defaults:
+        scale = None if level > 1 else 200.0
+        return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35)
+
+    def lower(self, graph: Graph, target: Target) -> LoihiProgram:
+        """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError for what it lacks."""
+        if target.dt != STEP:
+            raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; leave it out")
+        load()
+        from snnc_loihi.program import LoihiProgram, build
+
+        return LoihiProgram(graph, target, build(graph, target))

@@ -1,0 +1,107 @@
+"""Run a network in nengo-loihi's emulator, every sample from the same fresh state, which the emulator cannot go back to.
+
+It is always strict: an overflow of a register is an error, where it would otherwise be a warning and a silent layer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import nengo
+import nengo_loihi
+from nengo_loihi.emulator import EmulatorInterface
+from nengo_loihi.simulator import StepRunner
+
+from snnc.api import AnyArray, Array, LoweringError
+
+
+@contextmanager
+def strict() -> Iterator[None]:
+    """Let the emulator raise an error for an overflow inside."""
+    before = EmulatorInterface.strict
+    EmulatorInterface.strict = True
+    try:
+        yield
+    finally:
+        EmulatorInterface.strict = before
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Say in one line what nengo-loihi does not take."""
+    try:
+        yield
+    except (nengo.exceptions.NengoException, NotImplementedError, AssertionError, AttributeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise LoweringError(f"{what}: nengo-loihi refuses it: {reason}") from error
+
+
+class Emulator:
+    """A network built for the emulator once."""
+
+    def __init__(self, network: Any, dt: float, seed: int, watched: Mapping[str, Any]) -> None:
+        """Build, with a probe for each object that is watched besides those that the network has."""
+        with network:
+            self._probes = {name: nengo.Probe(obj) for name, obj in watched.items()}
+        try:
+            with strict(), quiet(), refusals(f"network {network.label!r}"):
+                self._sim = nengo_loihi.Simulator(network, dt=dt, seed=seed, target="sim", progress_bar=False)
+        finally:
+            for probe in self._probes.values():
+                network.probes.remove(probe)
+        self._seed = seed
+
+    @property
+    def model(self) -> Any:
+        """Return nengo-loihi's model, with the numbers that go into the registers."""
+        return self._sim.model
+
+    def close(self) -> None:
+        """End the simulation."""
+        self._sim.close()
+
+    def show(self, inputs: Mapping[Any, Array], steps: int) -> None:
+        """Present one sample, a flat vector an input Node, for a number of steps from the fresh state."""
+        self._fresh()
+        for node, x in inputs.items():
+            for host in self._hosts():
+                signal = host.model.sig[node].get("out")
+                if signal is not None and signal in host.signals:
+                    host.signals[signal][...] = x
+        with strict(), quiet(), refusals(f"network {self._sim.network.label!r}"):
+            self._sim.run_steps(steps)
+
+    def probed(self, name: str) -> AnyArray:
+        """Return what a watched object gave in the steps since, ``(steps, size)``."""
+        return self._sim.data[self._probes[name]]
+
+    def data(self, probe: Any) -> AnyArray:
+        """Return what a probe of the network itself has seen, ``(steps, size)``."""
+        return self._sim.data[probe]
+
+    def _hosts(self) -> list[Any]:
+        return [sim for name, sim in self._sim.sims.items() if name != "emulator"]
+
+    def _fresh(self) -> None:
+        sim = self._sim
+        sim.clear_probes()
+        with strict(), quiet():
+            for host in self._hosts():
+                host.reset(seed=self._seed)
+            for source in sim.model.inputs:
+                source.spikes.clear()
+            sim.sims["emulator"] = EmulatorInterface(sim.model, seed=self._seed)
+        sim._runner = StepRunner(sim.model, sim.sims, sim.precompute, sim.timers)
+        sim._n_steps = 0
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out warnings that say nothing here: untested versions of Nengo, and NaN in arrays that nothing reads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*has not been tested with your Nengo version.*")
+        warnings.filterwarnings("ignore", message="invalid value encountered in cast")
+        yield

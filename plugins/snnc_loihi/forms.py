@@ -1,0 +1,266 @@
+"""Linear maps between two populations, and how one follows another: what a chain of layers is on the chip.
+
+A core knows weights, no layers: whatever is linear between two populations becomes one map. As long as it can, the map
+stays a correlation, whose weights the chip stores once for all positions; else it is a matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snnc.api import AnyArray, Array, LoweringError, Op, Shape, TensorType, convolve, ops, resample
+from snnc_nengo import geometry, probe
+
+Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Same:
+    """y = x, in another shape perhaps."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """y = correlate(x, kernel) over two axes; kernel (height, width, inputs, outputs), both ends channels last."""
+
+    kernel: AnyArray
+    strides: tuple[int, int]
+    pads: Pads
+    grid: tuple[int, int, int]
+    """The shape in which it sees its input."""
+    shape: Shape
+    """The shape in which its output is seen; in memory it lies like ``output``."""
+
+    @property
+    def output(self) -> tuple[int, int, int]:
+        """Return the shape of the output as it computes it."""
+        height, width = (
+            (n + a + b - k) // s + 1
+            for n, (a, b), k, s in zip(self.grid, self.pads, self.kernel.shape, self.strides, strict=False)
+        )
+        return height, width, int(self.kernel.shape[-1])
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """y = matrix @ x for a scipy sparse matrix, everything flattened."""
+
+    matrix: Any
+    shape: Shape
+
+
+Form: TypeAlias = "Same | Correlation | Matrix"
+
+
+def then(form: Form, op: Op, inputs: tuple[TensorType, ...], slot: int, output: TensorType) -> Form:
+    """Return the map that applies a form and then one input of a linear op, without the op's constant part."""
+    if isinstance(op, (ops.Identity, ops.Reshape)) or (isinstance(op, ops.Add) and inputs[slot].shape == output.shape):
+        return replace(form, shape=output.shape)
+    local = correlation(op, inputs, slot, output.shape)
+    if local is not None:
+        joined = _joined(form, local)
+        if joined is not None:
+            return joined
+    return Matrix((_matrix_of(op, inputs, slot, local) @ matrix(form, inputs[slot].size)).tocsr(), output.shape)
+
+
+def added(first: Form, second: Form) -> Form | None:
+    """Return the sum of two forms of one source, or None where that is no single form."""
+    if isinstance(first, Matrix) and isinstance(second, Matrix):
+        return Matrix(first.matrix + second.matrix, second.shape)
+    if not (isinstance(first, Correlation) and isinstance(second, Correlation)):
+        return None
+    starts = [[before for before, _ in form.pads] for form in (first, second)]
+    if (first.grid, first.strides, starts[0]) != (second.grid, second.strides, starts[1]):
+        return None
+    if first.output != second.output:
+        return None
+    size = np.maximum(first.kernel.shape, second.kernel.shape)
+    kernel = sum(np.pad(f.kernel, [(0, n - k) for n, k in zip(size, f.kernel.shape, strict=True)]) for f in (first, second))
+    ends = [max((m - 1) * s + k - n - before, 0)
+            for m, s, k, n, before in zip(first.output, first.strides, size, first.grid, starts[0], strict=False)]  # fmt: skip
+    pads = ((starts[0][0], ends[0]), (starts[0][1], ends[1]))
+    joint = replace(second, kernel=kernel, pads=pads)
+    return joint if joint.output == second.output else None
+
+
+def matrix(form: Form, size_in: int) -> Any:
+    """Return a form as a scipy sparse matrix (outputs, inputs)."""
+    from scipy import sparse
+
+    if isinstance(form, Same):
+        return sparse.identity(size_in, dtype=np.float64, format="csr")
+    return form.matrix if isinstance(form, Matrix) else _correlation_matrix(form)
+
+
+def grid(shape: Shape) -> tuple[int, int, int] | None:
+    """Return a shape as (height, width, channels), with sizes of one for axes that it lacks; None for more axes."""
+    if not 1 <= len(shape) <= 3:
+        return None
+    *space, channels = shape
+    height, width = (*space, *(1,) * (2 - len(space)))
+    return height, width, channels
+
+
+def correlation(op: Op, inputs: tuple[TensorType, ...], slot: int, output: Shape) -> Correlation | None:
+    """Return what a linear op does with one of its inputs as a correlation, or None where it is none."""
+    shape = inputs[slot].shape
+    seen = grid(shape)
+    if seen is None or grid(output) is None:
+        return None
+    found = _local(op, inputs, slot)
+    if found is None:
+        return None
+    kernel, strides, pads = found
+    missing = 2 - (kernel.ndim - 2)
+    kernel = kernel.reshape(*kernel.shape[:-2], *(1,) * missing, *kernel.shape[-2:])
+    across = ((1, 1), (1, 1))[:missing]
+    (s0, s1) = (*strides, *(n for n, _ in across))
+    (p0, p1) = (*pads, *((0, 0) for _ in across))
+    return Correlation(kernel.astype(np.float64), (s0, s1), (p0, p1), seen, output)
+
+
+def _local(op: Op, inputs: tuple[TensorType, ...], slot: int) -> tuple[AnyArray, Shape, convolve.Pads] | None:
+    """Return kernel, strides and padding over the spatial axes of an input of at most two such axes."""
+    *space, channels = inputs[slot].shape
+    ones, none = (1,) * len(space), ((0, 0),) * len(space)
+    if isinstance(op, ops.Dense) and op.activation is None:
+        return op.weight.reshape(*ones, *op.weight.shape), ones, none
+    if isinstance(op, ops.Conv) and op.activation is None:
+        kernel = geometry.spread(geometry.without_groups(op.kernel, op.groups), op.dilation)
+        return kernel, op.strides, op.pads(tuple(space))
+    if isinstance(op, (ops.Affine, ops.BatchNorm)):
+        scale = op.affine()[0] if isinstance(op, ops.BatchNorm) else op.scale
+        if scale.size not in (1, scale.shape[-1] if scale.ndim else 1):
+            return None
+        return _diagonal(ones, np.broadcast_to(scale.reshape(-1), (channels,))), ones, none
+    if isinstance(op, ops.AvgPool):
+        pads = op.pads(tuple(space))
+        if any(a or b for a, b in pads):
+            return None  # windows at the border average fewer elements
+        return _diagonal(op.size, np.full(channels, 1 / math.prod(op.size))), op.strides, none
+    if isinstance(op, ops.GlobalAvgPool):
+        return _diagonal(tuple(space), np.full(channels, 1 / math.prod(space))), ones, none
+    if isinstance(op, ops.ZeroPad):
+        return _diagonal(ones, np.ones(channels)), ones, op.padding
+    if isinstance(op, resample.Slice) and _picks(op, inputs[slot].shape):
+        taps = [np.eye(first + 1, 1, -first) for first in op.start[:-1]]  # the last tap alone
+        window = np.ones(())
+        for tap in taps:
+            window = np.multiply.outer(window, tap[:, 0])
+        return window[..., None, None] * np.eye(channels), op.step[:-1], none
+    if isinstance(op, ops.Concatenate) and op.axis % len(inputs[slot].shape) == len(space):
+        start = sum(t.shape[-1] for t in inputs[:slot])
+        kernel = np.zeros((channels, sum(t.shape[-1] for t in inputs)))
+        kernel[np.arange(channels), start + np.arange(channels)] = 1
+        return kernel.reshape(*ones, *kernel.shape), ones, none
+    return None
+
+
+def _picks(op: resample.Slice, shape: Shape) -> bool:
+    """Return whether a slice takes every so-manieth position, as many as there are, and all channels."""
+    *along, channel = zip(shape, op.start, op.size, op.step, strict=True)
+    whole = channel[1:] == (0, channel[0], 1)
+    return whole and all(0 <= first < step and (n - first - 1) // step + 1 == size for n, first, size, step in along)
+
+
+def _diagonal(size: Shape, factor: AnyArray) -> AnyArray:
+    return np.broadcast_to(np.diag(factor), (*size, len(factor), len(factor)))
+
+
+def _joined(form: Form, local: Correlation) -> Correlation | None:
+    """Return one correlation that does a form and then a local one, or None where none does."""
+    if isinstance(form, Same):
+        return local
+    if not isinstance(form, Correlation) or form.output != local.grid:
+        return None
+    pads, sizes = [], []
+    for axis in range(2):
+        n, (before, _), k, s = form.grid[axis], form.pads[axis], form.kernel.shape[axis], form.strides[axis]
+        inner, last = local.pads[axis], form.output[axis]
+        # what the second pads with zeros must be zero in the first one's result too, if that went on
+        if (inner[0] and k > s + before) or (inner[1] and last * s - before < n):
+            return None
+        size = (local.kernel.shape[axis] - 1) * s + k
+        first = before + inner[0] * s
+        end = (local.output[axis] - 1) * s * local.strides[axis] + size - n - first
+        if end < 0 and (n + first - size) // (s * local.strides[axis]) + 1 != local.output[axis]:
+            return None  # the second one leaves positions out at the end that a longer stride would reach
+        pads.append((first, max(end, 0)))
+        sizes.append(size)
+    kernel = np.zeros((*sizes, form.kernel.shape[2], local.kernel.shape[3]))
+    height, width = form.kernel.shape[:2]
+    for i in range(local.kernel.shape[0]):
+        for j in range(local.kernel.shape[1]):
+            at = (slice(i * form.strides[0], i * form.strides[0] + height),
+                  slice(j * form.strides[1], j * form.strides[1] + width))  # fmt: skip
+            kernel[at] += form.kernel @ local.kernel[i, j]
+    strides = (form.strides[0] * local.strides[0], form.strides[1] * local.strides[1])
+    return Correlation(kernel, strides, (pads[0], pads[1]), form.grid, local.shape)
+
+
+def _matrix_of(op: Op, inputs: tuple[TensorType, ...], slot: int, local: Correlation | None) -> Any:
+    if local is not None:
+        return _correlation_matrix(local)
+    found = probe.matrix(op, inputs, slot)
+    if found is None:
+        raise LoweringError(
+            f"the linear op {op.kind} of {inputs[slot]} is too large to be found out by trying; use a smaller layer"
+        )
+    return found.matrix
+
+
+def _correlation_matrix(form: Correlation) -> Any:
+    """Return one entry for each weight that is not zero, at each output position."""
+    from scipy import sparse
+
+    height, width, outputs = form.output
+    positions = np.arange(height * width).reshape(height, width)
+    rows, columns, values = [], [], []
+    for (i, j), weight in ((at, form.kernel[at]) for at in np.ndindex(*form.kernel.shape[:2])):
+        down = np.arange(height) * form.strides[0] - form.pads[0][0] + i
+        right = np.arange(width) * form.strides[1] - form.pads[1][0] + j
+        real = ((down >= 0) & (down < form.grid[0]))[:, None] & ((right >= 0) & (right < form.grid[1]))
+        read = (down[:, None] * form.grid[1] + right)[real]
+        source, target = np.nonzero(weight)
+        rows.append(np.add.outer(positions[real] * outputs, target).ravel())
+        columns.append(np.add.outer(read * form.grid[2], source).ravel())
+        values.append(np.broadcast_to(weight[source, target], (len(read), len(source))).ravel())
+    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+    return sparse.csr_matrix(entries, shape=(height * width * outputs, math.prod(form.grid)))
+
+
+def as_same(form: Correlation) -> tuple[Array, str] | None:
+    """Return a kernel and ``valid`` or ``same`` (as TensorFlow means it) for a correlation, or None if neither does.
+
+    A kernel with zeros at its end, or its start, moves the padding that ``same`` chooses.
+    """
+    kernel = form.kernel.astype(np.float32)
+    if form.pads == ((0, 0), (0, 0)):
+        return kernel, "valid"
+    found = []
+    for axis in range(2):
+        n, (before, _), k, s = form.grid[axis], form.pads[axis], form.kernel.shape[axis], form.strides[axis]
+        zeros = _zeros(n, before, k, s, form.output[axis])
+        if zeros is None:
+            return None
+        found.append(zeros)
+    return np.pad(kernel, (found[0], found[1], (0, 0), (0, 0))), "same"
+
+
+def _zeros(n: int, before: int, k: int, stride: int, outputs: int) -> tuple[int, int] | None:
+    """Return how many zeros before and after the kernel make ``same`` pad as wanted along one axis."""
+    if outputs != -(-n // stride):
+        return None
+    tries = sorted(((a, b) for a in range(k + 1) for b in range(k + 1)), key=sum)
+    for a, b in tries:
+        total = max((outputs - 1) * stride + k + a + b - n, 0)
+        if total // 2 == before + a:
+            return a, b
+    return None

@@ -1,0 +1,51 @@
+"""How nengo-loihi builds what only this backend has; everything else is built as for Nengo."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.api import LoweringError, Neurons, initial_state, lowering
+from snnc_loihi.models import ON_CHIP, LoihiEncoder
+from snnc_loihi.ops import SparseMap
+from snnc_nengo.lowering import population as host_population
+from snnc_nengo.site import Lowered, Site
+from snnc_nengo.transforms import SparseMatrix
+
+
+@lowering("loihi", SparseMap)
+def sparse_map(op: SparseMap, site: Site) -> Lowered:
+    """Connect by the sparse matrix."""
+    return (site.term(SparseMatrix(op.matrix(site.inputs[0].size))),)
+
+
+@lowering("loihi", Neurons)
+def population(op: Neurons, site: Site) -> Lowered:
+    """Make an ensemble of the chip, or for an encoder or another model, one of the host."""
+    import nengo
+
+    from snnc_loihi.neuron_types import chip_type
+    from snnc_nengo.neuron_types import SoftResetIF
+
+    if isinstance(op.model, ON_CHIP):
+        if np.any(np.asarray(op.scale) != 1):
+            raise LoweringError(f"layer {site.name!r}: its scale is not in the weights; let loihi-write-scales run")
+        kind = chip_type(op.model)
+    elif isinstance(op.model, LoihiEncoder):
+        start = {k: v.ravel() for k, v in initial_state(site.node, site.inputs, site.seed).items()}
+        kind = SoftResetIF(gamma=1, initial_state=start)
+    else:
+        lowered: Lowered = host_population.function(op, site)
+        return lowered
+    size = site.output.size
+    ensemble = nengo.Ensemble(
+        size,
+        1,
+        neuron_type=kind,
+        gain=np.full(size, op.model.gain / float(np.max(op.scale))),
+        bias=(op.model.offset + op.model.gain * site.constants[0] / float(np.max(op.scale))).ravel(),
+        label=site.name,
+    )
+    return site.placed(ensemble.neurons)
+
+
+LOWERINGS = [sparse_map, population]

@@ -1,0 +1,148 @@
+"""The neurons of a Loihi core, and those on the host that send it spikes.
+
+A core integrates once a step, a neuron fires at most once a step and forgets what it had above its threshold (hard
+reset). Equations are those of nengo-loihi's emulator; currents are in Hz, voltages in units of the threshold.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.api import Activation, AnyArray, Array, Shape, State, UsageError, neurons, op
+
+STEP = 0.001
+"""Seconds of a step of the chip: what the rate curves are for."""
+DECAY = 2**12 - 1
+"""The largest decay that a core can store (12 bits)."""
+
+
+class HardResetIf(neurons.ReluLike):
+    """v = max(v + u dt, -floor); a spike where v > threshold, then v = 0.
+
+    A constant u fires every n steps, n the smallest with n u dt > threshold. Over many u, or for one that fluctuates,
+    the mean of the rate is u / (threshold + u dt / 2): half a step of every interval is lost.
+    """
+
+    spiking: ClassVar[bool] = True
+    floor: float
+    threshold: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 <= self.floor < 128 and 0.5 <= self.threshold <= 1):
+            raise UsageError(
+                f"neurons {self.kind!r}: floor {self.floor:g} or threshold {self.threshold:g} does not fit the chip; "
+                "use 0 to 127 and 0.5 to 1"
+            )
+
+    @property
+    def exact(self) -> bool:
+        return False
+
+    @property
+    def scalable(self) -> bool:
+        return False
+
+    def rate(self, u: Array) -> Array:
+        u = np.maximum(u, np.float32(0))
+        return np.minimum(u / np.float32(self.threshold) / (1 + u * np.float32(STEP / 2 / self.threshold)), 1 / STEP)
+
+    def settled(self, u: AnyArray, dt: float = STEP) -> AnyArray:
+        """Return the rate in Hz that a constant ``u`` in Hz settles to: one of 1 / (n dt)."""
+        with np.errstate(divide="ignore"):
+            period = np.floor(self.threshold / (np.maximum(u, 0) * dt)) + 1
+        return 1 / (period * dt)
+
+    def start(self, shape: Shape, rng: np.random.Generator) -> State:
+        return {"voltage": np.zeros(shape, dtype=np.float32)}
+
+    def drive(self, current: Array, dt: float) -> Array:
+        current *= current.dtype.type(dt)
+        return current
+
+    def step(self, drive: Array, state: State, dt: float) -> Array:
+        voltage = state["voltage"]
+        voltage += drive
+        np.maximum(voltage, -self.floor, out=voltage)
+        fired = voltage > self.threshold
+        voltage[fired] = 0
+        return fired.astype(np.float32)
+
+
+@op
+class LoihiRelu(HardResetIf):
+    """Nengo-Loihi's own: the membrane has no negative voltage, so that what inhibits first is forgotten."""
+
+    kind: ClassVar[str] = "loihi-relu"
+    floor: float = 0.0
+    threshold: float = 1.0
+
+
+@op
+class LoihiSignedIf(HardResetIf):
+    """The membrane goes down to ``-floor`` thresholds, so that inhibition counts; the default of the backend.
+
+    The threshold is a little below 1: the chip compares with >, not with >=, so that a weight of exactly one
+    threshold would halve the rate.
+    """
+
+    kind: ClassVar[str] = "loihi-signed-if"
+    floor: float = 1.0
+    threshold: float = 0.995
+
+
+@op
+class LoihiLif(neurons.Lif):
+    """v += decay (J - v) with J = tau_rc u + 1/2, v >= 0; a spike at v > 1, then v = 0 for tau_ref in whole steps.
+
+    The decay has 12 bits. Intervals are whole steps, half a step longer than without steps in the mean.
+    """
+
+    kind: ClassVar[str] = "loihi-lif"
+
+    def response(self, current: AnyArray) -> AnyArray:
+        """Return the mean rate in Hz for a current J."""
+        above = current - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = 1 / (self._refractory(STEP) * STEP + self.tau_rc * np.log1p(1 / above) + STEP / 2)
+        return np.where(above > 0, rate, current.dtype.type(0))
+
+    def start(self, shape: Shape, rng: np.random.Generator) -> State:
+        return {"voltage": np.zeros(shape, dtype=np.float32), "waits": np.zeros(shape, dtype=np.int32)}
+
+    def step(self, drive: Array, state: State, dt: float) -> Array:
+        voltage, waits = state["voltage"], state["waits"]
+        decay = np.round(-np.expm1(-dt / self.tau_rc) * DECAY) / DECAY
+        voltage += (drive - voltage) * np.float32(decay)
+        np.maximum(voltage, 0, out=voltage)
+        voltage[waits > 0] = 0
+        fired = voltage > 1
+        voltage[fired] = 0
+        np.maximum(waits - 1, 0, out=waits)
+        waits[fired] = self._refractory(dt)
+        return fired.astype(np.float32)
+
+    def _refractory(self, dt: float) -> int:
+        return round(self.tau_ref / dt)
+
+
+@op
+class LoihiEncoder(neurons.SoftResetIf):
+    """Turns values into spikes on the host, with a soft reset and at most one spike a step: what the chip can take."""
+
+    kind: ClassVar[str] = "loihi-encoder"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gamma != 1:
+            raise UsageError("neurons 'loihi-encoder': the chip takes one spike a step, so gamma must be 1")
+
+    def represents(self, activation: Activation) -> bool:
+        return False
+
+
+ON_CHIP = (LoihiRelu, LoihiSignedIf, LoihiLif)
+"""The models that a core can be."""
+MODELS = (*ON_CHIP, LoihiEncoder)

@@ -1,0 +1,112 @@
+"""Turn what comes from the host into spikes, which is all that a core takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from snnc.api import Array, Context, Graph, Neurons, Node, Pass, Stage, UsageError, evaluate_nodes, intended, ops
+from snnc_loihi.models import LoihiEncoder
+from snnc_loihi.regions import encodes, is_link, on_chip, populations, roots
+
+
+@dataclass(frozen=True)
+class Encode(Pass):
+    """Put spiking neurons on the host between its values and the chip.
+
+    ``pixel`` gives each value a neuron that fires at up to 1000 Hz, ``onoff`` two, one of them for what is below zero;
+    ``first-layer`` lets the first populations be on the host, which has no limits. ``auto`` takes ``pixel`` for inputs
+    that are never negative on the samples, and ``onoff`` for others.
+
+    Before::
+
+        %conv.linear = conv(%x) {...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} ...} : spikes[6,6,4]
+
+    After::
+
+        %x.spikes = neurons(%x) {model=loihi-encoder scale=0.001} : spikes[8,8,1]
+        %conv.linear = conv(%x.spikes) {...} : spikes[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} ...} : spikes[6,6,4]
+    """
+
+    name: ClassVar[str] = "loihi-encode"
+    stage: ClassVar[Stage] = Stage.TARGET
+    after: ClassVar[tuple[str, ...]] = ("loihi-place",)
+    default: ClassVar[bool] = True
+    targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    how: Literal["auto", "pixel", "onoff", "first-layer"] = "auto"
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        if self.how == "first-layer":
+            for node in _first(graph):
+                op = node.op
+                assert isinstance(op, Neurons)
+                graph.replace(node.name, Neurons(model=LoihiEncoder(), scale=op.scale))
+        values = _values(graph)
+        seen = _seen(graph, values, context)
+        for name in values:
+            x = seen[name]
+            low, high = float(x.min()), float(np.abs(x).max())
+            signed = low < 0
+            if signed and self.how == "pixel":
+                raise UsageError(
+                    f"loihi-encode: {name!r} goes down to {low:.3g}, and a rate cannot be negative; take how=onoff or "
+                    "how=first-layer, or scale the inputs to 0 and above"
+                )
+            self._encode(graph, graph[name], scale=(high or 1.0) * context.dt, signed=signed or self.how == "onoff")
+
+    def _encode(self, graph: Graph, node: Node, *, scale: float, signed: bool) -> None:
+        neurons = Neurons(model=LoihiEncoder(), scale=scale)
+        readers = [(r, slot) for r, slot in graph.readers(node.name) if _leads_to_chip(graph, r)]
+        layers = node.origin.layers
+        spikes = graph.fresh_name(f"{node.name}.spikes")
+        graph.add(spikes, neurons, [node.name], layers=layers)
+        if signed:
+            turned = ops.Affine(scale=-np.ones(1), shift=np.zeros(1))
+            below, off, back, both = (
+                graph.fresh_name(f"{node.name}.{what}") for what in ("below", "off", "turned", "signed")
+            )
+            graph.add(below, turned, [node.name], layers=layers)
+            graph.add(off, neurons, [below], layers=layers)
+            graph.add(back, turned, [off], layers=layers)
+            graph.add(both, ops.Add(), [spikes, back], layers=layers)
+            spikes = both
+        for reader, slot in readers:
+            sources = [spikes if i == slot else s for i, s in enumerate(graph.sources(reader))]
+            graph.rebuild(reader, graph[reader].op, sources)
+
+
+def _values(graph: Graph) -> list[str]:
+    """Return the nodes on the host whose values the chip reads, in topological order."""
+    read = {root.name for node in populations(graph) for root in roots(graph, node.name) if not _spikes(root)}
+    return [node.name for node in graph if node.name in read]
+
+
+def _spikes(node: Node) -> bool:
+    return on_chip(node) or encodes(node)
+
+
+def _first(graph: Graph) -> list[Node]:
+    """Return the populations that read nothing of the chip."""
+    return [node for node in populations(graph) if not any(on_chip(root) for root in roots(graph, node.name))]
+
+
+def _leads_to_chip(graph: Graph, name: str) -> bool:
+    node = graph[name]
+    return on_chip(node) or (is_link(node) and any(_leads_to_chip(graph, reader) for reader, _ in graph.readers(name)))
+
+
+def _seen(graph: Graph, names: list[str], context: Context) -> dict[str, Array]:
+    """Return what nodes give for the samples; without any, inputs are taken to be between 0 and 1."""
+    samples = context.samples
+    if samples is None:
+        if names:
+            context.note("without calibration samples, inputs are taken to be between 0 and 1 (--calibration x.npz)")
+        samples = {name: np.stack([np.zeros(graph[name].type.shape), np.ones(graph[name].type.shape)]).astype(np.float32)
+                   for name in graph.inputs}  # fmt: skip
+    return evaluate_nodes(intended(graph), samples, set(names))
+
+

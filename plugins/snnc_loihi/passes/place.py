@@ -1,0 +1,91 @@
+"""Decide what is on the chip and what is on the host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from snnc.api import Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons
+from snnc_loihi.regions import is_link, on_chip, populations
+
+
+@dataclass(frozen=True)
+class Place(Pass):
+    """Move populations to the host, so that what the chip cannot do comes before it or after it, not in between.
+
+    A host op in the middle means that the chip waits for the host in every step: ``islands=true`` allows it. Without
+    it, everything before the op, or everything behind it, is on the host, whichever leaves more work on the chip.
+
+    Before::
+
+        %a = neurons(%x) {model=loihi-signed-if{...} scale=0.01} : spikes[4]
+        %norm = standardize(%a) {...} : rate[4]
+        %b.linear = dense(%norm) {...} : rate[64]
+        %b = neurons(%b.linear) {model=loihi-signed-if{...} scale=0.01} : spikes[64]
+
+    After::
+
+        %a = neurons(%x) {model=relu scale=1} : rate[4]
+        %norm = standardize(%a) {...} : rate[4]
+        %b.linear = dense(%norm) {...} : rate[64]
+        %b = neurons(%b.linear) {model=loihi-signed-if{...} scale=0.01} : spikes[64]
+    """
+
+    name: ClassVar[str] = "loihi-place"
+    stage: ClassVar[Stage] = Stage.TARGET
+    default: ClassVar[bool] = True
+    targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    islands: bool = False
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        chip = {node.name for node in populations(graph)}
+        if not chip:
+            raise LoweringError(
+                "no layer can be on the chip: none has neurons that a core can be; use --neurons loihi-signed-if, and "
+                "ReLU activations"
+            )
+        before = {node.name: graph.ancestors([node.name]) & chip for node in graph}
+        blocks = [n for n in graph if not is_link(n) and not on_chip(n) and n.op.arity != 0 and before[n.name]]
+        behind = {n.name: {c for c in chip if n.name in graph.ancestors([c])} for n in blocks}
+        between = [node for node in blocks if behind[node.name]]
+        if not between:
+            return
+        if self.islands:
+            rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
+            context.note(f"{rows}: on the host in the middle of the chip's layers, which wait for it in every step")
+            return
+        prefix, suffix = _cheapest(graph, chip, between, before, behind)
+        for name in prefix | suffix:
+            _move(graph, graph[name], first=name in prefix)
+        rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
+        moved = ", ".join(node.name for node in graph if node.name in prefix | suffix)
+        context.note(
+            f"{rows}: the chip cannot do it, so {moved} {'is' if len(prefix | suffix) == 1 else 'are'} on the host too; "
+            "loihi-place{islands=true} keeps them on the chip, which then waits for the host in every step"
+        )
+        if prefix | suffix == chip:
+            raise LoweringError(f"{rows}: nothing is left for the chip; change the model, or use loihi-place{{islands=true}}")
+
+
+def _cheapest(
+    graph: Graph, chip: set[str], between: list[Node], before: dict[str, set[str]], behind: dict[str, set[str]]
+) -> tuple[set[str], set[str]]:
+    """Return the populations before the chip and those behind it for which most work stays on the chip."""
+    best: tuple[int, set[str], set[str]] | None = None
+    for cut in range(len(between) + 1):
+        prefix = {name for node in between[:cut] for name in before[node.name]}
+        suffix = {name for node in between[cut:] for name in behind[node.name]}
+        if prefix & suffix:
+            continue
+        left = sum(graph[name].type.size for name in chip - prefix - suffix)
+        if best is None or left > best[0]:
+            best = (left, prefix, suffix)
+    assert best is not None  # all before the chip is always possible
+    return best[1], best[2]
+
+
+def _move(graph: Graph, node: Node, *, first: bool) -> None:
+    op = node.op
+    assert isinstance(op, Neurons)
+    model = neurons.ReluRate() if first else neurons.SoftResetIf()
+    graph.replace(node.name, Neurons(model=model, scale=1.0 if first else op.scale))

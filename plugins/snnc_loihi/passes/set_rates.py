@@ -1,0 +1,77 @@
+"""Choose how fast the neurons of the chip fire, from activations on sample inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.api import AnyArray, Array, Context, Graph, Neurons, Pass, Stage, evaluate_nodes, fuse_linear, intended, ops
+from snnc_loihi.regions import populations
+
+FLOOR = 0.1
+"""The least range of a channel, as a share of its layer's: a silent channel must not get an endless gain."""
+
+
+@dataclass(frozen=True)
+class SetRates(Pass):
+    """Let the largest activation of each channel, a ``percentile`` of it, be a rate of ``rate`` Hz.
+
+    The rate curve bends, u / (1 + u dt / 2), so that what a spike is worth behind the population is not what it costs
+    before it: an affine gives each channel the factor of least squared error. A scale that the user gave stays.
+
+    Before::
+
+        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=1} : spikes[26,26,32]
+        %pool = avg-pool(%conv) {...} : spikes[13,13,32]
+
+    After::
+
+        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=f32[32]} : spikes[26,26,32]
+        %conv.worth = affine(%conv) {scale=f32[32] shift=f32[1]} : spikes[26,26,32]
+        %pool = avg-pool(%conv.worth) {...} : spikes[13,13,32]
+    """
+
+    name: ClassVar[str] = "loihi-set-rates"
+    stage: ClassVar[Stage] = Stage.SCALE
+    after: ClassVar[tuple[str, ...]] = ("scale-rates",)
+    default: ClassVar[bool] = True
+    level: ClassVar[int] = 2
+    targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    needs_calibration: ClassVar[bool] = True
+    rate: float = 500.0
+    percentile: float = 99.9
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        assert context.samples is not None
+        names = [n.name for n in populations(graph) if isinstance(n.op, Neurons) and np.all(np.asarray(n.op.scale) == 1)]
+        activations = evaluate_nodes(intended(graph), context.samples, set(names))
+        for name in names:
+            op, wanted = graph[name].op, activations[name]
+            assert isinstance(op, Neurons)
+            scaled = replace(op, scale=self.range(wanted) / self.rate)
+            graph.replace(name, scaled)
+            worth = _least_squares(scaled, wanted)
+            graph.insert_after(name, graph.fresh_name(f"{name}.worth"), ops.Affine(scale=worth, shift=np.zeros(1)))
+        fuse_linear(graph)
+
+    def range(self, values: Array) -> AnyArray:
+        """Return the largest activation, one number a channel, or one for a vector: it has one value a sample only."""
+        flat = np.maximum(values.reshape(-1, values.shape[-1]), 0)
+        whole = float(np.percentile(flat, self.percentile))
+        if not whole > 0:
+            whole = float(flat.max()) or 1.0  # a silent layer: any range does
+        if values.ndim == 2:
+            return np.full(values.shape[-1], whole, dtype=np.float32)
+        return np.maximum(np.percentile(flat, self.percentile, axis=0), FLOOR * whole).astype(np.float32)
+
+
+def _least_squares(op: Neurons, wanted: Array) -> AnyArray:
+    """Return the factor a channel for which what the population gives comes closest to what is wanted."""
+    axes = tuple(range(wanted.ndim - 1))
+    given = op.evaluate(wanted).astype(np.float64)
+    power = (given * given).sum(axis=axes)
+    return np.where(power > 0, (given * wanted).sum(axis=axes) / np.where(power > 0, power, 1), 1.0)
+
+
