@@ -20,7 +20,7 @@ class LoihiBackend(Backend):
     name: ClassVar[str] = "loihi"
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "loihi"
-    engines: ClassVar[tuple[str, ...]] = ("emulator", "numpy", "program")
+    engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "numpy", "program")
 
     def level(self, *, samples: bool) -> int:
         return 2 if samples else 1

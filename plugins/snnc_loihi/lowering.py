@@ -6,7 +6,7 @@ import numpy as np
 
 from snnc.api import LoweringError, Neurons, initial_state, lowering
 from snnc_loihi.models import ON_CHIP, LoihiEncoder
-from snnc_loihi.ops import SparseMap
+from snnc_loihi.ops import Received, SparseMap
 from snnc_nengo.lowering import population as host_population
 from snnc_nengo.site import Lowered, Site
 from snnc_nengo.transforms import SparseMatrix
@@ -16,6 +16,12 @@ from snnc_nengo.transforms import SparseMatrix
 def sparse_map(op: SparseMap, site: Site) -> Lowered:
     """Connect by the sparse matrix."""
     return (site.term(SparseMatrix(op.matrix(site.inputs[0].size))),)
+
+
+@lowering("loihi", Received)
+def received(op: Received, site: Site) -> Lowered:
+    """Make a node on the host: the chip's connections to it know no other transform than a matrix."""
+    return site.host(op)
 
 
 @lowering("loihi", Neurons)
@@ -48,4 +54,4 @@ def population(op: Neurons, site: Site) -> Lowered:
     return site.placed(ensemble.neurons)
 
 
-LOWERINGS = [sparse_map, population]
+LOWERINGS = [sparse_map, received, population]

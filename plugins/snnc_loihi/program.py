@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed, readout_window
+from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
 from snnc_loihi.emulator import Emulator
 from snnc_loihi.guards import check_network
+from snnc_loihi.hybrid import Hybrid
 from snnc_loihi.neuron_types import CHIP_TYPES
+from snnc_loihi.recorder import Recorder
+from snnc_loihi.regions import encodes, on_chip
+from snnc_loihi.replica import PART, Replica
 from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
 
@@ -33,13 +38,16 @@ def build(graph: Graph, target: Target) -> Built:
 class LoihiProgram(Program):
     """A network and the engine that runs it."""
 
-    def __init__(self, graph: Graph, target: Target, built: Built) -> None:
+    def __init__(self, graph: Graph, target: Target, built: Built, engine: str = "replica") -> None:
         """Hold a built network."""
         self.network = built.network
         self.graph = graph
         self.target = target
         self.built = built
-        self._emulators: dict[tuple[str, ...], Emulator] = {}
+        self.engine = engine
+        self._engines: dict[str, LoihiProgram] = {engine: self}
+        self._emulator: tuple[tuple[str, ...], Emulator] | None = None
+        self._hybrid: Hybrid | None = None
 
     @property
     def network_map(self) -> Mapping[str, Any]:
@@ -47,7 +55,13 @@ class LoihiProgram(Program):
         return MappingProxyType(dict(self.built.objects))
 
     def using(self, engine: str) -> Program:
-        return self
+        if engine in ("program", self.engine):
+            return self
+        if engine not in self._engines:
+            other = LoihiProgram(self.graph, self.target, self.built, engine)
+            other._engines = self._engines
+            self._engines[engine] = other
+        return self._engines[engine]
 
     def run(
         self,
@@ -59,29 +73,53 @@ class LoihiProgram(Program):
         jobs: int | None = None,
     ) -> Recording:
         fed = feed(self.graph, inputs)
-        names = tuple(dict.fromkeys(watch))
-        readings = {name: self._reading(name) for name in names}
-        emulator = self._emulator(names, readings)
+        readings = {name: self._reading(name) for name in watch}
         batch = len(next(iter(fed.values())))
-        outputs: dict[str, list[Array]] = {name: [] for name in self.built.probes}
-        window = readout_window(steps, self.target.read_out)
-        means = {name: np.empty((batch, *self.graph[name].type.shape), dtype=np.float32) for name in names}
-        totals = {name: np.empty_like(mean) for name, mean in means.items()}
-        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
-            task = bar.add_task("Loihi emulator", total=batch)
-            for i in range(batch):
-                emulator.show({self.built.inputs[name]: x[i].ravel() for name, x in fed.items()}, steps)
-                for name, probe in self.built.probes.items():
-                    outputs[name].append(np.asarray(emulator.data(probe), dtype=np.float32))
-                for name, reading in readings.items():
-                    values = emulator.probed(name) * np.ravel(reading.scale) + reading.constant.ravel()
-                    means[name][i] = values[window].mean(axis=0).reshape(means[name].shape[1:])
-                    totals[name][i] = values.sum(axis=0).reshape(means[name].shape[1:])
-                bar.advance(task)
-        shapes = {name: self.graph[node].type.shape for name, node in self.graph.output_nodes.items()}
-        return Recording(
-            {name: np.stack(y).reshape(batch, steps, *shapes[name]) for name, y in outputs.items()}, means, totals
-        )
+        recorder = Recorder(self.graph, watch, batch, steps, self.target.read_out.window(steps))
+        with _bar(self.engine, batch, shown=progress) as advance:
+            if self.engine == "emulator":
+                emulator = self._emulator_of(readings)
+                for i in range(batch):
+                    self._emulate(emulator, {name: x[i].ravel() for name, x in fed.items()}, steps, recorder, i, readings)
+                    advance(1)
+            else:
+                for first in range(0, batch, PART):
+                    part = range(first, min(first + PART, batch))
+                    self.hybrid.run({name: x[part] for name, x in fed.items()}, steps, recorder, part)
+                    advance(len(part))
+        return recorder.recording
+
+    def _emulate(
+        self,
+        emulator: Emulator,
+        sample: Mapping[str, Array],
+        steps: int,
+        recorder: Recorder,
+        i: int,
+        readings: Mapping[str, Reading],
+    ) -> None:
+        emulator.show({self.built.inputs[name]: x for name, x in sample.items()}, steps)
+        outputs = {name: emulator.data(probe) for name, probe in self.built.probes.items()}
+        watched = {
+            name: emulator.probed(name) * np.ravel(reading.scale) + reading.constant.ravel()
+            for name, reading in readings.items()
+        }
+        recorder.whole_sample(i, outputs, watched)
+
+    @property
+    def hybrid(self) -> Hybrid:
+        """Return the graph with the chip's part in the replica; built when first asked for."""
+        if self._hybrid is None:
+            emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
+            replica = Replica(emulator.model)
+            emulator.close()
+            ensembles = {
+                node.name: self.built.readings[node.name].obj.ensemble
+                for node in self.graph
+                if on_chip(node) or encodes(node)
+            }
+            self._hybrid = Hybrid(self.graph, replica, ensembles, self.target.dt, self.target.seed)
+        return self._hybrid
 
     def _reading(self, name: str) -> Reading:
         if name not in self.built.readings:
@@ -89,16 +127,24 @@ class LoihiProgram(Program):
             raise UsageError(f"cannot watch {name!r}: {hint}; watch {', '.join(self.built.readings)}")
         return self.built.readings[name]
 
-    def _emulator(self, names: tuple[str, ...], readings: Mapping[str, Reading]) -> Emulator:
-        if names not in self._emulators:
-            for emulator in self._emulators.values():
-                emulator.close()
+    def _emulator_of(self, readings: Mapping[str, Reading]) -> Emulator:
+        names = tuple(readings)
+        if self._emulator is None or self._emulator[0] != names:
+            if self._emulator is not None:
+                self._emulator[1].close()
             watched = {name: reading.obj for name, reading in readings.items()}
-            self._emulators = {names: Emulator(self.network, self.target.dt, self.target.seed, watched)}
-        return self._emulators[names]
+            self._emulator = names, Emulator(self.network, self.target.dt, self.target.seed, watched)
+        return self._emulator[1]
 
     def __del__(self) -> None:
-        for emulator in self._emulators.values():
-            emulator.close()
+        if self._emulator is not None:
+            self._emulator[1].close()
+
+
+@contextmanager
+def _bar(engine: str, total: int, *, shown: bool) -> Iterator[Any]:
+    with Progress(console=Console(stderr=True), disable=not (shown and sys.stderr.isatty())) as bar:
+        task = bar.add_task(f"Loihi ({engine})", total=total)
+        yield lambda count: bar.advance(task, count)
 
 

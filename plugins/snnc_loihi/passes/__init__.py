@@ -5,7 +5,8 @@ from snnc_loihi.passes.encode import Encode
 from snnc_loihi.passes.max_pool import MaxPooling
 from snnc_loihi.passes.merge_linear import MergeLinear
 from snnc_loihi.passes.place import Place
+from snnc_loihi.passes.read_out import ReadOut
 from snnc_loihi.passes.set_rates import SetRates
 from snnc_loihi.passes.write_scales import WriteScales
 
-PASSES: tuple[type[Pass], ...] = (MaxPooling, SetRates, Place, Encode, WriteScales, MergeLinear)
+PASSES: tuple[type[Pass], ...] = (MaxPooling, SetRates, Place, Encode, WriteScales, MergeLinear, ReadOut)
