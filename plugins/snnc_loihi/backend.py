@@ -30,7 +30,7 @@ class LoihiBackend(Backend):
         return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35)
 
     def lower(self, graph: Graph, target: Target) -> LoihiProgram:
-        """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError for what it lacks."""
+        """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError where it cannot."""
         if target.dt != STEP:
             raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; leave it out")
         load()

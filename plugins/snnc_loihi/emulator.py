@@ -1,4 +1,4 @@
-"""Run a network in nengo-loihi's emulator, every sample from the same fresh state, which the emulator cannot go back to.
+"""Run a network in nengo-loihi's emulator, every sample from the fresh state, which it cannot go back to by itself.
 
 It is always strict: an overflow of a register is an error, where it would otherwise be a warning and a silent layer.
 """

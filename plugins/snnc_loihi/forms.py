@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+from snnc_nengo import geometry, probe
 
 from snnc.api import AnyArray, Array, LoweringError, Op, Shape, TensorType, convolve, ops, resample
-from snnc_nengo import geometry, probe
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
@@ -82,12 +82,16 @@ def added(first: Form, second: Form) -> Form | None:
     if first.output != second.output:
         return None
     size = np.maximum(first.kernel.shape, second.kernel.shape)
-    kernel = sum(np.pad(f.kernel, [(0, n - k) for n, k in zip(size, f.kernel.shape, strict=True)]) for f in (first, second))
-    ends = [max((m - 1) * s + k - n - before, 0)
-            for m, s, k, n, before in zip(first.output, first.strides, size, first.grid, starts[0], strict=False)]  # fmt: skip
+    kernel = _enlarged(first.kernel, size) + _enlarged(second.kernel, size)
+    axes = zip(first.output, first.strides, size, first.grid, starts[0], strict=False)
+    ends = [max((m - 1) * s + k - n - before, 0) for m, s, k, n, before in axes]
     pads = ((starts[0][0], ends[0]), (starts[0][1], ends[1]))
     joint = replace(second, kernel=kernel, pads=pads)
     return joint if joint.output == second.output else None
+
+
+def _enlarged(kernel: AnyArray, size: AnyArray) -> AnyArray:
+    return np.pad(kernel, [(0, n - k) for n, k in zip(size, kernel.shape, strict=True)])
 
 
 def matrix(form: Form, size_in: int) -> Any:
@@ -120,9 +124,8 @@ def correlation(op: Op, inputs: tuple[TensorType, ...], slot: int, output: Shape
     kernel, strides, pads = found
     missing = 2 - (kernel.ndim - 2)
     kernel = kernel.reshape(*kernel.shape[:-2], *(1,) * missing, *kernel.shape[-2:])
-    across = ((1, 1), (1, 1))[:missing]
-    (s0, s1) = (*strides, *(n for n, _ in across))
-    (p0, p1) = (*pads, *((0, 0) for _ in across))
+    s0, s1 = strides + (1,) * missing
+    p0, p1 = pads + ((0, 0),) * missing
     return Correlation(kernel.astype(np.float64), (s0, s1), (p0, p1), seen, output)
 
 
@@ -150,21 +153,18 @@ def _local(op: Op, inputs: tuple[TensorType, ...], slot: int) -> tuple[AnyArray,
     if isinstance(op, ops.ZeroPad):
         return _diagonal(ones, np.ones(channels)), ones, op.padding
     if isinstance(op, resample.Slice) and _picks(op, inputs[slot].shape):
-        taps = [np.eye(first + 1, 1, -first) for first in op.start[:-1]]  # the last tap alone
-        window = np.ones(())
-        for tap in taps:
-            window = np.multiply.outer(window, tap[:, 0])
+        window = np.zeros(tuple(first + 1 for first in op.start[:-1]))
+        window[op.start[:-1]] = 1
         return window[..., None, None] * np.eye(channels), op.step[:-1], none
     if isinstance(op, ops.Concatenate) and op.axis % len(inputs[slot].shape) == len(space):
         start = sum(t.shape[-1] for t in inputs[:slot])
-        kernel = np.zeros((channels, sum(t.shape[-1] for t in inputs)))
-        kernel[np.arange(channels), start + np.arange(channels)] = 1
-        return kernel.reshape(*ones, *kernel.shape), ones, none
+        places = np.eye(channels, sum(t.shape[-1] for t in inputs), start)
+        return places.reshape(*ones, *places.shape), ones, none
     return None
 
 
 def _picks(op: resample.Slice, shape: Shape) -> bool:
-    """Return whether a slice takes every so-manieth position, as many as there are, and all channels."""
+    """Return whether a slice takes a position every so many, as many as there are, and all channels."""
     *along, channel = zip(shape, op.start, op.size, op.step, strict=True)
     whole = channel[1:] == (0, channel[0], 1)
     return whole and all(0 <= first < step and (n - first - 1) // step + 1 == size for n, first, size, step in along)

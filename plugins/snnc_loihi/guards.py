@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import nengo
+from snnc_nengo.neuron_types import SoftResetIF
 
 from snnc.api import LoweringError
 from snnc_loihi.neuron_types import CHIP_TYPES
-from snnc_nengo.neuron_types import SoftResetIF
 
 
 def check_network(network: Any) -> None:
@@ -21,7 +21,7 @@ def check_network(network: Any) -> None:
     """
     config = network.config
     for ensemble in network.all_ensembles:
-        if config[ensemble].on_chip and type(ensemble.neuron_type) not in CHIP_TYPES:
+        if _on_chip(config, ensemble) and type(ensemble.neuron_type) not in CHIP_TYPES:
             raise LoweringError(
                 f"layer {ensemble.label!r}: a core cannot be {type(ensemble.neuron_type).__name__} neurons; use "
                 "loihi-signed-if, loihi-relu or loihi-lif for it"
@@ -29,14 +29,14 @@ def check_network(network: Any) -> None:
     taus: dict[Any, set[float]] = {}
     for connection in network.all_connections:
         target = connection.post_obj
-        if not (isinstance(target, nengo.ensemble.Neurons) and config[target.ensemble].on_chip):
+        if not (isinstance(target, nengo.ensemble.Neurons) and _on_chip(config, target.ensemble)):
             continue
         _check_source(connection, config)
         taus.setdefault(target, set()).add(0.0 if connection.synapse is None else connection.synapse.tau)
         if len(taus[target]) > 1:
             raise LoweringError(
-                f"layer {target.ensemble.label!r} reads through filters of {_times(taus[target])} s, and a core has one "
-                "filter; give all its inputs the same --synapse"
+                f"layer {target.ensemble.label!r} reads through filters of {_times(taus[target])} s, and a core has "
+                "one filter; give all its inputs the same --synapse"
             )
 
 
@@ -45,18 +45,22 @@ def _check_source(connection: Any, config: Any) -> None:
     name = connection.post_obj.ensemble.label
     if not isinstance(source, nengo.ensemble.Neurons):
         raise LoweringError(
-            f"layer {name!r} reads values of {source.label!r} on the host, where a core takes spikes only; let the pass "
-            "loihi-encode run"
+            f"layer {name!r} reads values of {source.label!r} on the host, where a core takes spikes only; let "
+            "the pass loihi-encode run"
         )
     kind = source.ensemble.neuron_type
-    sends = config[source.ensemble].on_chip or (isinstance(kind, SoftResetIF) and kind.gamma == 1)
+    sends = _on_chip(config, source.ensemble) or (isinstance(kind, SoftResetIF) and kind.gamma == 1)
     if not sends:
         raise LoweringError(
-            f"layer {name!r} reads {type(kind).__name__} neurons of {source.ensemble.label!r} on the host, which do not "
-            "send at most one positive spike a step; use loihi-encoder neurons there"
+            f"layer {name!r} reads {type(kind).__name__} neurons of {source.ensemble.label!r} on the host, which do "
+            "not send at most one positive spike a step; use loihi-encoder neurons there"
         )
     if not isinstance(connection.synapse, (nengo.Lowpass, type(None))):
         raise LoweringError(f"layer {name!r}: a core filters by a low-pass only; use --synapse SECONDS")
+
+
+def _on_chip(config: Any, ensemble: Any) -> bool:
+    return config[ensemble].on_chip is not False  # nengo-loihi takes what nobody has said anything about
 
 
 def _times(taus: set[float]) -> str:

@@ -47,13 +47,15 @@ def _without(names: tuple[str, ...]) -> Iterator[None]:
 
 
 class _Numpy1:
-    """numpy as nengo-loihi 1.1 knows it: ``array(copy=False)`` copies where it must, which numpy 2 calls an error."""
+    """numpy as nengo-loihi 1.1 knows it: ``array(copy=False)`` copies where it must, which numpy 2 calls an error.
+
+    Here it always copies.
+    """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
     def array(self, value: Any, *args: Any, **options: Any) -> Any:
-        """Return ``numpy.array`` with the meaning that ``copy=False`` had."""
-        if options.get("copy") is False:
-            options["copy"] = None
+        """Return ``numpy.array``, without the option."""
+        options.pop("copy", None)
         return np.array(value, *args, **options)

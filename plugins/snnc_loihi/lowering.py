@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-
-from snnc.api import LoweringError, Neurons, initial_state, lowering
-from snnc_loihi.models import ON_CHIP, LoihiEncoder
-from snnc_loihi.ops import Received, SparseMap
 from snnc_nengo.lowering import population as host_population
 from snnc_nengo.site import Lowered, Site
 from snnc_nengo.transforms import SparseMatrix
+
+from snnc.api import LoweringError, Neurons, initial_state, lowering
+from snnc_loihi.models import ON_CHIP, LoihiEncoder
+from snnc_loihi.ops import Received, Shift, SparseMap
 
 
 @lowering("loihi", SparseMap)
 def sparse_map(op: SparseMap, site: Site) -> Lowered:
     """Connect by the sparse matrix."""
     return (site.term(SparseMatrix(op.matrix(site.inputs[0].size))),)
+
+
+@lowering("loihi", Shift)
+def shift(op: Shift, site: Site) -> Lowered:
+    """Pass the input on: what is constant is part of the next biases."""
+    return (site.term(),)
 
 
 @lowering("loihi", Received)
@@ -28,9 +34,9 @@ def received(op: Received, site: Site) -> Lowered:
 def population(op: Neurons, site: Site) -> Lowered:
     """Make an ensemble of the chip, or for an encoder or another model, one of the host."""
     import nengo
+    from snnc_nengo.neuron_types import SoftResetIF
 
     from snnc_loihi.neuron_types import chip_type
-    from snnc_nengo.neuron_types import SoftResetIF
 
     if isinstance(op.model, ON_CHIP):
         if np.any(np.asarray(op.scale) != 1):
@@ -54,4 +60,4 @@ def population(op: Neurons, site: Site) -> Lowered:
     return site.placed(ensemble.neurons)
 
 
-LOWERINGS = [sparse_map, received, population]
+LOWERINGS = [sparse_map, shift, received, population]

@@ -14,6 +14,8 @@ from snnc.api import Activation, AnyArray, Array, Shape, State, UsageError, neur
 
 STEP = 0.001
 """Seconds of a step of the chip: what the rate curves are for."""
+MARGIN = 0.995
+"""The threshold in units of what one spike of weight 1 brings: the chip compares with >, not with >=."""
 DECAY = 2**12 - 1
 """The largest decay that a core can store (12 bits)."""
 
@@ -46,7 +48,7 @@ class HardResetIf(neurons.ReluLike):
         return False
 
     def rate(self, u: Array) -> Array:
-        u = np.maximum(u, np.float32(0))
+        u = np.maximum(u, np.float32(0)) * np.float32(self.gain)
         return np.minimum(u / np.float32(self.threshold) / (1 + u * np.float32(STEP / 2 / self.threshold)), 1 / STEP)
 
     def settled(self, u: AnyArray, dt: float = STEP) -> AnyArray:
@@ -73,24 +75,30 @@ class HardResetIf(neurons.ReluLike):
 
 @op
 class LoihiRelu(HardResetIf):
-    """Nengo-Loihi's own: the membrane has no negative voltage, so that what inhibits first is forgotten."""
+    """Nengo-Loihi's own: the membrane has no negative voltage, so that what inhibits first is forgotten.
+
+    Weights and biases are half a percent larger, where ``loihi-signed-if`` has a threshold that is smaller.
+    """
 
     kind: ClassVar[str] = "loihi-relu"
     floor: float = 0.0
     threshold: float = 1.0
+
+    @property
+    def gain(self) -> float:
+        return 1 / MARGIN
 
 
 @op
 class LoihiSignedIf(HardResetIf):
     """The membrane goes down to ``-floor`` thresholds, so that inhibition counts; the default of the backend.
 
-    The threshold is a little below 1: the chip compares with >, not with >=, so that a weight of exactly one
-    threshold would halve the rate.
+    The threshold is a little below 1: a weight of exactly one threshold would halve the rate.
     """
 
     kind: ClassVar[str] = "loihi-signed-if"
     floor: float = 1.0
-    threshold: float = 0.995
+    threshold: float = MARGIN
 
 
 @op

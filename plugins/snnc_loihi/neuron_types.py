@@ -39,7 +39,15 @@ class HardResetIF(LoihiSpikingRectifiedLinear):  # type: ignore[misc]
         voltage[spikes] = 0
 
 
-@Builder.register(HardResetIF)  # type: ignore[untyped-decorator]
+class ChipLIF(LoihiLIF):  # type: ignore[misc]
+    """Nengo-Loihi's own, without a search for the largest rates of neurons that are driven directly."""
+
+    def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """Return (0, 0) for every neuron."""
+        return np.zeros_like(gain), np.zeros_like(bias)
+
+
+@Builder.register(HardResetIF)  # type: ignore[misc]
 def build_hard_reset_if(model: Any, kind: HardResetIF, neurons: Any, block: Any) -> None:
     """Configure the compartments of a block."""
     compartment = block.compartment
@@ -50,12 +58,12 @@ def build_hard_reset_if(model: Any, kind: HardResetIF, neurons: Any, block: Any)
 def chip_type(model: NeuronModel) -> Any:
     """Return the neuron type of a model of the chip."""
     if isinstance(model, models.LoihiLif):
-        return LoihiLIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref)
+        return ChipLIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref)
     if isinstance(model, models.LoihiRelu) and (model.floor, model.threshold) == (0, 1):
         return LoihiSpikingRectifiedLinear()
     assert isinstance(model, models.HardResetIf)
     return HardResetIF(floor=model.floor, threshold=model.threshold)
 
 
-CHIP_TYPES: tuple[type[nengo.neurons.NeuronType], ...] = (LoihiLIF, LoihiSpikingRectifiedLinear, HardResetIF)
+CHIP_TYPES: tuple[type[nengo.neurons.NeuronType], ...] = (ChipLIF, LoihiSpikingRectifiedLinear, HardResetIF)
 """All that the chip may be given: nengo-loihi builds a subclass that it does not know as its parent, silently."""

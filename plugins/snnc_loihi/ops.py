@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Op, Shape, ShapeError, TensorType, op
+from snnc.api import AnyArray, Array, Op, Shape, ShapeError, TensorType, op, ops
 
 LARGEST = 1 << 24
 """Element numbers that float32, the type of all arrays in a graph, can tell apart."""
@@ -61,8 +61,31 @@ class SparseMap(Op):
         return np.ascontiguousarray((self.matrix(flat.shape[1]) @ flat.T).T).reshape(len(x), *self.shape)
 
 
+def affine(scale: AnyArray | float, shift: AnyArray | float = 0.0) -> ops.Affine:
+    """Return y = x * scale + shift, of numbers in any form."""
+    first, second = (np.atleast_1d(np.asarray(v, dtype=np.float32)) for v in (scale, shift))
+    return ops.Affine(scale=first, shift=second)
+
+
 def _within(numbers: AnyArray, count: int) -> bool:
     return bool(numbers.min() >= 0 and numbers.max() < count)
+
+
+@op
+class Shift(Op):
+    """y = x + shift, of the same shape: a bias that differs by position."""
+
+    kind: ClassVar[str] = "shift"
+    linear: ClassVar[bool] = True
+    shift: Array
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        if self.shift.shape != inputs[0].shape:
+            raise ShapeError(f"shift of shape {self.shift.shape} does not fit {inputs[0]}")
+        return inputs[0]
+
+    def evaluate(self, *inputs: Array) -> Array:
+        return inputs[0] + self.shift
 
 
 @op

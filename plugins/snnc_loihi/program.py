@@ -12,6 +12,8 @@ import nengo_loihi
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
+from snnc_nengo.build import Built, Reading
+from snnc_nengo.build import build as build_network
 
 from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
 from snnc_loihi.emulator import Emulator
@@ -21,8 +23,6 @@ from snnc_loihi.neuron_types import CHIP_TYPES
 from snnc_loihi.recorder import Recorder
 from snnc_loihi.regions import encodes, on_chip
 from snnc_loihi.replica import PART, Replica
-from snnc_nengo.build import Built, Reading
-from snnc_nengo.build import build as build_network
 
 
 def build(graph: Graph, target: Target) -> Built:
@@ -80,7 +80,9 @@ class LoihiProgram(Program):
             if self.engine == "emulator":
                 emulator = self._emulator_of(readings)
                 for i in range(batch):
-                    self._emulate(emulator, {name: x[i].ravel() for name, x in fed.items()}, steps, recorder, i, readings)
+                    self._emulate(
+                        emulator, {name: x[i].ravel() for name, x in fed.items()}, steps, recorder, i, readings
+                    )
                     advance(1)
             else:
                 for first in range(0, batch, PART):
@@ -146,5 +148,3 @@ def _bar(engine: str, total: int, *, shown: bool) -> Iterator[Any]:
     with Progress(console=Console(stderr=True), disable=not (shown and sys.stderr.isatty())) as bar:
         task = bar.add_task(f"Loihi ({engine})", total=total)
         yield lambda count: bar.advance(task, count)
-
-

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.api import Array, Context, Graph, Neurons, Node, Pass, Stage, UsageError, evaluate_nodes, intended, ops
 from snnc_loihi.models import LoihiEncoder
+from snnc_loihi.ops import affine
 from snnc_loihi.regions import encodes, is_link, on_chip, populations, roots
 
 
@@ -65,7 +66,7 @@ class Encode(Pass):
         spikes = graph.fresh_name(f"{node.name}.spikes")
         graph.add(spikes, neurons, [node.name], layers=layers)
         if signed:
-            turned = ops.Affine(scale=-np.ones(1), shift=np.zeros(1))
+            turned = affine(-1.0)
             below, off, back, both = (
                 graph.fresh_name(f"{node.name}.{what}") for what in ("below", "off", "turned", "signed")
             )
@@ -105,8 +106,5 @@ def _seen(graph: Graph, names: list[str], context: Context) -> dict[str, Array]:
     if samples is None:
         if names:
             context.note("without calibration samples, inputs are taken to be between 0 and 1 (--calibration x.npz)")
-        samples = {name: np.stack([np.zeros(graph[name].type.shape), np.ones(graph[name].type.shape)]).astype(np.float32)
-                   for name in graph.inputs}  # fmt: skip
+        samples = {name: np.ones((1, *graph[name].type.shape), dtype=np.float32) for name in graph.inputs}
     return evaluate_nodes(intended(graph), samples, set(names))
-
-

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from snnc.api import Context, Graph, Node, Op, Pass, PassError, Shape, Stage, activations, ops, resample
+from snnc_loihi.ops import affine
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,9 @@ def average(graph: Graph, node: Node, context: Context) -> None:
         graph.replace(node.name, ops.AvgPool(size=op.size, strides=op.strides, padding=op.padding))
     else:
         graph.replace(node.name, ops.GlobalAvgPool())
-    context.note(f"{node.name}: average pooling instead of max pooling: the network no longer computes what the model does")
+    context.note(
+        f"{node.name}: average pooling instead of max pooling: the network no longer computes what the model does"
+    )
 
 
 def compare(graph: Graph, node: Node) -> None:
@@ -72,8 +73,8 @@ def compare(graph: Graph, node: Node) -> None:
         if any(a or b for a, b in pads):
             if not _never_negative(graph[source].op):
                 raise PassError(
-                    f"loihi-max-pool: {node.name!r} pads, and what it pools may be negative, so that zeros at the border "
-                    "would win; use padding='valid' in the model, or form=average"
+                    f"loihi-max-pool: {node.name!r} pads, and what it pools may be negative, so that zeros at the "
+                    "border would win; use padding='valid' in the model, or form=average"
                 )
             best = _add(graph, node, "padded", ops.ZeroPad(padding=pads), source)
     else:
@@ -113,7 +114,7 @@ def _larger(graph: Graph, node: Node, pair: list[str]) -> str:
     if len(pair) == 1:
         return pair[0]
     a, b = pair
-    minus = _add(graph, node, "minus", ops.Affine(scale=-np.ones(1), shift=np.zeros(1)), a)
+    minus = _add(graph, node, "minus", affine(-1.0), a)
     difference = _add(graph, node, "difference", ops.Add(), b, minus)
     more = _add(graph, node, "more", activations.Relu(), difference)
     return _add(graph, node, "larger", ops.Add(), a, more)

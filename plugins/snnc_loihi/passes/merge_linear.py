@@ -7,9 +7,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Context, Graph, LoweringError, Node, Op, Pass, Shape, Stage, Stateful, fuse_linear, ops
+from snnc.api import (
+    AnyArray,
+    Array,
+    Context,
+    Graph,
+    LoweringError,
+    Node,
+    Op,
+    Pass,
+    Shape,
+    Stage,
+    Stateful,
+    fuse_linear,
+    ops,
+)
 from snnc_loihi.forms import Correlation, Form, Same, added, as_same, grid, matrix, then
-from snnc_loihi.ops import SparseMap
+from snnc_loihi.ops import Shift, SparseMap
 from snnc_loihi.regions import populations
 
 AXONS = 4096
@@ -108,11 +122,11 @@ def _write(graph: Graph, population: str, wanted: Sum, feed: Node) -> None:
     if not wanted.terms:
         raise LoweringError(f"layer {population!r} reads nothing but a constant; leave it out of the model")
     chains = [chip_ops(form, graph[root].type.shape, shape) for root, form in wanted.terms]
-    if len(chains) == 1:
-        constant = _with_bias(chains[0], constant)
+    for chain in chains:
+        constant = _with_bias(chain, constant)
     joined: list[Op] = [ops.Add()] if len(chains) > 1 else []
     if constant.any():
-        joined.append(ops.Affine(scale=np.ones(1), shift=constant))
+        joined.append(Shift(shift=constant))
     left = sum(len(chain) for chain in chains) + len(joined)
     # the op right before a population keeps the name by which people know it, where nothing else reads that
     free = graph.sole_reader(feed.name) == population and feed.op.is_linear and not isinstance(feed.op, Stateful)
@@ -148,7 +162,7 @@ def chip_ops(form: Form, given: Shape, wanted: Shape) -> list[Op]:
         found = None if np.mean(form.kernel != 0) <= SPARSE else as_same(form)
         if found is not None:
             kernel, padding = found
-            bias = np.zeros(kernel.shape[-1])
+            bias = _zeros(kernel.shape[-1])
             conv = ops.Conv(kernel=kernel, bias=bias, strides=form.strides, padding=padding, dilation=(1, 1))
             return [*_reshaped(given, form.grid), conv, *_reshaped(form.output, wanted)]
     entries = matrix(form, size)
@@ -166,10 +180,14 @@ def _dense(weight: AnyArray, given: Shape, wanted: Shape) -> list[Op]:
             channels = max(c for c in range(1, MOST_ATOMS + 1) if inputs % c == 0)
             seen = (inputs // channels, 1, channels)
         kernel = weight.T.reshape(*seen, outputs)
-        conv = ops.Conv(kernel=kernel, bias=np.zeros(outputs), strides=(1, 1), padding="valid", dilation=(1, 1))
+        conv = ops.Conv(kernel=kernel, bias=_zeros(outputs), strides=(1, 1), padding="valid", dilation=(1, 1))
         return [*_reshaped(given, seen), conv, *_reshaped((1, 1, outputs), wanted)]
-    dense = ops.Dense(weight=weight.T, bias=np.zeros(outputs))
+    dense = ops.Dense(weight=weight.T, bias=_zeros(outputs))
     return [*_reshaped(given, (inputs,)), dense, *_reshaped((outputs,), wanted)]
+
+
+def _zeros(size: int) -> Array:
+    return np.zeros(size, dtype=np.float32)
 
 
 def _reshaped(given: Shape, wanted: Shape) -> list[Op]:
@@ -178,7 +196,7 @@ def _reshaped(given: Shape, wanted: Shape) -> list[Op]:
 
 def _with_bias(chain: list[Op], constant: Array) -> Array:
     """Give the op of a chain a constant as its bias, and return what it cannot take."""
-    for i, op in enumerate(chain):
+    for i, op in enumerate(chain if constant.any() else ()):
         if isinstance(op, (ops.Dense, ops.Conv)):
             rows = constant.reshape(-1, len(op.bias))
             if (rows == rows[0]).all():

@@ -60,11 +60,13 @@ class Place(Pass):
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
         moved = ", ".join(node.name for node in graph if node.name in prefix | suffix)
         context.note(
-            f"{rows}: the chip cannot do it, so {moved} {'is' if len(prefix | suffix) == 1 else 'are'} on the host too; "
-            "loihi-place{islands=true} keeps them on the chip, which then waits for the host in every step"
+            f"{rows}: the chip cannot do it, so {moved} {'is' if len(prefix | suffix) == 1 else 'are'} on the host too;"
+            " loihi-place{islands=true} keeps them on the chip, which then waits for the host in every step"
         )
         if prefix | suffix == chip:
-            raise LoweringError(f"{rows}: nothing is left for the chip; change the model, or use loihi-place{{islands=true}}")
+            raise LoweringError(
+                f"{rows}: nothing is left for the chip; change the model, or use loihi-place{{islands=true}}"
+            )
 
 
 def _cheapest(

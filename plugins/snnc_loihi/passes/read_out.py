@@ -14,9 +14,9 @@ from snnc_loihi.regions import is_link, on_chip, populations
 class ReadOut(Pass):
     """Let what stays on the host read spikes, not a core's filter, and through a node where it must.
 
-    The chip sends spikes, weighted by a matrix at most. A Dense layer that gives an output needs no more, and no filter:
-    the read-out averages. Other linear ops get a node of their own on the host that receives the spikes; before an op
-    that is not linear, the filter is on the host too, since such an op would misread single spikes.
+    The chip sends spikes, weighted by a matrix at most. A Dense layer that gives an output needs no more, and no
+    filter: the read-out averages. Other linear ops get a node of their own on the host that receives the spikes; before
+    an op that is not linear, the filter is on the host too, since such an op would misread single spikes.
 
     Before::
 

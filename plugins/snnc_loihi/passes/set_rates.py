@@ -7,7 +7,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Context, Graph, Neurons, Pass, Stage, evaluate_nodes, fuse_linear, intended, ops
+from snnc.api import (
+    AnyArray,
+    Array,
+    Context,
+    Graph,
+    Neurons,
+    Pass,
+    Stage,
+    UsageError,
+    evaluate_nodes,
+    fuse_linear,
+    intended,
+)
+from snnc_loihi.ops import affine
 from snnc_loihi.regions import populations
 
 FLOOR = 0.1
@@ -43,9 +56,18 @@ class SetRates(Pass):
     rate: float = 500.0
     percentile: float = 99.9
 
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= 1000 or not 0 < self.percentile <= 100:
+            raise UsageError(
+                f"loihi-set-rates: rate {self.rate:g} and percentile {self.percentile:g} must be above 0, and at most "
+                "1000 Hz, which is a spike a step, and 100"
+            )
+
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
-        names = [n.name for n in populations(graph) if isinstance(n.op, Neurons) and np.all(np.asarray(n.op.scale) == 1)]
+        names = [
+            n.name for n in populations(graph) if isinstance(n.op, Neurons) and np.all(np.asarray(n.op.scale) == 1)
+        ]
         activations = evaluate_nodes(intended(graph), context.samples, set(names))
         for name in names:
             op, wanted = graph[name].op, activations[name]
@@ -53,7 +75,7 @@ class SetRates(Pass):
             scaled = replace(op, scale=self.range(wanted) / self.rate)
             graph.replace(name, scaled)
             worth = _least_squares(scaled, wanted)
-            graph.insert_after(name, graph.fresh_name(f"{name}.worth"), ops.Affine(scale=worth, shift=np.zeros(1)))
+            graph.insert_after(name, graph.fresh_name(f"{name}.worth"), affine(worth))
         fuse_linear(graph)
 
     def range(self, values: Array) -> AnyArray:
@@ -73,5 +95,3 @@ def _least_squares(op: Neurons, wanted: Array) -> AnyArray:
     given = op.evaluate(wanted).astype(np.float64)
     power = (given * given).sum(axis=axes)
     return np.where(power > 0, (given * wanted).sum(axis=axes) / np.where(power > 0, power, 1), 1.0)
-
-

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.api import AnyArray, Context, Graph, Neurons, Pass, Stage, fuse_linear, ops
+from snnc_loihi.ops import affine
 from snnc_loihi.regions import behind, encodes, on_chip
 
 
@@ -47,7 +48,7 @@ class WriteScales(Pass):
             scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
             _divide(graph, node.name, scale)
             graph.replace(node.name, replace(op, scale=1.0))
-            graph.insert_after(behind(graph, node.name), graph.fresh_name(f"{node.name}.times"), _factor(scale))
+            graph.insert_after(behind(graph, node.name), graph.fresh_name(f"{node.name}.times"), affine(scale))
         fuse_linear(graph)
 
 
@@ -60,8 +61,4 @@ def _divide(graph: Graph, name: str, scale: AnyArray) -> None:
     elif graph.sole_reader(feed) == name and isinstance(op, ops.Conv) and op.activation is None:
         graph.replace(feed, replace(op, kernel=op.kernel / scale, bias=op.bias / scale))
     else:
-        graph.insert_before(name, 0, graph.fresh_name(f"{name}.divide"), _factor(1 / scale))
-
-
-def _factor(scale: AnyArray) -> ops.Affine:
-    return ops.Affine(scale=scale, shift=np.zeros(1))
+        graph.insert_before(name, 0, graph.fresh_name(f"{name}.divide"), affine(1 / scale))

@@ -1,0 +1,8 @@
+import contextlib
+
+from snnc_loihi.load import load
+
+from snnc.api import MissingExtraError
+
+with contextlib.suppress(MissingExtraError):  # without TensorFlow, which would take seconds to import
+    load()

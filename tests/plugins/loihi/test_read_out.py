@@ -1,0 +1,42 @@
+from snnc_loihi.ops import Received
+from snnc_loihi.passes.read_out import ReadOut
+
+from snnc.api import Synapse, activations, neurons, ops
+from snnc.testing import apply, assert_same_outputs
+from tests.plugins.loihi.graphs import chip, conv, dense, encoder, row
+
+FILTER = Synapse(model=neurons.Lowpass(tau=0.002))
+
+
+def read(graph):
+    after = apply(ReadOut(), graph)
+    assert_same_outputs(graph, after)
+    return after
+
+
+def test_a_dense_layer_reads_spikes_without_a_filter():
+    graph = row((6, 6, 2), encoder(), conv(3, 2, 4), chip(), FILTER, ops.Reshape(shape=(-1,)), dense(64, 3))
+    after = read(graph)
+    assert "synapse" not in after and after.sources("reshape") == ("b",)
+
+
+def test_other_linear_ops_read_a_node_on_the_host():
+    after = read(row((6, 6, 2), encoder(), conv(3, 2, 4), chip(), FILTER, conv(1, 4, 3)))
+    assert isinstance(after["b.received"].op, Received)
+    assert after.sources("conv_1") == ("b.received",)
+
+
+def test_what_is_not_linear_reads_through_a_filter_on_the_host():
+    after = read(row((5,), encoder(), dense(5, 4), chip(), FILTER, dense(4, 3), activations.Tanh()))
+    assert after.sources("dense_1") == ("b.filtered",)
+    assert after.sources("b.filtered") == ("b.received",)
+
+
+def test_an_output_may_be_the_neurons_themselves():
+    after = read(row((5,), encoder(), dense(5, 4), chip(), FILTER))
+    assert after.output_nodes == {"y": "b"}
+
+
+def test_filters_between_populations_stay():
+    graph = row((5,), encoder(), dense(5, 4), chip(), FILTER, dense(4, 3), chip())
+    assert read(graph) == graph
