@@ -22,6 +22,9 @@ class LoihiBackend(Backend):
     extra: ClassVar[str] = "loihi"
     engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "numpy", "program")
 
+    chips: int | None = None
+    """How many chips there are; by default as many as it takes."""
+
     def level(self, *, samples: bool) -> int:
         return 2 if samples else 1
 
@@ -36,4 +39,4 @@ class LoihiBackend(Backend):
         load()
         from snnc_loihi.program import LoihiProgram, build
 
-        return LoihiProgram(graph, target, build(graph, target))
+        return LoihiProgram(graph, target, *build(graph, target, self.chips))

@@ -20,26 +20,31 @@ from snnc_loihi.emulator import Emulator
 from snnc_loihi.guards import check_network
 from snnc_loihi.hybrid import Hybrid
 from snnc_loihi.neuron_types import CHIP_TYPES
+from snnc_loihi.placement import Plan
+from snnc_loihi.planner import plan
 from snnc_loihi.recorder import Recorder
 from snnc_loihi.regions import encodes, on_chip
 from snnc_loihi.replica import PART, Replica
 
 
-def build(graph: Graph, target: Target) -> Built:
-    """Return the network of a graph, with its populations on the chip or on the host."""
+def build(graph: Graph, target: Target, chips: int | None = None) -> tuple[Built, Plan]:
+    """Return the network of a graph, with its populations on the cores of the chip or on the host."""
     built = build_network(graph, target)
     nengo_loihi.add_params(built.network)
     for ensemble in built.network.all_ensembles:
         built.network.config[ensemble].on_chip = isinstance(ensemble.neuron_type, CHIP_TYPES)
     check_network(built.network)
-    return built
+    placed = plan(built.network, chips, target.dt)
+    placed.apply(built.network)
+    return built, placed
 
 
 class LoihiProgram(Program):
     """A network and the engine that runs it."""
 
-    def __init__(self, graph: Graph, target: Target, built: Built, engine: str = "replica") -> None:
+    def __init__(self, graph: Graph, target: Target, built: Built, placed: Plan, engine: str = "replica") -> None:
         """Hold a built network."""
+        self.plan = placed
         self.network = built.network
         self.graph = graph
         self.target = target
@@ -58,7 +63,7 @@ class LoihiProgram(Program):
         if engine in ("program", self.engine):
             return self
         if engine not in self._engines:
-            other = LoihiProgram(self.graph, self.target, self.built, engine)
+            other = LoihiProgram(self.graph, self.target, self.built, self.plan, engine)
             other._engines = self._engines
             self._engines[engine] = other
         return self._engines[engine]

@@ -84,6 +84,8 @@ class Pass(ABC):
     """Whether rate-mode outputs never change."""
     needs_calibration: ClassVar[bool] = False
     """Whether it measures the graph on samples."""
+    replaces: ClassVar[tuple[str, ...]] = ()
+    """Default passes in whose place it stands: they do not run with it, unless they are named."""
     measured: ClassVar[bool] = False
     """Whether it is kept only where the spiking network's error on samples held back gets smaller."""
 

@@ -55,10 +55,14 @@ def plan(
             made[name] = build(classes[name], f"pass {name!r}", given[name])
         if name in dropped:
             raise UsageError(f"pass {name!r} is both asked for and left out")
+    asked = set(made)
     for name, cls in classes.items():
         wanted = cls.default and cls.level <= level and _fits(cls, chain)
         if wanted and name not in made and name not in dropped:
             made[name] = build(cls, f"pass {name!r}", given.get(name, {}))
+    for name in {replaced for step in made.values() for replaced in step.replaces}:
+        if name in made and name not in asked:
+            del made[name]
     for name, step in made.items():
         if not _fits(type(step), chain):
             raise UsageError(f"pass {name!r} is for {', '.join(step.targets)} only, not for {chain[0]}")

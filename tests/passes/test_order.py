@@ -100,3 +100,12 @@ def test_naming_skipping_and_options():
 def test_what_cannot_be_planned_says_why(arguments, message):
     with pytest.raises(UsageError, match=message):
         plan(CLASSES, ("nengo",), **{"level": 1, **arguments})
+
+
+def test_a_pass_stands_in_for_others_unless_they_are_named():
+    mine = make("mine", default=True, replaces=("theirs",))
+    theirs = make("theirs", default=True)
+    classes = {"mine": mine, "theirs": theirs}
+    assert names(plan(classes, ("nengo",), 0)) == ["mine"]
+    assert names(plan(classes, ("nengo",), 0, skip=["mine"])) == ["theirs"]
+    assert names(plan(classes, ("nengo",), 0, named=["theirs"])) == ["mine", "theirs"]

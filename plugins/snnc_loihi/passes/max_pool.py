@@ -37,6 +37,7 @@ class MaxPooling(Pass):
     after: ClassVar[tuple[str, ...]] = ("split-activations", "drop-identities", "max-to-average")
     default: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    replaces: ClassVar[tuple[str, ...]] = ("pool-before-activation",)
     form: Literal["compare", "average", "host"] = "compare"
 
     def apply(self, graph: Graph, context: Context) -> None:

@@ -52,6 +52,7 @@ class SetRates(Pass):
     default: ClassVar[bool] = True
     level: ClassVar[int] = 2
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    replaces: ClassVar[tuple[str, ...]] = ("calibrate-scales", "initial-voltage", "calibrate-biases")
     needs_calibration: ClassVar[bool] = True
     rate: float = 500.0
     percentile: float = 99.9
