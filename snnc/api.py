@@ -49,7 +49,7 @@ from snnc.ir.op import Op, op
 from snnc.ir.readout import ReadOut
 from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.simulate import initial_state, simulate
-from snnc.ir.temporal import Stateful, Stream, for_batch
+from snnc.ir.temporal import Causal, Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
@@ -61,6 +61,7 @@ __all__ = [
     "Array",
     "Backend",
     "Builder",
+    "Causal",
     "Check",
     "Choice",
     "Context",

@@ -101,7 +101,7 @@ def _shape(spec: LayerSpec, stored: tuple[int | None, ...] | None, given: Given,
     if not fits or any(n < 1 for n in shape):
         raise UsageError(
             f"input_shape {shape} does not fit layer {spec.name!r}, whose shape is {_show(stored or ())} without the "
-            "batch; for several inputs give a shape by input name"
+            "batch, and with --temporal without time; for several inputs give a shape by input name"
         )
     return shape
 

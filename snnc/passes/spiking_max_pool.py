@@ -9,8 +9,12 @@ from typing import ClassVar
 from snnc.ir import ops
 from snnc.ir.graph import Graph, Node
 from snnc.ir.neurons import Neurons
+from snnc.ir.sequence import is_temporal
 from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.passes.base import Context, Pass, Stage
+
+FORGETFUL = 0.9
+"""What is left of a sum after a step of a temporal model: a memory of some ten steps."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class SpikingMaxPooling(Pass):
     """Swap max pooling behind spiking neurons for pooling that passes the input with the most spikes so far.
 
     The maximum of every single step would be too large, since spikes of several inputs would pass. In front of the
-    first spiking layer, where the input does not change, max pooling is exact and stays.
+    first spiking layer, where the input does not change, max pooling is exact and stays. In a temporal model, whose
+    inputs change, spikes of long ago count less.
 
     Before::
 
@@ -37,13 +42,15 @@ class SpikingMaxPooling(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
+        decay = FORGETFUL if is_temporal(graph) else 1.0
         for node in behind_spikes(graph):
             op = node.op
             if isinstance(op, ops.MaxPool):
-                graph.replace(node.name, SpikingMaxPool(size=op.size, strides=op.strides, padding=op.padding))
+                pool = SpikingMaxPool(size=op.size, strides=op.strides, padding=op.padding, decay=decay)
+                graph.replace(node.name, pool)
             elif isinstance(op, ops.GlobalMaxPool):
                 *space, channels = graph[graph.sources(node.name)[0]].type.shape
-                whole = SpikingMaxPool(size=tuple(space), strides=tuple(space))
+                whole = SpikingMaxPool(size=tuple(space), strides=tuple(space), decay=decay)
                 vector = ops.Reshape(shape=(channels,))
                 graph.split(node.name, graph.fresh_name(f"{node.name}.pool"), whole, vector)
 

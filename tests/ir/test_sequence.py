@@ -14,6 +14,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.readout import Last, Mean
 from snnc.ir.sequence import ending, given, is_temporal, length, over_slices, quiet, read, require_steps, seconds
 from snnc.ir.simulate import simulate
+from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.testing import chain
 from tests.conftest import conv, dense
 
@@ -138,3 +139,17 @@ def test_a_convolution_sees_one_slice(rng):
     y = graph.evaluate(x)["conv"]
     assert y.shape == (2, 3, 4, 3, 3)
     np.testing.assert_allclose(y[:, 1], graph["conv"].op.evaluate(x[:, 1]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_pool_that_forgets_passes_the_largest_of_the_recent_sums(rng):
+    pool = SpikingMaxPool(size=(3,), strides=(3,), decay=0.5)
+    graph = chain(ops.Input(shape=(3, 1), dt=0.001), pool, names=["x", "pool"])
+    x = rng.integers(0, 2, size=(2, 9, 3, 1)).astype(np.float32)
+    y = simulate(graph, x, 9, window=slice(0, 9)).outputs["pool"][:, :, 0, 0]
+    sums, largest = np.zeros((2, 3)), np.zeros(2)
+    for t in range(9):
+        sums = 0.5 * sums + x[:, t, :, 0]
+        np.testing.assert_allclose(y[:, t], sums.max(axis=1) - 0.5 * largest, atol=1e-6)
+        largest = sums.max(axis=1)
+    with pytest.raises(ShapeError, match="between 0 and 1"):
+        chain(ops.Input(shape=(3, 1)), SpikingMaxPool(size=(3,), strides=(3,), decay=1.5))

@@ -29,6 +29,11 @@ def test_pools_behind_spikes_are_swapped_however_far_behind(rng):
     assert_same_outputs(before, after)
 
 
+def test_pools_of_a_temporal_model_forget():
+    after = apply(SpikingMaxPooling(), chain(ops.Input(shape=(6, 6, 2), dt=0.001), SPIKING, POOL))
+    assert after["max-pool"].op == SpikingMaxPool(size=(2, 2), strides=(2, 1), padding="same", decay=0.9)
+
+
 @pytest.mark.parametrize("first", [RATES, act.Relu(), POOL])
 def test_pools_of_what_does_not_spike_stay(first, rng):
     before = chain(ops.Input(shape=(6, 6, 2)), first, POOL, SPIKING, conv(rng, (1, 1), 2, 2))
