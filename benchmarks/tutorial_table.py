@@ -1,8 +1,9 @@
 """The keras-to-snn tutorial's table, the NengoDL Converter and snnc side by side, in one run on the same digits.
 
 ``python benchmarks/tutorial_table.py`` from the environment of ``make test``; about 20 minutes. Both compilers get the
-same plainly trained model. The Converter's rows are what the tutorial goes through by hand; snnc's are level 2
-with 256 unlabelled training digits and nothing chosen but the number of steps.
+same plainly trained model, but for the last row of the Converter, which is the tutorial's own training. The
+Converter's rows, with their steps, are what the tutorial goes through by hand; snnc's are level 2 with 256 unlabelled
+training digits and nothing chosen but the number of steps.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STEPS = 30
 LAYERS = ("conv0", "conv1")
 
 
-def converted(model, x, y, steps, *, scale=1, synapse=None, spiking=True, parameters=None):
+def converted(model, x, y, steps, *, scale=1, synapse=None, spiking=True):
     """Return (accuracy of the last step, spikes per input) of the Converter's network in NengoDL."""
     swap = {tf.keras.activations.relu: nengo.SpikingRectifiedLinear()} if spiking else {}
     with warnings.catch_warnings():
@@ -41,8 +42,6 @@ def converted(model, x, y, steps, *, scale=1, synapse=None, spiking=True, parame
     batch = 50
     right, spikes = 0, 0.0
     with nengo_dl.Simulator(converter.net, minibatch_size=batch, progress_bar=False) as sim:
-        if parameters is not None:
-            sim.load_params(parameters)
         for start in range(0, len(x), batch):
             shown = np.tile(x[start : start + batch].reshape(batch, 1, -1), (1, steps, 1))
             data = sim.predict({converter.inputs[model.inputs[0]]: shown}, verbose=0)
@@ -52,24 +51,34 @@ def converted(model, x, y, steps, *, scale=1, synapse=None, spiking=True, parame
     return right / len(x), spikes / len(x) if spiking else 0.0
 
 
-def regularised(model, data, path, target=250.0, epochs=2, count=10_000):
-    """Train the Converter's rate network with a 250 Hz target rate, as the tutorial does; return the parameters."""
-    converter = nengo_dl.Converter(model)
-    output = converter.outputs[model.get_layer("dense").output]
-    with converter.net:
-        probes = [nengo.Probe(converter.layers[model.get_layer(name).output]) for name in LAYERS]
-    x = data["x_train"][:count].reshape(count, 1, -1)
-    y = data["y_train"][:count].reshape(count, 1, 1)
-    with nengo_dl.Simulator(converter.net, minibatch_size=100, progress_bar=False) as sim:
-        loss = {output: tf.losses.SparseCategoricalCrossentropy(from_logits=True)}
-        targets = {output: y}
-        for probe in probes:
-            loss[probe] = tf.losses.mse
-            targets[probe] = np.full((count, 1, probe.size_in), target, dtype=np.float32)
-        weights = {output: 1.0, **dict.fromkeys(probes, 1e-3)}
-        sim.compile(optimizer=tf.optimizers.RMSprop(0.001), loss=loss, loss_weights=weights)
-        sim.fit({converter.inputs[model.inputs[0]]: x}, targets, epochs=epochs, verbose=0)
-        sim.save_params(path)
+def regularised(data, target=250.0, epochs=10):
+    """Return the same layers trained from the start with the tutorial's loss, which draws all activations to 250 Hz.
+
+    The tutorial fits the Converter's rate network in NengoDL. That network computes what the Keras model does, so the
+    same optimiser with the same loss and batches on the model itself gives the same, in a tenth of the time.
+    """
+    path = models.CACHE / f"regularised_{epochs}.h5"
+    if path.exists():
+        return tf.keras.models.load_model(path, compile=False)
+    tf.keras.utils.set_random_seed(0)
+    layers = tf.keras.Sequential(models.tutorial(tf.keras.layers))
+    hidden = [layers.get_layer(name).output for name in LAYERS]
+    model = tf.keras.Model(layers.inputs, layers.outputs)
+    both = tf.keras.Model(layers.inputs, [*layers.outputs, *hidden])
+    classes = tf.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def off_target(_, rate):
+        return tf.reduce_mean((rate - target) ** 2)
+
+    both.compile(
+        optimizer=tf.optimizers.RMSprop(0.001),
+        loss=[classes, off_target, off_target],
+        loss_weights=[1, 1e-3, 1e-3],
+    )
+    y, nothing = data["y_train"], np.zeros(len(data["y_train"]))
+    both.fit(data["x_train"], [y, nothing, nothing], batch_size=200, epochs=epochs, verbose=2)
+    model.save(path, include_optimizer=False)
+    return model
 
 
 def main():
@@ -88,22 +97,21 @@ def main():
 
     rows = [("Keras", "", "", keras, 0.0)]
 
-    def converter(label, steps=STEPS, **settings):
-        accuracy, spikes = converted(model, x, y, steps, **settings)
+    def converter(label, steps=STEPS, network=model, **settings):
+        accuracy, spikes = converted(network, x, y, steps, **settings)
         rows.append(("NengoDL Converter", label, steps, accuracy, spikes))
         print(rows[-1], flush=True)
 
     converter("rate neurons", steps=1, spiking=False)
     converter("spiking, nothing tuned")
     for synapse in (0.001, 0.005, 0.01):
-        converter(f"synapse {1000 * synapse:g} ms", synapse=synapse)
+        converter(f"synapse {1000 * synapse:g} ms", steps=60, synapse=synapse)
     for scale in (2, 5, 10):
         converter(f"synapse 10 ms, scale {scale}", synapse=0.01, scale=scale)
-    converter("scale 1000", scale=1000)
+    for steps in (10, STEPS):
+        converter("scale 1000", steps=steps, scale=1000)
     if not options.no_training:
-        parameters = str(models.CACHE / "regularised")
-        regularised(model, data, parameters)
-        converter("trained to 250 Hz, synapse 5 ms", synapse=0.005, parameters=parameters)
+        converter("trained to 250 Hz, synapse 10 ms", network=regularised(data), synapse=0.01)
 
     calibration = data["x_train"][:256]
     for steps in (4, 6, 8, 10):
