@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "mnist" / "mnist_cnn.keras"
 CACHE = Path(__file__).resolve().parent / "cache"
 MNIST = Path(os.environ.get("SNNC_MNIST", Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"))
 
@@ -46,6 +47,53 @@ def five_layer(layers):
         layers.Dense(128, activation="relu", name="d1"),
         layers.Dense(10, name="out"),
     ]
+
+
+def vgg_like(layers):
+    """Return the layers of an eight-convolution network for 32x32 colour images."""
+    listed = [layers.Input((32, 32, 3))]
+    for k, filters in enumerate((32, 32, 64, 64, 128, 128, 128, 128)):
+        listed.append(layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"c{k}"))
+        if k % 2:
+            listed.append(layers.AveragePooling2D(name=f"p{k}"))
+    return [
+        *listed,
+        layers.Flatten(name="flatten"),
+        layers.Dense(128, activation="relu", name="d1"),
+        layers.Dense(10, name="out"),
+    ]
+
+
+def dense_stack(layers, depth, width=64):
+    """Return the layers of a network of so many dense layers, for measuring what depth costs."""
+    hidden = [layers.Dense(width, activation="relu", name=f"d{k}") for k in range(depth - 1)]
+    return [layers.Input((width,)), *hidden, layers.Dense(10, name="out")]
+
+
+def untrained(name):
+    """Return a live functional Keras model by its name in the benchmarks of speed; weights do not change what it costs.
+
+    The NengoDL Converter needs the very tensors of a functional model, which it loses when it rebuilds a Sequential.
+    """
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(0)
+    keras = tf.keras
+    if name == "example":
+        loaded = keras.models.load_model(EXAMPLE, compile=False)
+        return keras.Model(loaded.inputs, loaded.outputs)
+    if name == "mobilenet":
+        return keras.applications.MobileNetV2((96, 96, 3), weights=None, classifier_activation=None)
+    if name == "resnet":
+        return keras.applications.ResNet50(
+            input_shape=(64, 64, 3), weights=None, classes=1000, classifier_activation=None
+        )
+    if name.startswith("dense"):
+        listed = dense_stack(keras.layers, int(name.removeprefix("dense")))
+    else:
+        listed = {"five_layer": five_layer, "vgg_like": vgg_like}[name](keras.layers)
+    model = keras.Sequential(listed, name=name)
+    return keras.Model(model.inputs, model.outputs)
 
 
 def trained(name, epochs):

@@ -30,9 +30,11 @@ from snnc.ir import (
     causal,
     combine,
     convolve,
+    deferred,
     functions,
     neurons,
     ops,
+    readout,
     recurrent,
     reduce,
     resample,
@@ -44,6 +46,7 @@ from snnc.ir.activations import Activation
 from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, Node, Origin, rewrite
 from snnc.ir.intended import intended
+from snnc.ir.lighten import lighten
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.op import Op, op
 from snnc.ir.readout import ReadOut
@@ -112,6 +115,7 @@ __all__ = [
     "causal",
     "combine",
     "convolve",
+    "deferred",
     "evaluate",
     "evaluate_nodes",
     "feed",
@@ -125,10 +129,12 @@ __all__ = [
     "is_temporal",
     "layer_error",
     "layer_keys",
+    "lighten",
     "lowering",
     "neurons",
     "op",
     "ops",
+    "readout",
     "recurrent",
     "reduce",
     "require_steps",

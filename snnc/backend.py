@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from snnc.errors import UnsupportedOpError, UsageError
@@ -137,6 +138,35 @@ class Program(ABC):
 
         """
 
+    def answers(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        read_out: ReadOut,
+        dt: float,
+        *,
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> dict[str, Array]:
+        """Return what is read out of each output, ``(batch, *shape)`` by name.
+
+        A backend that can do with less work than ``run`` where nobody asks for every step has its own.
+        """
+        outputs = self.run(inputs, steps, progress=progress, jobs=jobs).outputs
+        return {name: read_out(y, dt) for name, y in outputs.items()}
+
+    def export(self, folder: Path, graph: Graph) -> None:
+        """Write the program into an empty folder in a form that runs without snnc.
+
+        Args:
+            folder: where to.
+            graph: the graph with what is deferred to the read-out, which the program's own does not have.
+
+        Raises:
+            UsageError: there is no such form.
+        """
+        raise UsageError("this program has no form that runs without snnc")
+
 
 @dataclass(frozen=True)
 class Defaults:
@@ -168,6 +198,9 @@ class Backend(ABC):
     engines: ClassVar[tuple[str, ...]] = ("numpy", "program")
     """What can run a compiled model; ``evaluate`` takes the first by default. ``"numpy"`` is snnc's own evaluator,
     ``"program"`` what ``run`` uses, any other name is one that the program's ``using`` knows."""
+
+    exported: ClassVar[tuple[str, str]] = ("", "")
+    """The file that marks what ``export`` writes, and what to call such a folder."""
 
     def level(self, *, samples: bool) -> int:
         """Return the level of a compilation where the user chooses none, with or without calibration samples."""

@@ -17,6 +17,7 @@ from snnc.backend import Backend, Program, Recording, Target
 from snnc.calibration import Data, Samples
 from snnc.errors import SnncError, UsageError, unknown
 from snnc.evaluation import Evaluation, evaluation
+from snnc.files import new_folder
 from snnc.ir import sequence
 from snnc.ir.census import Census, census
 from snnc.ir.deferred import in_time
@@ -29,7 +30,17 @@ from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import read_out_of, write
 from snnc.registry import Registry
-from snnc.verify import Check, Subject, VerifyReport, answers, changes_over_time, every_answer, populations, verify
+from snnc.verify import (
+    Check,
+    Subject,
+    VerifyReport,
+    answers,
+    changes_over_time,
+    every_answer,
+    finished,
+    populations,
+    verify,
+)
 
 MADE_UP = 4
 """Random samples that verify takes where the user gives none."""
@@ -150,8 +161,9 @@ class Compiled:
         return self.run_and_read_out(x, steps, **options)[0]
 
     def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
-        """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
-        outputs = self.run_and_read_out(x, steps, **options)[1]
+        samples, dt = self.samples(x), self.settings.dt
+        raw = self.program.answers(samples.inputs, self.steps(samples, steps), self.read_out, dt, **options)
+        outputs = {name: finished(self.graph, name, y) for name, y in raw.items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def run_and_read_out(
@@ -251,6 +263,22 @@ class Compiled:
             "report": self.report,
         }
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the program to a folder in a form that runs without snnc, all or nothing: TensorFlow's SavedModel.
+
+        Raises:
+            UsageError: the backend has no such form, or the program holds something that it cannot hold.
+            FileError: the folder exists and is something else.
+        """
+        mark, what = self.backend.exported
+        if not mark:
+            raise UsageError(
+                f"backend {self.backend.name!r} has nothing to export; compile with --backend tensorflow to get a "
+                "SavedModel"
+            )
+        with new_folder(Path(path), mark=mark, what=what) as folder:
+            self.program.export(folder, self.graph)
 
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""

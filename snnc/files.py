@@ -175,10 +175,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
-    """Write a folder of files, all or nothing: to a temporary name beside it, then moved into place.
+    """Write a folder of files, all or nothing; see ``new_folder``.
 
     Args:
-        path: the folder. An existing one is replaced only if it is empty or has a file named ``mark``.
+        path: the folder.
         files: the bytes by file name.
         mark: the file that says a folder is ours to replace.
 
@@ -186,19 +186,36 @@ def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
         FileError: it exists and is something else, or the disk says no; nothing is left behind.
 
     """
-    path = Path(os.path.abspath(path))
-    if path.exists() and not (path.is_dir() and ((path / mark).is_file() or not any(path.iterdir()))):
-        raise FileError(f"{path}: exists and is not an snnc artifact, so it is not replaced; choose another name")
-    temporary = old = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        os.chmod(temporary, 0o755)
+    with new_folder(path, mark=mark) as temporary:
         for name, data in files.items():
             with open(temporary / name, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
+
+
+@contextmanager
+def new_folder(path: Path, *, mark: str, what: str = "an snnc artifact") -> Iterator[Path]:
+    """Give a temporary folder to write into, which is moved into place when the block ends without an error.
+
+    Args:
+        path: the folder. An existing one is replaced only if it is empty or has a file named ``mark``.
+        mark: the file that says a folder is ours to replace.
+        what: what a folder with such a file is.
+
+    Raises:
+        FileError: it exists and is something else, or the disk says no; nothing is left behind.
+
+    """
+    path = Path(os.path.abspath(path))
+    if path.exists() and not (path.is_dir() and ((path / mark).is_file() or not any(path.iterdir()))):
+        raise FileError(f"{path}: exists and is not {what}, so it is not replaced; choose another name")
+    temporary = old = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        os.chmod(temporary, 0o755)
+        yield temporary
         if path.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             os.replace(path, old)

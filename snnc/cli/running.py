@@ -1,4 +1,4 @@
-"""Commands that run an artifact: run, evaluate and verify."""
+"""Commands that run an artifact: run, evaluate, verify, and export for running it elsewhere."""
 
 from __future__ import annotations
 
@@ -93,6 +93,19 @@ def verify(
     reports.verification(report.as_dict(), json=json)
     if not report.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write, a SavedModel.", show_default=False)
+    ],
+) -> None:
+    """Write an artifact of the TensorFlow backend as a SavedModel, which runs without snnc."""
+    from snnc.compiler import load
+
+    load(folder).export(output)
 
 
 def _model_file(origin: dict[str, Any], model: Path | None) -> Path:

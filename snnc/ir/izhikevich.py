@@ -30,6 +30,8 @@ class Izhikevich(ReluLike):
 
     kind: ClassVar[str] = "izhikevich"
     spiking: ClassVar[bool] = True
+    least: ClassVar[float] = LEAST
+    peak: ClassVar[float] = PEAK
     tau_recovery: float = 0.02
     coupling: float = 0.2
     reset_voltage: float = -65.0

@@ -34,6 +34,10 @@ class ReadOut(Record, ABC):
         """Return the answer after the last step, ``(batch, *shape)`` float32."""
         return self.every_step(y, dt)[:, -1]
 
+    def weights(self, steps: int, dt: float) -> Array:
+        """Return the weight of each step in the answer after the last, ``(steps,)`` float32."""
+        return self(np.eye(steps, dtype=np.float32)[None], dt)[0]
+
     def window(self, steps: int) -> slice:
         """Return the steps over which firing rates are measured: by default the second half."""
         return Mean().window(steps)

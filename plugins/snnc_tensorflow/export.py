@@ -1,0 +1,112 @@
+"""A SavedModel of a program: plain TensorFlow that runs without snnc.
+
+The signature ``serving_default`` takes the inputs, and the ``steps`` where they are no sequences, and gives what is
+read out; ``every_step`` gives the outputs of every step. In Python, ``tf.saved_model.load(folder)`` has two functions
+besides: ``start(batch)`` gives a state, and ``advance(inputs, state, steps)`` goes on from one. Any batch size will do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from snnc.api import Graph, ReadOut, Target, UsageError, deferred, is_temporal, readout
+from snnc_tensorflow.lazy import tf
+from snnc_tensorflow.loop import runner
+from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.site import Site, Tensor, Tensors
+
+
+def save(machine: Machine, target: Target, finished: Graph, folder: Path) -> None:
+    """Write a SavedModel.
+
+    Args:
+        machine: what runs.
+        target: how it was lowered.
+        finished: the graph with the activations that are deferred to the read-out.
+        folder: where to.
+
+    Raises:
+        UsageError: part of the program runs in Python.
+    """
+    if machine.on_host:
+        raise UsageError(
+            f"cannot export: {', '.join(machine.on_host)} draw random numbers or run a plugin's neurons in numpy, "
+            "which a SavedModel cannot hold; use other neurons"
+        )
+    temporal = is_temporal(machine.graph)
+    module = tf.Module()
+    module.weights = machine.weights
+    number = tf.TensorSpec((), tf.int32)
+    module.start = tf.function(machine.start, autograph=False, input_signature=(number,))
+    every_step, means = (runner(machine, every_step=every) for every in (True, False))
+
+    def advance(inputs: Tensors, state: dict[str, Tensors], steps: Tensor) -> Any:
+        done = every_step(inputs, state, tf.zeros((steps,)))
+        return {"outputs": done["outputs"], "state": done["state"]}
+
+    module.advance = tf.function(
+        advance, autograph=False, input_signature=(machine.input_types(), machine.state_types(), number)
+    )
+    finish = _finisher(machine, target, finished)
+    names = {_argument(name): name for name in machine.graph.inputs}
+
+    def signature(run: Callable[..., Any], *, every: bool) -> Any:
+        def call(**given: Tensor) -> Tensors:
+            inputs = {name: given[argument] for argument, name in names.items()}
+            state = machine.start(tf.shape(next(iter(inputs.values())))[0])
+            steps = tf.shape(next(iter(inputs.values())))[1] if temporal else given["steps"]
+            outputs = run(inputs, state, _weights(target.read_out, steps, target.dt))["outputs"]
+            return {_argument(name): finish(name, y, every) for name, y in outputs.items()}
+
+        types = machine.input_types()
+        specs = {a: tf.TensorSpec(types[name].shape, tf.float32, a) for a, name in names.items()}
+        if not temporal:
+            specs["steps"] = tf.TensorSpec((), tf.int32, "steps")
+        return tf.function(call, autograph=False).get_concrete_function(**specs)
+
+    signatures = {"serving_default": signature(means, every=False), "every_step": signature(every_step, every=True)}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+
+
+def _weights(read_out: ReadOut, steps: Tensor, dt: float) -> Tensor:
+    """Return the weight of each step in what is read out; raise UsageError for a read-out of a plugin."""
+    t = tf.range(steps)
+    if isinstance(read_out, readout.Mean):
+        first = tf.minimum(tf.cast(tf.cast(steps, tf.float64) * read_out.start, tf.int32), steps - 1)
+        weights = tf.cast(t >= first, tf.float32)
+    elif isinstance(read_out, readout.Last):
+        weights = tf.cast(tf.equal(t, steps - 1), tf.float32)
+    elif isinstance(read_out, readout.LowPass):
+        weights = tf.exp(tf.cast(t - (steps - 1), tf.float32) * (dt / read_out.tau))
+    else:
+        raise UsageError(f"cannot export the read-out {read_out.kind!r}; use mean, last or low-pass")
+    return weights / tf.reduce_sum(weights)
+
+
+def _argument(name: str) -> str:
+    """Return a name as TensorFlow takes it for arguments."""
+    plain = re.sub(r"\W", "_", name)
+    return plain if plain[:1].isalpha() and plain != "steps" else f"x_{plain}"
+
+
+def _finisher(machine: Machine, target: Target, finished: Graph) -> Callable[[str, Tensor, bool], Tensor]:
+    """Return ``f(output, values, every step or not)``, which applies what is deferred to an output's read-out."""
+    calls = {}
+    for name, node in finished.output_nodes.items():
+        op = finished[node].op
+        if isinstance(op, deferred.Deferred):
+            types = tuple(finished[s].type for s in finished.sources(node))
+            site = Site(finished[node], types, target.dt, target.seed, target.lowerings, machine.weights)
+            calls[name] = site.inner(op, *types)
+
+    def finish(name: str, y: Tensor, every: bool) -> Tensor:
+        if name not in calls:
+            return y
+        if not every:
+            return calls[name](y)
+        return tf.reshape(calls[name](tf.reshape(y, (-1, *y.shape[2:]))), tf.shape(y))
+
+    return finish

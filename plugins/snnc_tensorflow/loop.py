@@ -1,0 +1,99 @@
+"""The function that runs a machine: what is still, the loop over time, and the read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from snnc_tensorflow.lazy import tf
+from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.plan import Group, Plan, drive_of, make_plan
+from snnc_tensorflow.site import Function, Tensor, Tensors
+
+
+def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:
+    """Return ``f(inputs, state, weights)``, to be traced.
+
+    It advances the network by one step for each of the ``weights`` ``(steps,)``, which are those of means over time. It
+    gives a dict of ``outputs``, ``(batch, steps, *shape)`` each or, without ``every_step``, their means
+    ``(batch, *shape)``; ``means`` and ``totals`` of the watched nodes, ``(batch, *shape)``; and the new ``state``.
+    """
+    graph = machine.graph
+    plan = make_plan(graph, machine.lowered, watch, every_step=every_step)
+    calls = [_call(machine, plan, group) for group in plan.groups]
+    outputs = graph.output_nodes
+    streamed = [n for n in dict.fromkeys(outputs.values()) if every_step and n in plan.moving]
+    averaged = [n for n in dict.fromkeys((*watch, *plan.summed)) if n in plan.moving]
+    counted = [n for n in watch if n in plan.moving]
+
+    def run(inputs: Tensors, state: dict[str, Tensors], weights: Tensor) -> Any:
+        still = _still(machine, plan, {n: x for n, x in inputs.items() if n not in plan.sequences})
+        slices = {n: _swapped(inputs[n]) for n in plan.sequences}
+        batch, steps = tf.shape(next(iter(inputs.values())))[0], tf.shape(weights)[0]
+
+        def step(t: Tensor, state: Any, means: Tensors, totals: Tensors, streams: Tensors) -> Any:
+            values, state = {**still, **{n: x[t] for n, x in slices.items()}}, dict(state)
+            for group, call in zip(plan.groups, calls, strict=True):
+                own = {n: state[n] for n in group.nodes if n in machine.steps}
+                given, new = call([values[n] for n in group.reads], own)
+                values.update(zip(group.gives, given, strict=True))
+                state.update(new)
+            means = {n: y + weights[t] * values[n] for n, y in means.items()}
+            totals = {n: y + values[n] for n, y in totals.items()}
+            return t + 1, state, means, totals, {n: s.write(t, values[n]) for n, s in streams.items()}
+
+        def zeros(nodes: Sequence[str]) -> Tensors:
+            return {n: tf.zeros((batch, *graph[n].type.shape)) for n in nodes}
+
+        streams = {n: tf.TensorArray(tf.float32, steps, element_shape=(None, *graph[n].type.shape)) for n in streamed}
+        start = (tf.constant(0), state, zeros(averaged), zeros(counted), streams)
+        _, state, means, totals, streams = tf.while_loop(lambda t, *_: t < steps, step, start)
+        means = {**still, **means}
+        if every_step:
+            read = {n: _in_time(still, streams, n, steps) for n in outputs.values()}
+        else:
+            read = machine.finish(means, plan.tail)
+        return {
+            "outputs": {name: read[node] for name, node in outputs.items()},
+            "means": {n: means[n] for n in watch},
+            "totals": {n: totals[n] if n in totals else tf.cast(steps, tf.float32) * still[n] for n in watch},
+            "state": state,
+        }
+
+    return run
+
+
+def _still(machine: Machine, plan: Plan, inputs: Tensors) -> Tensors:
+    """Return all values that do not change, with the drives of what they drive."""
+    values = machine.finish(inputs, plan.static)
+    return {**values, **{drive_of(name): machine.drive(name, values) for name in plan.driven}}
+
+
+def _in_time(still: Mapping[str, Tensor], streams: Mapping[str, Any], node: str, steps: Tensor) -> Tensor:
+    """Return the values of a node in every step, ``(batch, steps, *shape)``."""
+    if node not in streams:
+        return tf.repeat(still[node][:, None], steps, axis=1)
+    return _swapped(streams[node].stack())
+
+
+def _swapped(x: Tensor) -> Tensor:
+    """Return a tensor with its first two axes, samples and steps, the other way round."""
+    return tf.transpose(x, (1, 0, *range(2, x.shape.rank)))
+
+
+def _call(machine: Machine, plan: Plan, group: Group) -> Callable[..., Any]:
+    """Return the function of a group: from what it reads and its state to what it gives and its new state."""
+
+    def call(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
+        values = dict(zip(group.reads, reads, strict=True))
+        new = {}
+        for name in group.nodes:
+            lowered = machine.lowered[name]
+            if isinstance(lowered, Function):
+                values[name] = machine.call(name, values)
+                continue
+            drive = values[drive_of(name)] if name in plan.driven else machine.drive(name, values)
+            values[name], new[name] = lowered.step(state[name], drive)
+        return [values[n] for n in group.gives], new
+
+    return tf.function(call, jit_compile=True, autograph=False) if group.fused else call

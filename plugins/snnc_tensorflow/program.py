@@ -1,0 +1,157 @@
+"""A graph that runs in TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from snnc.api import (
+    Array,
+    Graph,
+    Neurons,
+    Program,
+    ReadOut,
+    Recording,
+    Target,
+    UsageError,
+    feed,
+    lighten,
+    require_steps,
+)
+from snnc_tensorflow.export import save
+from snnc_tensorflow.lazy import tf
+from snnc_tensorflow.loop import runner
+from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.site import Tensors
+
+ELEMENTS = 1 << 25
+"""Of the largest tensor of a part of the batch: 128 MB."""
+
+
+class TensorflowProgram(Program):
+    """One ``tf.function`` for each kind of question, made when it is first asked."""
+
+    def __init__(self, graph: Graph, target: Target) -> None:
+        """Lower the graph."""
+        self.graph = graph
+        self.target = target
+        self._machines: dict[tuple[str, ...], Machine] = {}
+        self._functions: dict[tuple[tuple[str, ...], bool], Any] = {}
+        self._machine()
+
+    def run(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        *,
+        watch: Collection[str] = (),
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> Recording:
+        """Present each sample for a number of steps; TensorFlow's threads do the work, however many ``jobs``."""
+        names = tuple(dict.fromkeys(watch))
+        for name in names:
+            if name not in self.graph:
+                raise UsageError(f"cannot watch {name!r}: the graph has no such node")
+        window = self.target.read_out.window(steps)
+        weights = np.zeros(steps, dtype=np.float32)
+        weights[window] = 1 / (window.stop - window.start)
+        done = self._present(inputs, weights, names, every_step=True, progress=progress)
+        return Recording(done["outputs"], done["means"], done["totals"])
+
+    def answers(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        read_out: ReadOut,
+        dt: float,
+        *,
+        progress: bool = False,
+        jobs: int | None = None,
+    ) -> dict[str, Array]:
+        """Return what is read out; affine layers behind the last neurons are applied once, to the weighted mean."""
+        weights = read_out.weights(steps, dt)
+        return self._present(inputs, weights, (), every_step=False, progress=progress)["outputs"]
+
+    def start(self, batch: int) -> dict[str, Tensors]:
+        """Return the state before the first step of so many samples, by node and part: for ``advance``."""
+        return self._machine().start(batch)
+
+    def advance(
+        self, inputs: Mapping[str, Array], steps: int, state: Mapping[str, Tensors]
+    ) -> tuple[dict[str, Array], dict[str, Tensors]]:
+        """Go on from a state: a stream of changing inputs is shown piece by piece.
+
+        Args:
+            inputs: ``(batch, *shape)`` by input name, shown during these steps; of a temporal graph
+                ``(batch, steps, *shape)``.
+            steps: how many steps of ``dt`` seconds.
+            state: what ``start`` or the call before gave.
+
+        Returns:
+            The outputs ``(batch, steps, *shape)`` by name, and the state after the last step.
+        """
+        fed = feed(self.graph, inputs)
+        require_steps(self.graph, fed, steps)
+        done = self._function((), every_step=True)(fed, state, np.zeros(steps, np.float32))
+        return {name: y.numpy() for name, y in done["outputs"].items()}, done["state"]
+
+    def export(self, folder: Path, finished: Graph) -> None:
+        """Write a SavedModel; see ``snnc_tensorflow.export``."""
+        save(self._machine(), self.target, finished, folder)
+
+    def _machine(self, watch: Sequence[str] = ()) -> Machine:
+        """Return the lowered graph with filters where vectors are short, which keeps the value of populations only."""
+        kept = tuple(name for name in watch if not isinstance(self.graph[name].op, Neurons))
+        if kept not in self._machines:
+            graph = self.graph.copy()
+            lighten(graph, kept)
+            self._machines[kept] = Machine(graph, self.target)
+        return self._machines[kept]
+
+    def _function(self, watch: tuple[str, ...], *, every_step: bool) -> Any:
+        key = (watch, every_step)
+        if key not in self._functions:
+            machine = self._machine(watch)
+            types = (machine.input_types(), machine.state_types(), tf.TensorSpec((None,), tf.float32))
+            run = runner(machine, watch, every_step=every_step)
+            self._functions[key] = tf.function(run, autograph=False, input_signature=types)
+        return self._functions[key]
+
+    def _present(
+        self,
+        inputs: Mapping[str, Array],
+        weights: Array,
+        watch: tuple[str, ...],
+        *,
+        every_step: bool,
+        progress: bool,
+    ) -> dict[str, dict[str, Array]]:
+        """Show every sample from a fresh state; return arrays of the whole batch by what and by name."""
+        fed = feed(self.graph, inputs)
+        require_steps(self.graph, fed, len(weights))
+        function, machine = self._function(watch, every_step=every_step), self._machine(watch)
+        done: list[Any] = []
+        parts = list(self._parts(fed))
+        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+            for count, part in bar.track(parts, description="TensorFlow"):
+                size = len(next(iter(part.values())))
+                given = function(part, machine.start(size), weights)
+                del given["state"]
+                done.append(tf.nest.map_structure(lambda y, n=count: y[:n].numpy(), given))
+        return done[0] if len(done) == 1 else tf.nest.map_structure(lambda *y: np.concatenate(y), *done)
+
+    def _parts(self, inputs: Mapping[str, Array]) -> Iterator[tuple[int, dict[str, Array]]]:
+        """Yield the samples in parts of one size, since XLA compiles for each, and how many of a part count."""
+        samples = len(next(iter(inputs.values())))
+        most = max(1, ELEMENTS // max(node.type.size for node in self.graph))
+        size = -(-samples // -(-samples // most))
+        for start in range(0, samples, size):
+            index = np.minimum(np.arange(start, start + size), samples - 1)
+            yield min(size, samples - start), {name: x[index] for name, x in inputs.items()}

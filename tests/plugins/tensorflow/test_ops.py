@@ -1,0 +1,113 @@
+"""Every op: what TensorFlow computes is what the op's numpy says."""
+
+import numpy as np
+import pytest
+
+from snnc.api import (
+    Graph,
+    LoweringError,
+    Lowerings,
+    Stateful,
+    Target,
+    UnsupportedOpError,
+    activations,
+    for_batch,
+    functions,
+    neurons,
+    ops,
+)
+from snnc.builtin import snnc_register_ops
+from snnc.ir import reduce
+from snnc.ir.recurrent import Gru
+from tests.conftest import conv, dense
+from tests.ir.samples import OPS
+from tests.plugins.tensorflow.build import LOWERINGS, program, tf
+
+from snnc_tensorflow.machine import Machine  # isort: skip
+
+_rng = np.random.default_rng(11)
+MORE = [
+    (conv(_rng, (3,), 4, 4, strides=(2,), groups=4, padding="same"), [(7, 4)]),
+    (conv(_rng, (3, 2), 4, 8, strides=(1, 1), groups=4, padding="same"), [(7, 6, 4)]),
+    (conv(_rng, (3, 2), 4, 8, strides=(2, 1), groups=4), [(7, 6, 4)]),
+    (conv(_rng, (3, 2), 4, 8, dilation=(2, 2), groups=4), [(7, 6, 4)]),
+    (conv(_rng, (3, 3), 4, 6, groups=2, strides=(2, 2), padding="same"), [(7, 6, 4)]),
+    (conv(_rng, (2,), 3, 4, dilation=(2,), padding=((3, 1),)), [(7, 3)]),
+    (conv(_rng, (2, 2, 2), 2, 3, padding="same", activation=activations.Relu()), [(3, 4, 3, 2)]),
+    (ops.AvgPool(size=(3,), strides=(2,), padding=((1, 1),)), [(8, 2)]),
+    (ops.MaxPool(size=(2, 2, 2), strides=(1, 2, 1), padding="same"), [(3, 4, 3, 2)]),
+    (activations.Relu(), [(2, 3)]),
+    (activations.Gelu(approximate=True), [(4,)]),
+    (activations.Relu(max_value=0.5), [(4,)]),
+    (ops.Affine(scale=np.ones(1), shift=np.zeros(1)), [(4,)]),
+    (reduce.Standardize(axes=(1,), center=False), [(2, 3)]),
+    (
+        Gru(
+            kernel=_rng.normal(size=(2, 9)),
+            recurrent=_rng.normal(size=(3, 9)),
+            bias=_rng.normal(size=9),
+            reset_after=False,
+            gives="state",
+            masked=True,
+            zero_masked=True,
+        ),
+        [(4, 2), (4,)],
+    ),
+    *((functions.Function(name=name), [(4,)]) for name in functions.FUNCTIONS),
+    *(
+        (neurons.Neurons(model=model, scale=np.float32([0.5, 0.25, 1])), [(2, 3)])
+        for model in (neurons.ReluRate(), neurons.SigmoidRate(max_rate=3.0), neurons.TanhRate(), neurons.LifRate())
+    ),
+]
+SAMPLES = [s for s in [*OPS, *MORE] if s[0].arity != 0]
+
+
+def one_op(op, shapes):
+    graph = Graph("one")
+    for i, shape in enumerate(shapes):
+        graph.add(f"x{i}", ops.Input(shape=shape))
+    graph.add("y", op, [f"x{i}" for i in range(len(shapes))])
+    graph.set_outputs({"y": "y"})
+    return graph
+
+
+def test_every_built_in_op_has_a_lowering_and_a_sample():
+    built_in = {cls for cls in snnc_register_ops() if cls.arity != 0}
+    assert built_in == set(LOWERINGS.table) == {type(op) for op, _ in SAMPLES}
+
+
+@pytest.mark.parametrize(("op", "shapes"), SAMPLES, ids=lambda v: v.kind if hasattr(v, "kind") else "")
+def test_tensorflow_computes_what_numpy_does(op, shapes):
+    rng = np.random.default_rng(5)
+    inputs = [rng.uniform(0.1, 1.9, size=(3, *shape)).astype(np.float32) for shape in shapes]
+    if op.kind == "masked-mean" or getattr(op, "masked", False):
+        inputs[1] = (inputs[1] > 0.7).astype(np.float32)
+    graph = one_op(op, shapes)
+    machine = Machine(graph, Target(LOWERINGS))
+    if not (isinstance(op, Stateful) and op.stateful):
+        got = machine.call("y", {f"x{i}": tf.constant(x) for i, x in enumerate(inputs)})
+        want = op.evaluate(*inputs)
+        assert got.shape == want.shape and np.allclose(got, want, rtol=1e-5, atol=1e-6)
+        return
+    types = tuple(graph[s].type for s in graph.sources("y"))
+    state, theirs = for_batch(op.start(types, rng), 3), machine.start(3)["y"]
+    theirs |= {name: tf.constant(value.copy()) for name, value in state.items() if name in theirs}
+    for _ in range(30):
+        inputs = [rng.normal(1, 2, size=x.shape).astype(np.float32) for x in inputs]
+        want = op.step(state, 0.001, *inputs)
+        values = dict(zip(graph.sources("y"), inputs, strict=True))
+        got, theirs = machine.steps["y"].step(theirs, machine.drive("y", values))
+        assert np.allclose(got, want, rtol=1e-5, atol=1e-4)
+
+
+def test_what_has_no_lowering_is_refused_by_name():
+    table = {k: v for k, v in LOWERINGS.table.items() if k is not functions.Mish}
+    graph = one_op(dense(_rng, 3, 2), [(3,)])
+    graph.insert_after("y", "odd", functions.Mish())
+    with pytest.raises(UnsupportedOpError, match="'tensorflow'.*node 'odd' .mish."):
+        Machine(graph, Target(Lowerings("tensorflow", table)))
+    graph = one_op(dense(_rng, 3, 2, functions.Mish()), [(3,)])
+    with pytest.raises(UnsupportedOpError, match="node 'y' .mish.: add a lowering"):
+        Machine(graph, Target(Lowerings("tensorflow", table)))
+    with pytest.raises(LoweringError, match="node 'y'.*4 axes"):
+        program(one_op(conv(_rng, (1, 1, 1, 1), 1, 1), [(2, 2, 2, 2, 1)]))
