@@ -187,6 +187,7 @@ REFUSED = {
         "only its last step decides",
     ),
     "ranks": ((4, 4, 4), lambda layers, x: layers.Add()([x, layers.TimeDistributed(layers.LSTM(4))(x)]), "of axes"),
+    "nothing but time": ((7,), [("Dense", {"units": 2})], "no features besides time"),
     "first slice": (SEQUENCE, lambda layers, x: x[:, 0], "other slices than the last"),
 }
 
@@ -202,6 +203,39 @@ def test_attention_has_no_importer_at_all(keras):
     model = build(keras, SEQUENCE, lambda layers, x: layers.Attention()([x, x]))
     with pytest.raises(FrontendError, match="attention"):
         snnc.import_model(model, temporal=True)
+
+
+def test_operators_of_keras_3():
+    keras = pytest.importorskip("keras")
+    if keras.__version__.split(".")[0] == "2":
+        pytest.skip("these are of Keras 3")
+    rng = np.random.default_rng(0)
+    x, ops = keras.Input((None, 4)), keras.ops
+    good = [
+        ops.mean(x, axis=1),
+        ops.sum(x, axis=-2),
+        ops.max(x, axis=2),
+        ops.concatenate([x, x * 2.0 + 1.0], axis=-1),
+        ops.stack([x, ops.relu(x)], axis=2),
+        ops.split(x, 2, axis=2)[1],
+        ops.softmax(x, axis=-1),
+        x[:, -1, 1:],
+        x[:, :, 1:3],
+    ]
+    values = rng.normal(size=(3, 6, 4)).astype(np.float32)
+    graph = snnc.import_model(keras.Model(x, good), temporal=True)
+    got = given(graph, graph.evaluate(values)).values()
+    for a, b in zip(got, keras.Model(x, good)(values), strict=True):
+        assert relative_error(a, np.asarray(b)) < 1e-5
+    for bad in (
+        x[:, 0],
+        ops.softmax(x, axis=1),
+        ops.flip(x, axis=1),
+        ops.transpose(x, (0, 2, 1)),
+        ops.stack([x], axis=1),
+    ):
+        with pytest.raises(FrontendError, match="compile without --temporal"):
+            snnc.import_model(keras.Model(x, bad), temporal=True)
 
 
 # ------------------------------------------------------------------ files, without Keras

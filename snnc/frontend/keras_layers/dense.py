@@ -39,7 +39,9 @@ def dense(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Connect everything over the last axis, for inputs of any rank."""
     shape, units = builder.type(inputs[0]).shape, count(layer, "units")
     if not shape:
-        raise layer_error(layer, "its input has no features")
+        raise layer_error(
+            layer, "its input has no features" + (" besides time; compile without --temporal" * layer.temporal)
+        )
     op = ops.Dense(
         weight=layer.weight("kernel", (shape[-1], units)),
         bias=bias(layer, units),
