@@ -198,9 +198,12 @@ def spiking_max_pool(op: spiking_pool.SpikingMaxPool, site: Site) -> Steps:
     space = site.inputs[0].shape[:-1]
 
     def step(state: Tensors, x: Tensor) -> tuple[Tensor, Tensors]:
-        sums = state["sums"] + x
+        before, largest_before = state["sums"], state["largest"]
+        if op.decay != 1:
+            before, largest_before = before * np.float32(op.decay), largest_before * np.float32(op.decay)
+        sums = before + x
         largest = pooled(sums, op, space, maximum=True)
-        return largest - state["largest"], {"sums": sums, "largest": largest}
+        return largest - largest_before, {"sums": sums, "largest": largest}
 
     return Steps(site.start, step)
 

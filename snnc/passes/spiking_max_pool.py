@@ -38,7 +38,7 @@ class SpikingMaxPooling(Pass):
     stage: ClassVar[Stage] = Stage.SPIKE
     after: ClassVar[tuple[str, ...]] = ("swap-activations",)
     default: ClassVar[bool] = True
-    targets: ClassVar[tuple[str, ...]] = ("nengo",)
+    targets: ClassVar[tuple[str, ...]] = ("nengo", "tensorflow")
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:

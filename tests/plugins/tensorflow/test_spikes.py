@@ -110,12 +110,13 @@ def test_means_and_totals_of_what_is_watched(both):
     assert np.allclose(run.totals[name], y.sum(axis=1), rtol=1e-6)
 
 
-def test_max_pooling_of_spikes_and_scales_by_channel():
+@pytest.mark.parametrize("decay", [1.0, 0.5])
+def test_max_pooling_of_spikes_and_scales_by_channel(decay):
     graph = Graph("pool")
     graph.add("x", ops.Input(shape=(5, 6, 3)))
     population = Neurons(model=neurons.SoftResetIf(), scale=np.float32([1 / 64, 1 / 128, 1 / 256]))
     graph.add("n", population, ["x"])
-    graph.add("pool", spiking_pool.SpikingMaxPool(size=(2, 2), strides=(2, 2)), ["n"])
+    graph.add("pool", spiking_pool.SpikingMaxPool(size=(2, 2), strides=(2, 2), decay=decay), ["n"])
     graph.add("again", population, ["pool"])
     graph.set_outputs({"pool": "pool", "again": "again"})
     x = {"x": np.abs(in_binary(np.random.default_rng(1), 4, 5, 6, 3)) * 16}
