@@ -96,6 +96,26 @@ def untrained(name):
     return keras.Model(model.inputs, model.outputs)
 
 
+def four_convolutions(layers):
+    """Return the layers of a network with batch normalisation, ``same`` padding and global pooling."""
+    stages = []
+    for i, (filters, strides) in enumerate(((8, 2), (16, 1), (16, 2), (32, 1))):
+        stages += [
+            layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False, name=f"conv{i}"),
+            layers.BatchNormalization(name=f"bn{i}"),
+            layers.ReLU(name=f"relu{i}"),
+        ]
+    return [
+        layers.Input((28, 28, 1)),
+        *stages,
+        layers.GlobalAveragePooling2D(name="pool"),
+        layers.Dense(10, name="logits"),
+    ]
+
+
+BUILDERS = {"tutorial": tutorial, "five_layer": five_layer, "four_convolutions": four_convolutions}
+
+
 def trained(name, epochs):
     """Return the file of a trained model, plain training without any trick; trains it where it is not there."""
     path = CACHE / f"{name}.h5"
@@ -105,7 +125,7 @@ def trained(name, epochs):
 
     tf.keras.utils.set_random_seed(0)
     data = digits()
-    model = tf.keras.Sequential({"tutorial": tutorial, "five_layer": five_layer}[name](tf.keras.layers), name=name)
+    model = tf.keras.Sequential(BUILDERS[name](tf.keras.layers), name=name)
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     model.fit(data["x_train"], data["y_train"], epochs=epochs, batch_size=128, verbose=2)
     CACHE.mkdir(exist_ok=True)

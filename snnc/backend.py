@@ -107,6 +107,11 @@ class Program(ABC):
         """Return the backend's object for each layer, by the layer's name."""
         return {}
 
+    @property
+    def resources(self) -> Mapping[str, int]:
+        """Return what the program takes of its hardware, such as cores; nothing for a simulator."""
+        return {}
+
     def using(self, engine: str) -> Program:
         """Return the program that runs on another of the backend's engines; ``"program"`` is this one."""
         if engine == "program":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from snnc.comparison import Compared
 from snnc.compiled import Compiled
 from snnc.evaluation import Evaluation
 from snnc.ir.types import Array
@@ -132,6 +133,39 @@ def evaluation(measured: Evaluation, *, json: bool) -> None:
         accuracy, agreement = measured.accuracy_by_step[step - 1], measured.agreement_by_step[step - 1]
         table.add_row(str(step), _number(accuracy, share=True), _number(agreement, share=True))
     console.print(table)
+
+
+def comparison(rows: Sequence[Compared], *, json: bool) -> None:
+    """Print compilations of one model, a column each."""
+    if json:
+        print(jsonlib.dumps([row.as_dict() for row in rows], indent=1))  # noqa: T201
+        return
+    measures: list[tuple[str, Callable[[Compared], str]]] = [
+        ("backend", lambda row: row.backend),
+        ("level, engine", lambda row: f"{row.level}, {row.engine}"),
+        ("steps", lambda row: str(row.steps)),
+        ("accuracy", lambda row: _number(row.accuracy, share=True)),
+        ("  its 95 % confidence interval", lambda row: " to ".join(f"{end:.1%}" for end in row.accuracy_interval)),
+        ("accuracy of the model", lambda row: _number(row.model_accuracy, share=True)),
+        ("agreement with the model", lambda row: _number(row.agreement, share=True)),
+        (
+            "steps to come within 1 point",
+            lambda row: "never" if row.steps_to_model is None else str(row.steps_to_model),
+        ),
+        ("neurons", lambda row: f"{row.neurons:,}"),
+        ("ops on the host", lambda row: str(row.host_ops)),
+        ("spikes per input", lambda row: f"{row.spikes:,.0f}"),
+        ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
+        ("energy, 45 nm", lambda row: _joules(row.energy_45nm)),
+        ("energy, Loihi", lambda row: _joules(row.energy_loihi)),
+    ]
+    names = dict.fromkeys(name for row in rows for name in row.resources)
+    table = _table("one model, several compilations", "measure", *(row.name for row in rows))
+    for measure, shown in measures:
+        table.add_row(measure, *(shown(row) for row in rows))
+    for name in names:
+        table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
+    _console().print(table)
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:

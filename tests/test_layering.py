@@ -17,7 +17,7 @@ LAYERS = [
     {"registry"},
     {"compiled"},
     {"compiler"},
-    {"keras", "tune", "plots"},
+    {"keras", "tune", "plots", "comparison"},
     {"reports"},
     {"cli"},
     {"__init__", "__main__"},

@@ -55,6 +55,10 @@ class SparseMap(Op):
     def multiply_adds(self, *inputs: TensorType) -> int:
         return int(self.values.size)
 
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray:
+        used = self.columns[self.values != 0].astype(np.int64)
+        return np.bincount(used, minlength=inputs[0].size).reshape(inputs[0].shape).astype(np.float64)
+
     def evaluate(self, *inputs: Array) -> Array:
         (x,) = inputs
         flat = x.reshape(len(x), -1)
@@ -84,6 +88,9 @@ class Shift(Op):
             raise ShapeError(f"shift of shape {self.shift.shape} does not fit {inputs[0]}")
         return inputs[0]
 
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray:
+        return demand
+
     def evaluate(self, *inputs: Array) -> Array:
         return inputs[0] + self.shift
 
@@ -97,6 +104,9 @@ class Received(Op):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return inputs[0]
+
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray:
+        return demand
 
     def evaluate(self, *inputs: Array) -> Array:
         return inputs[0]

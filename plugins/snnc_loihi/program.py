@@ -59,6 +59,10 @@ class LoihiProgram(Program):
         """Return the Node or Neurons of each layer and of each node of the graph, by name."""
         return MappingProxyType(dict(self.built.objects))
 
+    @property
+    def resources(self) -> Mapping[str, int]:
+        return {"cores": self.plan.cores, "chips": self.plan.chips}
+
     def using(self, engine: str) -> Program:
         if engine in ("program", self.engine):
             return self

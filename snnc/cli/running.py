@@ -108,6 +108,25 @@ def export(
     load(folder).export(output)
 
 
+@app.command()
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Artifacts of one model, two or more.", show_default=False, metavar="FOLDER...")
+    ],
+    inputs: Inputs,
+    steps: Steps = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """Measure several compilations of one model on the same labelled samples, side by side."""
+    from snnc import reports
+    from snnc.comparison import compare as compare_all
+    from snnc.compiler import load
+
+    rows = compare_all({str(folder): load(folder) for folder in folders}, inputs, steps, limit)
+    reports.comparison(rows, json=json)
+
+
 def _model_file(origin: dict[str, Any], model: Path | None) -> Path:
     path = model or (Path(origin["path"]) if origin.get("path") else None)
     if path is None or not path.exists():

@@ -40,6 +40,9 @@ def synapses(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> A
     """Return the synapses behind each element of one input of an op, given those behind each of its outputs."""
     if not op.is_linear:
         return np.zeros(inputs[slot].shape)  # a nonlinearity ends the path
+    known = op.fan_out(demand, slot, *inputs)
+    if known is not None:
+        return known
     worth = np.ones_like(demand) if op.multiply_adds(*inputs) else demand
     size = inputs[slot].size
     zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in inputs]

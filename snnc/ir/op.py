@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import AnyArray, Array, TensorType
 
 T = TypeVar("T", bound=type)
 
@@ -107,6 +107,13 @@ class Op(Record, ABC):
     def multiply_adds(self, *inputs: TensorType) -> int:
         """Return the multiplications with weights of one sample; biases, pooling and normalisation do not count."""
         return 0
+
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray | None:
+        """Return the synapses behind each element of an input, given those behind each output; None to have it tried.
+
+        ``demand`` has the output's shape. An op with weights of its own counts those that are not zero instead.
+        """
+        return None
 
     @abstractmethod
     def evaluate(self, *inputs: Array) -> Array:

@@ -19,6 +19,8 @@ from snnc.api import (
     Shape,
     Stage,
     Stateful,
+    Synapse,
+    SynapseModel,
     fuse_linear,
     ops,
 )
@@ -37,10 +39,19 @@ DENSE = 0.25
 
 
 @dataclass(frozen=True)
-class Sum:
-    """What a node gives: a sum of maps of other nodes, and a constant in its own shape."""
+class Term:
+    """A map of what another node gives, which is filtered first, if it is."""
 
-    terms: tuple[tuple[str, Form], ...]
+    root: str
+    form: Form
+    synapse: SynapseModel | None = None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """What a node gives: a sum of terms, and a constant in its own shape."""
+
+    terms: tuple[Term, ...]
     constant: Array
 
 
@@ -50,7 +61,8 @@ class MergeLinear(Pass):
 
     Pooling, padding, dilation, groups, depthwise and separable kernels, batch normalisation and scales go into one
     kernel; 1-D convolutions become 2-D; a concatenation is one map a branch; upsampling, permutations and what else is
-    linear become a matrix, kept sparse where it pays. Two branches that a neuron reads are two connections.
+    linear become a matrix, kept sparse where it pays. Two branches that a neuron reads are two connections, and share
+    one filter, the slower of theirs: a core has one.
 
     Before::
 
@@ -87,33 +99,62 @@ def _sums(graph: Graph) -> dict[str, Sum]:
     for node in graph:
         op, sources = node.op, graph.sources(node.name)
         shape = node.type.shape
+        if isinstance(op, Synapse):
+            sums[node.name] = _filtered(node, op.model, sums[sources[0]])
+            continue
         if op.arity == 0 or isinstance(op, Stateful) or not op.is_linear:
-            sums[node.name] = Sum(((node.name, Same(shape)),), np.zeros(shape, dtype=np.float32))
+            sums[node.name] = Sum((Term(node.name, Same(shape)),), np.zeros(shape, dtype=np.float32))
             continue
         types = tuple(graph[s].type for s in sources)
-        terms = tuple(
-            (root, then(form, op, types, slot, node.type))
+        terms = [
+            replace(term, form=then(term.form, op, types, slot, node.type))
             for slot, source in enumerate(sources)
-            for root, form in sums[source].terms
-        )
-        terms = _collected(terms)
+            for term in sums[source].terms
+        ]
         constant = op.evaluate(*(sums[s].constant[None] for s in sources))[0]
-        sums[node.name] = Sum(terms, np.asarray(constant, dtype=np.float32))
+        sums[node.name] = Sum(_collected(terms), np.asarray(constant, dtype=np.float32))
     return sums
 
 
-def _collected(terms: tuple[tuple[str, Form], ...]) -> tuple[tuple[str, Form], ...]:
+def _filtered(node: Node, synapse: SynapseModel, before: Sum) -> Sum:
+    """Return a sum behind a filter, which may as well be in front of each of its maps."""
+    if any(term.synapse is not None for term in before.terms):
+        raise LoweringError(f"{node.name!r} is a second filter between two layers, and a core has one; take one out")
+    return Sum(tuple(replace(term, synapse=synapse) for term in before.terms), before.constant)
+
+
+def _collected(terms: list[Term]) -> tuple[Term, ...]:
     """Return the terms with those of one source added up where their sum is of the same form."""
-    kept: list[tuple[str, Form]] = []
-    for root, form in terms:
-        for i, (other, before) in enumerate(kept):
-            joint = added(before, form) if other == root else None
+    kept: list[Term] = []
+    for term in terms:
+        for i, other in enumerate(kept):
+            same = (other.root, other.synapse) == (term.root, term.synapse)
+            joint = added(other.form, term.form) if same else None
             if joint is not None:
-                kept[i] = (root, joint)
+                kept[i] = replace(term, form=joint)
                 break
         else:
-            kept.append((root, form))
+            kept.append(term)
     return tuple(kept)
+
+
+def _one_filter(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Return the terms with the slowest of their filters on all of them."""
+    synapses = [term.synapse for term in terms if term.synapse is not None]
+    slowest = max(synapses, key=lambda synapse: synapse.tau, default=None)
+    return tuple(replace(term, synapse=slowest) for term in terms)
+
+
+def _head(graph: Graph, term: Term) -> str:
+    """Return the node that gives what a term maps: its root, or the filter behind that."""
+    if term.synapse is None:
+        return term.root
+    op = Synapse(model=term.synapse)
+    for reader, _ in graph.readers(term.root):
+        if graph[reader].op == op:
+            return reader
+    name = graph.fresh_name(f"{term.root}.synapse")
+    return graph.add(name, op, [term.root], layers=graph[term.root].origin.layers).name
 
 
 def _write(graph: Graph, population: str, wanted: Sum, feed: Node) -> None:
@@ -121,7 +162,8 @@ def _write(graph: Graph, population: str, wanted: Sum, feed: Node) -> None:
     shape, constant = graph[population].type.shape, wanted.constant
     if not wanted.terms:
         raise LoweringError(f"layer {population!r} reads nothing but a constant; leave it out of the model")
-    chains = [chip_ops(form, graph[root].type.shape, shape) for root, form in wanted.terms]
+    terms = _one_filter(wanted.terms)
+    chains = [chip_ops(term.form, graph[term.root].type.shape, shape) for term in terms]
     for chain in chains:
         constant = _with_bias(chain, constant)
     joined: list[Op] = [ops.Add()] if len(chains) > 1 else []
@@ -139,8 +181,8 @@ def _write(graph: Graph, population: str, wanted: Sum, feed: Node) -> None:
         return graph.add(graph.fresh_name(f"{feed.name}.part"), op, sources, layers=feed.origin.layers).name
 
     heads = []
-    for (root, _), chain in zip(wanted.terms, chains, strict=True):
-        head = root
+    for term, chain in zip(terms, chains, strict=True):
+        head = _head(graph, term)
         for op in chain:
             head = add(op, [head])
         heads.append(head)

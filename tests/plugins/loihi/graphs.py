@@ -5,11 +5,10 @@ from snnc_loihi.models import LoihiEncoder, LoihiSignedIf
 
 from snnc.api import Graph, Neurons, Op, ops
 
-RNG = np.random.default_rng(0)
-
 
 def random(*shape, low=-1.0, high=1.0):
-    return RNG.uniform(low, high, shape).astype(np.float32)
+    """Return numbers that depend on the arguments alone, not on what was drawn before."""
+    return np.random.default_rng(shape).uniform(low, high, shape).astype(np.float32)
 
 
 def conv(size, inputs, outputs, *, strides=1, padding="valid", dilation=1, groups=1, rank=2):

@@ -3,7 +3,7 @@ import pytest
 from snnc_loihi.ops import Shift, SparseMap
 from snnc_loihi.passes.merge_linear import MergeLinear
 
-from snnc.api import Graph, Neurons, activations, ops, reduce, resample, transposed
+from snnc.api import Graph, Neurons, PassError, Synapse, activations, neurons, ops, reduce, resample, transposed
 from snnc.testing import apply, assert_same_outputs, kinds, random_inputs
 from tests.plugins.loihi.graphs import chip, conv, dense, encoder, random, row
 
@@ -153,3 +153,34 @@ def test_different_constants_at_positions_are_added_behind():
 def test_a_graph_without_populations_of_the_chip_stays():
     graph: Graph = row((6,), dense(6, 4), activations.Tanh(), dense(4, 2))
     assert apply(MergeLinear(), graph) == graph
+
+
+def lowpass(tau):
+    return Synapse(model=neurons.Lowpass(tau=tau))
+
+
+def filters(graph, population):
+    """Return the time constants of the filters right before a population, by what they filter."""
+    above = graph.ancestors([population]) - graph.ancestors(["a"])
+    return {graph.sources(n)[0]: graph[n].op.model.tau for n in above if isinstance(graph[n].op, Synapse)}
+
+
+def test_one_filter_a_layer_the_slower_one():
+    graph = row((6,), encoder(), dense(6, 4), chip(), lowpass(0.002), name="skip")
+    graph.add("c", dense(4, 3), ["synapse"])
+    graph.add("d", dense(6, 3), ["a"])
+    graph.add("join", ops.Add(), ["c", "d"])
+    graph.add("last", chip(), ["join"])
+    graph.set_outputs({"y": "last"})
+    assert filters(merged(graph), "last") == {"a": 0.002, "b": 0.002}
+
+
+def test_a_filter_behind_linear_ops_goes_in_front_of_them():
+    graph = row((6,), encoder(), dense(6, 4), lowpass(0.005), dense(4, 3), chip())
+    assert filters(merged(graph), "b") == {"a": 0.005}
+
+
+def test_two_filters_in_a_row_are_refused():
+    graph = row((6,), encoder(), lowpass(0.002), dense(6, 4), lowpass(0.002), chip())
+    with pytest.raises(PassError, match="second filter between two layers"):
+        apply(MergeLinear(), graph)

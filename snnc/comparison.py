@@ -1,0 +1,97 @@
+"""The same model compiled in several ways, measured on the same samples, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from snnc.calibration import Data
+from snnc.compiled import Compiled
+from snnc.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One compilation. Accuracies are shares of the samples; spikes, operations and energy are means over them."""
+
+    name: str
+    backend: str
+    level: int
+    engine: str
+    steps: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    """Of 95 % confidence."""
+    model_accuracy: float
+    agreement: float
+    """With the model."""
+    steps_to_model: int | None
+    """The first step from which on the accuracy stays within one point of the model's."""
+    neurons: int
+    host_ops: int
+    """Nonlinear ops that stay on the host."""
+    spikes: float
+    synops: float
+    energy_45nm: float
+    """Joules, as ``snnc evaluate`` says."""
+    energy_loihi: float
+    resources: Mapping[str, int]
+    """What it takes of its hardware, such as cores; nothing for simulators."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON."""
+        return asdict(self)
+
+
+def compare(
+    compilations: Mapping[str, Compiled], x: Data, steps: int | None = None, limit: int | None = None
+) -> list[Compared]:
+    """Return one row a compilation, each on its backend's default engine.
+
+    Args:
+        compilations: by the name that the report shows.
+        x: samples with labels, as for ``Compiled.evaluate``.
+        steps: how many steps each sample is shown; by default what each was compiled for.
+        limit: use the first samples only.
+
+    Raises:
+        UsageError: they are not of one model.
+
+    """
+    _require_one_model(list(compilations.items()))
+    return [_row(name, compiled, x, steps, limit) for name, compiled in compilations.items()]
+
+
+def _require_one_model(named: Sequence[tuple[str, Compiled]]) -> None:
+    if len(named) < 2:
+        raise UsageError("compare takes two compilations or more")
+    first, reference = named[0]
+    for name, compiled in named[1:]:
+        if compiled.source != reference.source:
+            raise UsageError(f"{name} and {first} are not the same model; compile one model for both")
+
+
+def _row(name: str, compiled: Compiled, x: Data, steps: int | None, limit: int | None) -> Compared:
+    samples = compiled.samples(x, limit)
+    engine = compiled.backend.engines[0]
+    found = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine)
+    return Compared(
+        name=name,
+        backend=compiled.settings.backend,
+        level=compiled.settings.level,
+        engine=engine,
+        steps=found.steps,
+        accuracy=found.accuracy,
+        accuracy_interval=found.accuracy_interval,
+        model_accuracy=found.model_accuracy,
+        agreement=found.agreement,
+        steps_to_model=found.steps_to_model,
+        neurons=compiled.census.neurons,
+        host_ops=len(compiled.census.host),
+        spikes=found.spikes,
+        synops=found.synops,
+        energy_45nm=found.cost.energy_45nm,
+        energy_loihi=found.cost.energy_loihi,
+        resources=compiled.program.resources,
+    )
