@@ -100,8 +100,12 @@ class Emulator:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Leave out warnings that say nothing here: untested versions of Nengo, and NaN in arrays that nothing reads."""
+    """Leave out warnings that say nothing here, or that the report of the cores says better.
+
+    They are about untested versions of Nengo, NaN in arrays that nothing reads, and bits of weights.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*has not been tested with your Nengo version.*")
+        warnings.filterwarnings("ignore", message="Lost .* extra bits in weight rounding")
         warnings.filterwarnings("ignore", message="invalid value encountered in cast")
         yield
