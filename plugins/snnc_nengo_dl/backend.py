@@ -19,6 +19,7 @@ class NengoDlBackend(Backend):
     name: ClassVar[str] = "nengo-dl"
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "nengo-dl"
+    temporal: ClassVar[bool] = True
     minibatch: int = 0
     """Samples that ``run`` simulates together; 0 takes what suits the size of the network."""
 

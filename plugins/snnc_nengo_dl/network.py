@@ -9,12 +9,13 @@ from typing import Any
 import nengo
 import nengo_dl
 import numpy as np
+import tensorflow as tf
 from nengo_dl.graph_optimizer import default_simplifications, noop_planner
 from snnc_nengo.build import Built, NetworkBuilder, build
 from snnc_nengo.links import Link
 from snnc_nengo.site import Site
 
-from snnc.api import Array, Graph, Neurons, Node, Target, TensorType
+from snnc.api import Array, Graph, Neurons, Node, Target, TensorType, is_temporal
 from snnc_nengo_dl.fuse import Fuse
 from snnc_nengo_dl.host import TensorSite
 from snnc_nengo_dl.maps import TensorMap, padded
@@ -53,10 +54,13 @@ class HeldBuilder(TensorBuilder):
         self.held = held
 
     def input(self, node: Node) -> Any:
-        variable = self.held[node.name]
-        return nengo_dl.TensorNode(
-            lambda t: variable.read_value(), shape_out=(node.type.size,), pass_time=True, label=node.name
-        )
+        variable, dt = self.held[node.name], self.target.dt
+
+        def slice_at(t: Any) -> Any:
+            return tf.gather(variable, tf.cast(tf.round(t / dt), tf.int32) - 1, axis=1)
+
+        shown = slice_at if is_temporal(self.graph) else lambda t: variable.read_value()
+        return nengo_dl.TensorNode(shown, shape_out=(node.type.size,), pass_time=True, label=node.name)
 
 
 def built(graph: Graph, target: Target) -> tuple[Built, Trainable]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, Op, Recording, Target, UsageError, evaluate_nodes, feed
+from snnc.api import Array, Graph, Op, Recording, Target, UsageError, evaluate_nodes, feed, is_temporal, require_steps
 from snnc_nengo_dl.network import built
 from snnc_nengo_dl.simulation import Simulation
 from snnc_nengo_dl.split import split
@@ -52,6 +52,7 @@ class NengoDlProgram(NengoProgram):
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {jobs}")
         fed = feed(self.graph, inputs)
+        require_steps(self.graph, fed, steps)
         names = tuple(dict.fromkeys(watch))
         self.require_readable(names)
         batch = len(next(iter(fed.values())))
@@ -102,9 +103,15 @@ class NengoDlProgram(NengoProgram):
             recording.outputs[name][part] = y[:count].reshape(recording.outputs[name][part].shape)
         for name in watch:
             shape = recording.means[name][part].shape
-            mean, total = shown.watched.get(name) or (values[name], steps * values[name])
+            mean, total = shown.watched.get(name) or self._resting(values[name], steps, window)
             recording.means[name][part] = mean[:count].reshape(shape)
             recording.totals[name][part] = total[:count].reshape(shape)
+
+    def _resting(self, y: Array, steps: int, window: slice) -> tuple[Array, Array]:
+        """Return the mean over the window and the sum over all steps of what the network does not compute."""
+        if is_temporal(self.graph):
+            return np.asarray(y[:, window].mean(axis=1)), np.asarray(y.sum(axis=1))
+        return y, steps * y
 
     def _simulator_of(self, size: int, watch: tuple[str, ...]) -> Simulation:
         """Return the simulation of so many samples at a time; it is built when it is first asked for."""

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl import utils
 
-from snnc.api import AnyArray, Array, Graph, LoweringError, Target
+from snnc.api import AnyArray, Array, Graph, LoweringError, Target, is_temporal
 from snnc_nengo_dl.network import built_on, configure
 from snnc_nengo_dl.tally import Tallies
 
@@ -35,9 +35,9 @@ class Simulation:
         device = None if utils.tf_gpu_installed else "/cpu:0"
         self._size = size
         with tf.device(device):
-            self._held = {
-                name: tf.Variable(tf.zeros((size, graph[name].type.size)), trainable=False) for name in graph.inputs
-            }
+            # of a sequence all slices, of which the network takes one a step
+            rows: tuple[int | None, ...] = (size, None) if is_temporal(graph) else (size,)
+            self._held = {name: _variable(*rows, graph[name].type.size) for name in graph.inputs}
             self._start = tf.Variable(0, dtype=tf.int32, trainable=False)
         built = built_on(graph, target, self._held)
         tallies = Tallies(self._start)
@@ -70,9 +70,12 @@ class Simulation:
         self._call = tf.function(self._simulate, autograph=False)
 
     def show(self, inputs: Mapping[str, Array], steps: int, window: slice) -> Shown:
-        """Present a minibatch, ``(batch, *shape)`` an input, for a number of steps from the fresh state."""
+        """Present a minibatch, ``(batch, *shape)`` an input, for a number of steps from the fresh state.
+
+        Inputs of a temporal graph are ``(batch, steps, *shape)``.
+        """
         for name, variable in self._held.items():
-            variable.assign(inputs[name].reshape(self._size, -1))
+            variable.assign(inputs[name].reshape(self._size, *[-1] * (len(variable.shape) - 2), variable.shape[-1]))
         self._start.assign(window.start)
         found = dict(zip(self._order, self._call(tf.constant(steps)), strict=False))
         outputs = {name: found[probe].numpy() for name, probe in self._outputs.items()}
@@ -88,3 +91,8 @@ class Simulation:
     def _simulate(self, steps: Any) -> Any:
         given = [tf.repeat(x, steps, axis=1) for x in self._given]
         return self._model([*given, tf.fill((self._size, 1), steps)], training=False)
+
+
+def _variable(*shape: int | None) -> Any:
+    """Return a variable of zeros; None is a size that may change."""
+    return tf.Variable(tf.zeros([n or 1 for n in shape]), shape=tf.TensorShape(shape), trainable=False)

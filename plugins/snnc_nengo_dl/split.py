@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.api import Graph, Stateful, ops
+from snnc.api import Graph, Stateful, is_temporal, ops
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Split:
 def split(graph: Graph) -> Split:
     """Return what can be computed once a sample, and the rest.
 
-    Where nothing changes at all, the inputs are the first part and everything else is the second.
+    Where nothing changes at all, or the inputs do, they are the first part and everything else is the second.
     """
     moving: set[str] = set()
     for node in graph:
         changes = isinstance(node.op, Stateful) and node.op.stateful
         if changes or not moving.isdisjoint(graph.sources(node.name)):
             moving.add(node.name)
-    if not moving:
+    if not moving or is_temporal(graph):
         moving = {node.name for node in graph if node.op.arity != 0}
     read = {source for name in moving for source in graph.sources(name)}
     shown = {name for name in graph.output_nodes.values() if name not in moving}
@@ -36,7 +36,7 @@ def split(graph: Graph) -> Split:
         if node.name in needed:
             still.add(node.name, node.op, graph.sources(node.name))
         if node.name in border:
-            rest.add(node.name, ops.Input(shape=node.type.shape))
+            rest.add(node.name, node.op if node.op.arity == 0 else ops.Input(shape=node.type.shape))
         elif node.name in moving:
             rest.add(node.name, node.op, graph.sources(node.name))
     still.set_outputs({node.name: node.name for node in graph if node.name in border})
