@@ -21,6 +21,7 @@ from snnc.compiled import Compiled, Settings
 from snnc.compiler import Source, compile, import_model
 from snnc.errors import DataError, MissingExtraError, UsageError
 from snnc.ir.graph import Graph
+from snnc.ir.sequence import is_temporal
 from snnc.registry import Registry
 
 Goal: TypeAlias = Literal["steps", "spikes", "energy"]
@@ -125,6 +126,8 @@ def tune(
     graph = import_model(
         model, options.get("input_shape"), config=options.get("config"), registry=options.get("registry")
     )
+    if is_temporal(graph):
+        raise UsageError("tune searches for few steps, and a temporal model runs for one step a slice; compile it")
     reading = ("input_shape", "config")
     task = _Task(graph, calibrating, deciding, seed, {k: v for k, v in options.items() if k not in reading})
     with _kept(optuna, storage) as kept:

@@ -7,7 +7,10 @@ from snnc import cli, tune
 from snnc.calibration import Samples
 from snnc.calibration import samples as samples_of
 from snnc.errors import DataError, UsageError
+from snnc.ir import ops
+from snnc.testing import chain
 from tests import models
+from tests.conftest import dense
 
 optuna = pytest.importorskip("optuna")
 
@@ -114,3 +117,10 @@ def test_a_scheduler_that_does_not_answer_and_a_storage_that_is_none_are_errors(
     (tmp_path / "no.db").write_bytes(b"this is no database at all, whatever its name says" * 100)
     with pytest.raises(UsageError, match="cannot be used as the storage"):
         search(data, storage=tmp_path / "no.db")
+
+
+def test_a_temporal_model_has_no_steps_to_search_for(rng):
+    graph = chain(ops.Input(shape=(3,), dt=0.001), dense(rng, 3, 2))
+    found = Samples({"input": rng.normal(size=(40, 5, 3)).astype(np.float32)}, np.arange(40) % 2)
+    with pytest.raises(UsageError, match="one step a slice"):
+        tune.tune(graph, found)

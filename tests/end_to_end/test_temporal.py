@@ -11,6 +11,7 @@ import snnc
 from snnc import cli
 from snnc.errors import DataError, UsageError
 from snnc.ir.neurons import Neurons
+from snnc.registry import Registry
 from tests.models import dense_layer, input_layer, layer, sequential, write_keras
 
 STEPS = 8
@@ -103,14 +104,25 @@ def test_level_2_calibrates_on_sequences(model, rng):
     assert c.evaluate(x, y).accuracy == 1
 
 
-def test_a_backend_without_sequences_says_so(model):
-    from snnc.registry import Registry
+BACKENDS = Registry.discover().backends
 
-    registry = Registry.discover()
-    for name in registry.backends:
-        if not registry.build_backend(name).temporal:
-            with pytest.raises(UsageError, match="presents no sequences"):
-                snnc.compile(model, temporal=True, backend=name)
+
+@pytest.mark.parametrize("name", [name for name, backend in BACKENDS.items() if backend.temporal])
+def test_every_step_is_the_same_on_every_backend(name, model, rng):
+    x, _ = sequences(rng, 4)
+    for extra in {"nengo": [], "nengo-dl": ["tensorflow", "nengo_dl"]}.get(name, ["tensorflow"]):
+        pytest.importorskip(extra)
+    c = snnc.compile(model, temporal=True, backend=name, neurons="relu")
+    report = c.verify(x)
+    assert report.passed
+    assert report.backend_error < 1e-5
+    np.testing.assert_allclose(c.run(x)["out"], c.source.evaluate(x)["out"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, backend in BACKENDS.items() if not backend.temporal])
+def test_a_backend_without_sequences_says_so(name, model):
+    with pytest.raises(UsageError, match=f"the backend '{name}' presents no sequences"):
+        snnc.compile(model, temporal=True, backend=name)
 
 
 def test_the_command_line(model, tmp_path, rng, capsys):
