@@ -45,6 +45,9 @@ class Context:
     """Calibration inputs by name, ``(batch, *shape)``; None where the user gave none."""
     held_back: Mapping[str, Array] | None = None
     """Samples that decide whether a measured pass is kept; no pass sees them."""
+    model: Graph | None = None
+    """What the spiking graph is to compute, with a plain ReLU where neurons stand for one by a curve that is none:
+    the graph as the stage SPIKE left it. The pipeline sets it; what calibrates aims at it."""
     seed: int = 0
     dt: float = 0.001
     """Seconds a step."""

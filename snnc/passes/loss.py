@@ -16,19 +16,20 @@ from snnc.measure import rms_error
 from snnc.passes.base import Context
 
 
-def spiking_loss(context: Context) -> Callable[[Graph], float]:
-    """Return a function that gives the error of a spiking graph's read-out on the samples held back.
+def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
+    """Return a function that gives the error of a spiking graph against a model, on the samples held back.
 
-    Root mean squared, relative to the model's own outputs, and the mean over the outputs. Where the final activation
-    is deferred to the read-out, what it is applied to is compared: the logits, which say more than probabilities.
+    That of the read-out, root mean squared, relative to the model's outputs, and the mean over the outputs. Where the
+    final activation is deferred to the read-out, what it is applied to is compared: the logits, which say more than
+    probabilities.
     """
     assert context.held_back is not None
     inputs = context.held_back
     wanted: dict[str, Array] = {}
 
-    def loss(graph: Graph) -> float:
-        if not wanted:  # the first graph measured is one that no calibration has changed yet
-            wanted.update(read(graph, evaluate(in_time(graph), inputs), context.read_out, context.dt))
+    def loss(graph: Graph, model: Graph) -> float:
+        if not wanted:
+            wanted.update(read(model, evaluate(in_time(model), inputs), context.read_out, context.dt))
         run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))

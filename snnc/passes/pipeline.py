@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snnc.errors import PassError, SnncError, StageError
 from snnc.ir.check import check
 from snnc.ir.evaluate import evaluate
 from snnc.ir.graph import Graph
+from snnc.ir.intended import intended
 from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.measure import relative_error
@@ -44,7 +45,7 @@ def run(
     kinds: Mapping[str, type[Op]] | None = None,
     providers: Mapping[str, str] | None = None,
     samples: Mapping[str, Array] | None = None,
-    loss: Callable[[Graph], float] | None = None,
+    loss: Callable[[Graph, Graph], float] | None = None,
 ) -> tuple[Graph, tuple[JournalEntry, ...]]:
     """Return the rewritten graph and the journal; the given graph is not touched.
 
@@ -55,7 +56,8 @@ def run(
         kinds: the registered op classes, for the check that nothing else is in the graph.
         providers: who provides each pass, by name.
         samples: inputs on which the rate-mode outputs are compared before and after each pass.
-        loss: the error of a spiking graph; a measured pass that does not make it smaller is taken back.
+        loss: the error of a spiking graph against the model that it stands for; a measured pass that does not make
+            it smaller is taken back.
 
     Raises:
         PassError: a pass failed or left a broken graph; names it and those that ran before it.
@@ -69,6 +71,8 @@ def run(
     reference = None if samples is None else evaluate(graph, samples)
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
         before, start = graph.copy(), time.perf_counter()
+        if step.stage > Stage.SPIKE and context.model is None:
+            context = replace(context, model=intended(graph))
         try:
             with graph.authored_by(step.name):
                 step.apply(graph, context)
@@ -83,12 +87,15 @@ def run(
         changed = graph.revision != before.revision and graph != before
         verdict = None
         if step.measured and changed and loss is not None:
-            held = loss(before) if held is None else held
-            verdict = (held, loss(graph))
+            assert context.model is not None
+            held = loss(before, context.model) if held is None else held
+            verdict = (held, loss(graph, context.model))
             if verdict[1] < verdict[0]:
                 held = verdict[1]
             else:
                 graph = before
+        elif changed:
+            held = None
         kept = verdict is None or graph is not before
         moved = None
         if changed and kept and reference is not None and samples is not None:

@@ -98,3 +98,35 @@ def test_a_pass_may_use_registered_ops_only(rng):
     foreign = step("foreign", lambda g: g.insert_after("dense", "s", act.Softplus()))
     with pytest.raises(PassError, match="'softplus' is not registered"):
         run(graph, [foreign], CONTEXT, kinds=known)
+
+
+def test_what_calibrates_aims_at_the_graph_as_the_stage_spike_left_it(rng):
+    seen = []
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2), names=["x", "d"])
+    look = step("look", lambda g: None, stage=Stage.CALIBRATE)
+    type(look).apply = lambda self, graph, context: seen.append(context.model)
+    spike = step("spike", lambda g: g.insert_after("d", "n", act.Relu()), stage=Stage.SPIKE)
+    scale = step("scale", lambda g: g.replace("d", dense(rng, 3, 2)), stage=Stage.SCALE)
+    run(graph, [spike, scale, look], CONTEXT)
+    wanted, _ = run(graph, [spike], CONTEXT)
+    assert_same_outputs(seen[0], wanted)
+
+
+def test_the_error_is_measured_anew_after_a_change_that_is_not_measured(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2), names=["x", "d"])
+    losses = iter([5.0, 4.0, 9.0, 9.5])
+
+    def change(g):
+        g.replace("d", dense(rng, 3, 2))
+
+    passes = [
+        step("first", change, stage=Stage.CALIBRATE, measured=True),
+        step("between", change, stage=Stage.CALIBRATE),
+        step("second", change, stage=Stage.CALIBRATE, measured=True),
+    ]
+    _, journal = run(graph, passes, CONTEXT, loss=lambda graph, model: next(losses))
+    assert [(e.name, e.loss, e.kept) for e in journal] == [
+        ("first", (5.0, 4.0), True),
+        ("between", None, True),
+        ("second", (9.0, 9.5), False),
+    ]

@@ -1,6 +1,7 @@
 """What makes a spiking graph one that the chip can be, one file a pass."""
 
 from snnc.api import Pass
+from snnc_loihi.passes.calibrate import Calibrate
 from snnc_loihi.passes.encode import Encode
 from snnc_loihi.passes.max_pool import MaxPooling
 from snnc_loihi.passes.merge_linear import MergeLinear
@@ -9,4 +10,4 @@ from snnc_loihi.passes.read_out import ReadOut
 from snnc_loihi.passes.set_rates import SetRates
 from snnc_loihi.passes.write_scales import WriteScales
 
-PASSES: tuple[type[Pass], ...] = (MaxPooling, SetRates, Place, Encode, WriteScales, MergeLinear, ReadOut)
+PASSES: tuple[type[Pass], ...] = (MaxPooling, SetRates, Place, Encode, Calibrate, WriteScales, MergeLinear, ReadOut)

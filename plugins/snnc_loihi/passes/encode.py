@@ -34,8 +34,8 @@ class Encode(Pass):
     """
 
     name: ClassVar[str] = "loihi-encode"
-    stage: ClassVar[Stage] = Stage.TARGET
-    after: ClassVar[tuple[str, ...]] = ("loihi-place",)
+    stage: ClassVar[Stage] = Stage.FILTER
+    after: ClassVar[tuple[str, ...]] = ("loihi-place", "insert-synapses")
     default: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
     how: Literal["auto", "pixel", "onoff", "first-layer"] = "auto"

@@ -32,7 +32,8 @@ class Place(Pass):
     """
 
     name: ClassVar[str] = "loihi-place"
-    stage: ClassVar[Stage] = Stage.TARGET
+    stage: ClassVar[Stage] = Stage.FILTER
+    after: ClassVar[tuple[str, ...]] = ("insert-synapses",)
     default: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
     islands: bool = False

@@ -17,10 +17,8 @@ from snnc.api import (
     Stage,
     UsageError,
     evaluate_nodes,
-    fuse_linear,
     intended,
 )
-from snnc_loihi.ops import affine
 from snnc_loihi.regions import populations
 
 FLOOR = 0.1
@@ -31,19 +29,15 @@ FLOOR = 0.1
 class SetRates(Pass):
     """Let the largest activation of each channel, a ``percentile`` of it, be a rate of ``rate`` Hz.
 
-    The rate curve bends, u / (1 + u dt / 2), so that what a spike is worth behind the population is not what it costs
-    before it: an affine gives each channel the factor of least squared error. A scale that the user gave stays.
+    A scale that the user gave stays. What a spike is worth behind the population is for loihi-calibrate to measure.
 
     Before::
 
         %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=1} : spikes[26,26,32]
-        %pool = avg-pool(%conv) {...} : spikes[13,13,32]
 
     After::
 
         %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=f32[32]} : spikes[26,26,32]
-        %conv.worth = affine(%conv) {scale=f32[32] shift=f32[1]} : spikes[26,26,32]
-        %pool = avg-pool(%conv.worth) {...} : spikes[13,13,32]
     """
 
     name: ClassVar[str] = "loihi-set-rates"
@@ -71,13 +65,9 @@ class SetRates(Pass):
         ]
         activations = evaluate_nodes(intended(graph), context.samples, set(names))
         for name in names:
-            op, wanted = graph[name].op, activations[name]
+            op = graph[name].op
             assert isinstance(op, Neurons)
-            scaled = replace(op, scale=self.range(wanted) / self.rate)
-            graph.replace(name, scaled)
-            worth = _least_squares(scaled, wanted)
-            graph.insert_after(name, graph.fresh_name(f"{name}.worth"), affine(worth))
-        fuse_linear(graph)
+            graph.replace(name, replace(op, scale=self.range(activations[name]) / self.rate))
 
     def range(self, values: Array) -> AnyArray:
         """Return the largest activation, one number a channel, or one for a vector: it has one value a sample only."""
@@ -88,11 +78,3 @@ class SetRates(Pass):
         if values.ndim == 2:
             return np.full(values.shape[-1], whole, dtype=np.float32)
         return np.maximum(np.percentile(flat, self.percentile, axis=0), FLOOR * whole).astype(np.float32)
-
-
-def _least_squares(op: Neurons, wanted: Array) -> AnyArray:
-    """Return the factor a channel for which what the population gives comes closest to what is wanted."""
-    axes = tuple(range(wanted.ndim - 1))
-    given = op.evaluate(wanted).astype(np.float64)
-    power = (given * given).sum(axis=axes)
-    return np.where(power > 0, (given * wanted).sum(axis=axes) / np.where(power > 0, power, 1), 1.0)

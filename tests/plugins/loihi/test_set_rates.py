@@ -22,21 +22,6 @@ def test_each_channel_fires_at_the_rate_for_its_largest_activation():
     assert highest.max() == pytest.approx(500, rel=0.01)
 
 
-def test_what_a_spike_is_worth_makes_up_for_the_bent_curve():
-    graph = row((6, 6, 2), conv(3, 2, 4), chip(), conv(3, 4, 3))
-    after, samples = calibrated(graph)
-    wanted, got, plain = (g.evaluate(samples)["y"] for g in (intended(graph), after, before_worth(graph, samples)))
-    assert np.abs(got - wanted).mean() < 0.5 * np.abs(plain - wanted).mean()
-
-
-def before_worth(graph, samples):
-    """Return the graph with the rates and nothing that makes up for the curve."""
-    other = graph.copy()
-    after, _ = calibrated(graph)
-    other.replace("a", after["a"].op)
-    return other
-
-
 def test_a_vector_has_one_range_and_a_silent_channel_a_finite_one():
     graph = row((4,), dense(4, 8), chip())
     weight = graph["dense"].op.weight.copy()

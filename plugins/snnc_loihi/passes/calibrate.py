@@ -1,0 +1,70 @@
+"""Correct what a spike is worth by what the layers of the chip were seen to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, intended, simulate
+from snnc_loihi.ops import affine
+from snnc_loihi.regions import behind, populations
+
+
+@dataclass(frozen=True)
+class Calibrate(Pass):
+    """Give each channel of a layer the factor and the shift for which its spikes come closest to the model.
+
+    Neurons of the chip fire less than they are driven to, by half a step of every interval and by what a spike brings
+    above the threshold. Layer by layer in order, those before being corrected already, r is what the spikes of the
+    window say on samples, and a the activation in the model: sum(a r) / sum(r r) is the factor of least squared error,
+    and the shift makes the means equal. Both become weights and biases of what reads the layer.
+
+    Before::
+
+        %conv.synapse = synapse(%conv) {model=lowpass{tau=0.002}} : rate[6,6,4]
+        %next.linear = conv(%conv.synapse) {...} : rate[4,4,8]
+
+    After::
+
+        %conv.synapse = synapse(%conv) {model=lowpass{tau=0.002}} : rate[6,6,4]
+        %next.linear = conv(%conv.synapse) {...} : rate[4,4,8]  ; loihi-calibrate <- ...
+    """
+
+    name: ClassVar[str] = "loihi-calibrate"
+    stage: ClassVar[Stage] = Stage.CALIBRATE
+    default: ClassVar[bool] = True
+    level: ClassVar[int] = 2
+    targets: ClassVar[tuple[str, ...]] = ("loihi",)
+    needs_calibration: ClassVar[bool] = True
+    measured: ClassVar[bool] = True
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        assert context.samples is not None
+        model = context.model or intended(graph)
+        names = [node.name for node in populations(graph) if node.name in model]
+        wanted = evaluate_nodes(model, context.samples, set(names))
+        for name in names:
+            run = simulate(
+                graph,
+                context.samples,
+                context.steps,
+                window=context.window,
+                dt=context.dt,
+                seed=context.seed,
+                watch=[name],
+                outputs=False,
+            )
+            factor, shift = _least_squares(run.means[name], wanted[name])
+            graph.insert_after(behind(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
+            fuse_linear(graph)
+
+
+def _least_squares(given: AnyArray, wanted: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """Return (factor, shift), one number a channel; a silent channel keeps the factor 1."""
+    axes = tuple(range(wanted.ndim - 1))
+    given = given.astype(np.float64)
+    power = (given * given).sum(axis=axes)
+    factor = np.where(power > 0, (given * wanted).sum(axis=axes) / np.where(power > 0, power, 1), 1.0)
+    return factor, np.mean(wanted - factor * given, axis=axes)
