@@ -20,7 +20,7 @@ class LoihiBackend(Backend):
     name: ClassVar[str] = "loihi"
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "loihi"
-    engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "numpy", "program")
+    engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "loihi", "numpy", "program")
 
     chips: int | None = None
     """How many chips there are; by default as many as it takes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import nengo
 import nengo_loihi
@@ -42,17 +42,23 @@ def refusals(what: str) -> Iterator[None]:
 class Emulator:
     """A network built for the emulator once."""
 
+    target: ClassVar[str] = "sim"
+
     def __init__(self, network: Any, dt: float, seed: int, watched: Mapping[str, Any]) -> None:
         """Build, with a probe for each object that is watched besides those that the network has."""
+        self._network, self._dt, self._seed = network, dt, seed
         with network:
             self._probes = {name: nengo.Probe(obj) for name, obj in watched.items()}
         try:
-            with strict(), quiet(), refusals(f"network {network.label!r}"):
-                self._sim = nengo_loihi.Simulator(network, dt=dt, seed=seed, target="sim", progress_bar=False)
+            self._sim = self._build()
         finally:
             for probe in self._probes.values():
                 network.probes.remove(probe)
-        self._seed = seed
+
+    def _build(self) -> Any:
+        options = {"dt": self._dt, "seed": self._seed, "target": self.target, "progress_bar": False}
+        with strict(), quiet(), refusals(f"network {self._network.label!r}"):
+            return nengo_loihi.Simulator(self._network, **options)
 
     @property
     def model(self) -> Any:
@@ -83,7 +89,7 @@ class Emulator:
         return self._sim.data[probe]
 
     def _hosts(self) -> list[Any]:
-        return [sim for name, sim in self._sim.sims.items() if name != "emulator"]
+        return [sim for name, sim in self._sim.sims.items() if name not in ("emulator", "loihi")]
 
     def _fresh(self) -> None:
         sim = self._sim
@@ -96,6 +102,35 @@ class Emulator:
             sim.sims["emulator"] = EmulatorInterface(sim.model, seed=self._seed)
         sim._runner = StepRunner(sim.model, sim.sims, sim.precompute, sim.timers)
         sim._n_steps = 0
+
+
+class Hardware(Emulator):
+    """A network for the chip itself, built anew for every sample: it is not reset in another way.
+
+    Nobody has run this: it is what nengo-loihi's documentation says of the chip.
+    """
+
+    target: ClassVar[str] = "loihi"
+
+    def __init__(self, network: Any, dt: float, seed: int, watched: Mapping[str, Any]) -> None:
+        """Raise LoweringError without NxSDK, Intel's library; then keep the probes in the network for all builds."""
+        if not nengo_loihi.hardware.HAS_NXSDK:
+            raise LoweringError(
+                "the engine 'loihi' is the chip itself, which needs Intel's NxSDK, and there is none here; use the engine "
+                "'replica' or 'emulator', which give its spikes"
+            )
+        super().__init__(network, dt, seed, watched)
+
+    def _fresh(self) -> None:
+        self._sim.close()
+        for probe in self._probes.values():
+            self._network.probes.append(probe)
+        try:
+            self._sim = self._build()
+            self._sim.__enter__()
+        finally:
+            for probe in self._probes.values():
+                self._network.probes.remove(probe)
 
 
 @contextmanager

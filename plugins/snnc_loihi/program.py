@@ -16,7 +16,7 @@ from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
 
 from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
-from snnc_loihi.emulator import Emulator
+from snnc_loihi.emulator import Emulator, Hardware
 from snnc_loihi.guards import check_network
 from snnc_loihi.hybrid import Hybrid
 from snnc_loihi.neuron_types import CHIP_TYPES
@@ -86,7 +86,7 @@ class LoihiProgram(Program):
         batch = len(next(iter(fed.values())))
         recorder = Recorder(self.graph, watch, batch, steps, self.target.read_out.window(steps))
         with _bar(self.engine, batch, shown=progress) as advance:
-            if self.engine == "emulator":
+            if self.engine != "replica":
                 emulator = self._emulator_of(readings)
                 for i in range(batch):
                     self._emulate(
@@ -144,7 +144,8 @@ class LoihiProgram(Program):
             if self._emulator is not None:
                 self._emulator[1].close()
             watched = {name: reading.obj for name, reading in readings.items()}
-            self._emulator = names, Emulator(self.network, self.target.dt, self.target.seed, watched)
+            engine = Hardware if self.engine == "loihi" else Emulator
+            self._emulator = names, engine(self.network, self.target.dt, self.target.seed, watched)
         return self._emulator[1]
 
     def __del__(self) -> None:

@@ -119,6 +119,12 @@ def test_what_a_core_is_not_is_refused_by_name():
         compiled(image_model(), neurons="soft-reset-if")
 
 
+def test_the_chip_itself_needs_its_library():
+    c, x = compiled(image_model())
+    with pytest.raises(LoweringError, match="needs Intel's NxSDK, and there is none here; use the engine 'replica'"):
+        c.evaluate(x[:2], np.zeros(2), engine="loihi")
+
+
 def test_only_neurons_can_be_watched():
     c, x = compiled(image_model())
     with pytest.raises(UsageError, match="cannot watch"):
