@@ -46,13 +46,21 @@ def train(c: snnc.Compiled, digits: Digits, target: float, weight: float, epochs
     wanted = {probe: np.full((len(x), 1, probe.size_in), target / SCALE, dtype=np.float32) for probe in rates}
     with nengo_dl.Simulator(c.network, minibatch_size=BATCH, progress_bar=False) as sim:
         sim.compile(
-            optimizer=tf.optimizers.Adam(5e-3),
+            optimizer=tf.optimizers.Adam(1e-3),
             loss={output: tf.losses.SparseCategoricalCrossentropy(from_logits=True), **dict.fromkeys(rates, "mse")},
             loss_weights={output: 1.0, **dict.fromkeys(rates, weight)},
         )
         targets = {output: y.reshape(-1, 1, 1), **wanted}
         sim.fit({image: x.reshape(len(x), 1, -1)}, targets, epochs=epochs, verbose=2)
         return c.absorb(sim)
+
+
+def firing(model: tf.keras.Model, rate: float) -> tf.keras.Model:
+    """Let all hidden neurons of a new model fire at a rate in Hz: no gradient reaches one that never fires."""
+    for layer in LAYERS:
+        bias = model.get_layer(layer).bias
+        bias.assign(np.full(bias.shape, rate / SCALE))
+    return model
 
 
 def report(what: str, model: object, shown: Digits, steps: int) -> None:
@@ -71,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data" / "mnist.npz", help="MNIST as Keras gives it out")
     parser.add_argument("--digits", type=int, default=10_000, help="how many to train on")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--target", type=float, default=250.0, help="Hz")
     parser.add_argument("--weight", type=float, default=0.03, help="of the rates in the loss")
     parser.add_argument("--out", type=Path, help="folder for the trained compilation")
@@ -82,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     count = min(options.digits, len(x)) // BATCH * BATCH
     shown = (held_out[0][::20], held_out[1][::20])
     tf.keras.utils.set_random_seed(SEED)
-    c = snnc.compile(build(), backend="nengo-dl", neurons=NEURONS, scale=SCALE, verify=False)
+    model = firing(build(), options.target)
+    c = snnc.compile(model, backend="nengo-dl", neurons=NEURONS, scale=SCALE, verify=False)
     trained = train(c, (x[:count], y[:count]), options.target, options.weight, options.epochs)
     for steps in (10, 30):
         report("the example, trained without rates", HERE / "mnist_cnn.keras", shown, steps)

@@ -10,7 +10,7 @@ import nengo
 import nengo_dl
 import numpy as np
 import tensorflow as tf
-from nengo_dl.graph_optimizer import default_simplifications, noop_planner
+from nengo_dl.graph_optimizer import default_simplifications, noop_order_signals, noop_planner
 from snnc_nengo.build import Built, NetworkBuilder, build
 from snnc_nengo.links import Link
 from snnc_nengo.site import Site
@@ -104,6 +104,7 @@ def configure(
     with network:
         nengo_dl.configure_settings(
             planner=noop_planner,
+            sorter=noop_order_signals,
             simplifications=[*more, fuse, *default_simplifications],
             stateful=False,
             inference_only=inference_only,
