@@ -94,6 +94,8 @@ class Target:
     seed: int = 0
     read_out: ReadOut = field(default_factory=Mean)
     """How the outputs of all steps become one answer."""
+    others: Mapping[str, Lowerings] = field(default_factory=dict)
+    """The lowerings of the backends that this one uses, by name."""
 
 
 class Program(ABC):
@@ -195,6 +197,8 @@ class Backend(ABC):
     name: ClassVar[str]
     extends: ClassVar[str | None] = None
     """The backend whose lowerings are looked up next."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """Other backends whose lowerings its ``Target`` brings along, for what it has no form of its own for."""
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()

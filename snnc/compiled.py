@@ -110,7 +110,8 @@ class Compiled:
         if self._program is None:
             lowerings = self._registry.lowerings_for(self.backend.name)
             settings = self.settings
-            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out)
+            others = {name: self._registry.lowerings_for(name) for name in self.backend.uses}
+            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out, others=others)
             self._program = self.backend.lower(in_time(self.graph), target)
         return self._program
 

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
-from rates_in_nengo_dl import LAYERS, SCALE, firing, report
-from train import HERE, SEED, SHARED, Digits, build, load
+from rates_in_nengo_dl import LAYERS, SCALE, report
+from train import HERE, SEED, SHARED, Digits, load
 
 from snnc.keras import RateRegularizer
 
 
-def regularised(low: float, high: float, strength: float) -> tf.keras.Model:
-    """Return the untrained model with a regulariser on its hidden layers; it saves and converts like any other."""
+def regularised(path: Path, low: float, high: float, strength: float) -> tf.keras.Model:
+    """Return the model of a file with a regulariser on its hidden layers, which saves and converts like any other."""
 
     def clone(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
         config = layer.get_config()
@@ -26,7 +26,10 @@ def regularised(low: float, high: float, strength: float) -> tf.keras.Model:
             config["activity_regularizer"] = tf.keras.regularizers.serialize(band)
         return type(layer).from_config(config)
 
-    return firing(tf.keras.models.clone_model(build(), clone_function=clone), (low + high) / 2)
+    before = tf.keras.models.load_model(path, compile=False)
+    model = tf.keras.models.clone_model(before, clone_function=clone)
+    model.set_weights(before.get_weights())
+    return model
 
 
 def train(model: tf.keras.Model, digits: Digits, epochs: int) -> None:
@@ -51,11 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tf.keras.utils.set_random_seed(SEED)
     (x, y), held_out = load(options.data)
     shown = (held_out[0][::20], held_out[1][::20])
-    model = regularised(options.low, options.high, options.strength)
+    path = HERE / "mnist_cnn.keras"
+    model = regularised(path, options.low, options.high, options.strength)
     train(model, (x[: options.digits], y[: options.digits]), options.epochs)
     model.save(options.out)
     for steps in (10, 30):
-        report("the example, trained without rates", HERE / "mnist_cnn.keras", shown, steps)
+        report("as it was", path, shown, steps)
         report(f"trained to {options.low:g} to {options.high:g} Hz", options.out, shown, steps)
 
 

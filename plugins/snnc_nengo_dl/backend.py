@@ -18,6 +18,7 @@ class NengoDlBackend(Backend):
 
     name: ClassVar[str] = "nengo-dl"
     extends: ClassVar[str | None] = "nengo"
+    uses: ClassVar[tuple[str, ...]] = ("tensorflow",)
     extra: ClassVar[str] = "nengo-dl"
     temporal: ClassVar[bool] = True
     minibatch: int = 0

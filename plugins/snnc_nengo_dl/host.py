@@ -1,76 +1,154 @@
-"""Ops that are no linear map: what TensorFlow, or numpy for a whole minibatch, computes in a node."""
+"""Ops that are no connection: what TensorFlow computes in a node, by the TensorFlow backend's rule for the op."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import nengo
 import nengo_dl
 import numpy as np
 import tensorflow as tf
-from snnc_nengo.site import Placed, Site
+from nengo_dl.builder import OpBuilder
+from snnc_nengo.site import Placed, Site, Term
+from snnc_tensorflow.site import Function, Steps
+from snnc_tensorflow.site import Site as Rule
 
-from snnc.api import Array, Op, Stateful, for_batch, initial_state
+from snnc.api import AnyArray, Array, Lowerings, Op, Shape, Stateful, for_batch, initial_state
+from snnc_nengo_dl.maps import TensorMap
+
+Tensor = Any
 
 
+@dataclass(frozen=True)
 class TensorSite(Site):
     """A place in a network for NengoDL."""
 
+    dt: float
+    rules: Lowerings
+    """Those of the TensorFlow backend."""
+
+    def rule(self, op: Op) -> Function | Steps | None:
+        """Return how TensorFlow computes an op, or None if it has no rule."""
+        lower = self.rules.get(op)
+        if lower is None:
+            return None
+        found = lower(op, Rule(self.node, self.inputs, self.dt, self.seed, self.rules, []))
+        return found if isinstance(found, (Function, Steps)) else Function(found)
+
+    def moving(self, op: Op, slot: int = 0) -> Term:
+        """Return the term of one input of an op that only moves and copies elements."""
+        return self.linear(op, slot)
+
+    def linear(self, op: Op, slot: int = 0) -> Term:
+        """Return the term of one input of any affine op: the op itself, less what it gives for zeros."""
+        rule = self.rule(op)
+        if not isinstance(rule, Function) or rule.host:
+            return super().linear(op, slot)
+        zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in self.inputs]
+        constant = np.asarray(op.evaluate(*zeros), dtype=np.float32)
+        call, shape, size = rule.call, self.inputs[slot].shape, self.output.size
+
+        def apply(x: Tensor, weights: Tensor) -> Tensor:
+            values = [tf.zeros((x.shape[0], *t.shape)) for t in self.inputs]
+            values[slot] = tf.reshape(x, (-1, *shape))
+            y = call(*values)
+            return tf.reshape(y - constant if constant.any() else y, (-1, size))
+
+        return Term(slot, (TensorMap(apply, self.inputs[slot].size, size),))
+
     def host(self, op: Op) -> Placed:
-        """Return a TensorNode that computes the op in numpy, a minibatch at a time; steps it, where it has a state."""
-        compute = Stepped(op, self) if isinstance(op, Stateful) and op.stateful else Computed(op, self)
+        """Return a node that computes the op for a minibatch; steps it, where it has a state."""
+        rule, stateful = self.rule(op), isinstance(op, Stateful) and op.stateful
         label = f"{self.name} ({op.kind} on the host)"
-        return Placed(
-            nengo_dl.TensorNode(
-                compute, shape_in=(self.size_in,), shape_out=(self.output.size,), pass_time=True, label=label
-            )
-        )
+        if isinstance(rule, Steps) and not rule.shared:
+            process = SteppedProcess(rule, self)
+            node = nengo.Node(process, size_in=self.size_in, size_out=self.output.size, label=label)
+        else:
+            compute: Any = InNumpy(op, self) if stateful or rule is None else Computed(rule, self)
+            shapes = {"shape_in": (self.size_in,), "shape_out": (self.output.size,)}
+            node = nengo_dl.TensorNode(compute, **shapes, pass_time=True, label=label)
+        return Placed(node)
+
+    def values(self, x: Tensor) -> list[Tensor]:
+        """Return the inputs, ``(batch, *shape)`` each, from their signals one behind the other."""
+        sizes = [t.size for t in self.inputs]
+        parts = tf.split(x, sizes, 1) if len(sizes) > 1 else [x]
+        shaped = (tf.reshape(part, (-1, *t.shape)) for part, t in zip(parts, self.inputs, strict=True))
+        return [part + np.float32(c) if c.any() else part for part, c in zip(shaped, self.constants, strict=True)]
 
 
 class Computed:
-    """The function of a node that evaluates an op for a minibatch."""
+    """The function of a node that computes an op without a state."""
 
-    def __init__(self, op: Op, site: Site) -> None:
-        """Take the op, and what is known about its inputs."""
-        self.op, self.inputs, self.constants = op, site.inputs, site.constants
-        self.size = site.output.size
+    def __init__(self, rule: Any, site: TensorSite) -> None:
+        """Take the rule, and what is known about the inputs."""
+        self.rule, self.site = rule, site
 
-    def __call__(self, t: Any, x: Any) -> Any:
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
         """Return ``(batch, size)`` for the inputs one behind the other, ``(batch, size_in)``, at time ``t``."""
-        y = tf.numpy_function(self.in_numpy, [t, x], tf.float32)
-        return tf.ensure_shape(y, (x.shape[0], self.size))
-
-    def in_numpy(self, t: float, x: Array) -> Array:
-        """Return the output of one step."""
-        with np.errstate(all="ignore"):
-            y = self.op.evaluate(*self.values(x))
-        return np.asarray(y, dtype=np.float32).reshape(len(x), -1)
-
-    def values(self, x: Array) -> list[Array]:
-        """Return the inputs, ``(batch, *shape)`` each."""
-        parts = np.split(x, np.cumsum([t.size for t in self.inputs])[:-1], axis=1)
-        return [
-            part.reshape(len(x), *t.shape) + constant
-            for part, t, constant in zip(parts, self.inputs, self.constants, strict=True)
-        ]
+        return tf.reshape(self.rule.call(*self.site.values(x)), (x.shape[0], self.site.output.size))
 
 
-class Stepped(Computed):
-    """The function of a node that steps an op, from a fresh state whenever time starts again."""
+class SteppedProcess(nengo.Process):  # type: ignore[misc]
+    """The process of a node that steps an op with a state; NengoDL keeps the state."""
 
-    def __init__(self, op: Op, site: Site) -> None:
-        """Take the op with its state before the first step."""
-        super().__init__(op, site)
-        self.start = initial_state(site.node, site.inputs, site.seed)
-        self.before = np.inf
+    def __init__(self, rule: Steps, site: TensorSite) -> None:
+        """Take the rule with the state of one sample before the first step."""
+        super().__init__(default_size_in=site.size_in, default_size_out=site.output.size)
+        self.rule, self.site = rule, site
+
+    def make_state(self, shape_in: Shape, shape_out: Shape, dt: float, dtype: Any = None) -> dict[str, AnyArray]:
+        """Return the state before the first step."""
+        return {name: np.array(value) for name, value in self.rule.start.items()}
+
+    def make_step(self, shape_in: Shape, shape_out: Shape, dt: float, rng: Any, state: Any) -> Callable[..., Any]:
+        """Refuse: TensorFlow takes the steps."""
+        raise nengo.exceptions.SimulationError(f"{self.site.name}: runs in NengoDL only")
+
+
+class SteppedBuilder(OpBuilder):  # type: ignore[misc]
+    """Builds a SteppedProcess."""
+
+    def build_step(self, signals: Any) -> None:
+        """Add a step to TensorFlow's graph."""
+        (op,) = self.ops
+        rule, site = op.process.rule, op.process.site
+        kept = {name: signals.gather(signals[signal]) for name, signal in op.state.items()}
+        # NengoDL keeps all numbers in float32, some rules want more
+        state = {name: tf.cast(value, rule.start[name].dtype) for name, value in kept.items()}
+        y, after = rule.step(state, rule.drive(*site.values(signals.gather(signals[op.input]))))
+        y = tf.cast(tf.reshape(y, (signals.minibatch_size, site.output.size)), signals.dtype)
+        signals.scatter(signals[op.output], y)
+        for name, signal in op.state.items():
+            signals.scatter(signals[signal], tf.ensure_shape(tf.cast(after[name], kept[name].dtype), kept[name].shape))
+
+
+class InNumpy:
+    """The function of a node whose op TensorFlow has no rule for: numpy, for a minibatch; a fresh state at time 0."""
+
+    def __init__(self, op: Op, site: TensorSite) -> None:
+        """Take the op, and its state before the first step where it has one."""
+        self.op, self.site = op, site
+        self.stateful = isinstance(op, Stateful) and op.stateful
+        self.start = initial_state(site.node, site.inputs, site.seed) if self.stateful else {}
         self.state = for_batch(self.start, 1)
 
-    def in_numpy(self, t: float, x: Array) -> Array:
+    def __call__(self, t: Tensor, x: Tensor) -> Tensor:
+        """Return ``(batch, size)`` for the inputs one behind the other, ``(batch, size_in)``, at time ``t``."""
+        y = tf.numpy_function(self.in_numpy, [t, *self.site.values(x)], tf.float32)
+        return tf.ensure_shape(y, (x.shape[0], self.site.output.size))
+
+    def in_numpy(self, t: Any, *values: Array) -> Array:
         """Return the output of one step, and keep the state."""
-        assert isinstance(self.op, Stateful)
-        t = float(t)
-        if t <= self.before:
-            self.state = for_batch(self.start, len(x))
-        dt, self.before = (t if t <= self.before else t - self.before), t
+        op, batch = self.op, len(values[0])
         with np.errstate(all="ignore"):
-            y = self.op.step(self.state, dt, *self.values(x))
-        return np.asarray(y, dtype=np.float32).reshape(len(x), -1).copy()
+            if not self.stateful:
+                y = op.evaluate(*values)
+            else:
+                assert isinstance(op, Stateful)
+                if t < 1.5 * self.site.dt:
+                    self.state = for_batch(self.start, batch)
+                y = op.step(self.state, self.site.dt, *values)
+        return np.array(y, dtype=np.float32).reshape(batch, -1)

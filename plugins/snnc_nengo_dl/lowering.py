@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 from snnc_nengo.site import Lowered, Site
 
-from snnc.api import Shape, convolve, lowering, ops, transposed
-from snnc_nengo_dl.maps import Apply, TensorMap
+from snnc.api import Op, Shape, convolve, lowering, ops, recurrent, reduce, resample, slices, transposed
+from snnc_nengo_dl.maps import TensorMap
 
 SPACES = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 
@@ -88,77 +86,21 @@ def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
     )
 
 
-@lowering("nengo-dl", ops.AvgPool)
-def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
-    """Use TensorFlow's pooling, and make up for elements that are padding."""
-    shape = site.inputs[0].shape
-    if len(op.size) not in SPACES:
-        return (site.linear(op),)
-    space, ones = shape[:-1], (1,) * len(op.size)
-    pairs = op.pads(space)
-    pads, padding = _padding(pairs, shape, op.size, op.strides, ones)
-    share = None
-    if pads is not None:  # TensorFlow counts what tf.pad added
-        out = convolve.output_size(space, op.size, op.strides, ones, pairs)
-        counts = convolve.window_counts(space, op.size, op.strides, pairs, out)
-        share = np.asarray(math.prod(op.size) / counts, dtype=np.float32)[..., None]
-
-    def apply(x: Any, weights: Any) -> Any:
-        import tensorflow as tf
-
-        x = tf.reshape(x, (-1, *shape))
-        if pads is not None:
-            x = tf.pad(x, pads)
-        y = tf.nn.avg_pool(x, op.size, op.strides, padding)
-        return tf.reshape(y if share is None else y * share, (-1, site.output.size))
-
-    return (_fixed(site, apply),)
+@lowering("nengo-dl", slices.EachSlice)
+def each_slice(op: slices.EachSlice, site: Site) -> Lowered:
+    """Compute all slices at once."""
+    return mapped(op, site) if op.is_linear else site.host(op)
 
 
-@lowering("nengo-dl", ops.GlobalAvgPool)
-def global_avg_pool(op: ops.GlobalAvgPool, site: Site) -> Lowered:
-    """Average over all but the last axis."""
-    channels = site.output.size
-
-    def apply(x: Any, weights: Any) -> Any:
-        import tensorflow as tf
-
-        return tf.reduce_mean(tf.reshape(x, (x.shape[0], -1, channels)), 1)
-
-    return (_fixed(site, apply),)
+@lowering("nengo-dl", ops.Concatenate)
+def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
+    """Put each input among zeros, and add."""
+    return tuple(site.linear(op, slot) for slot in range(len(site.inputs)))
 
 
-@lowering("nengo-dl", ops.ZeroPad)
-def zero_pad(op: ops.ZeroPad, site: Site) -> Lowered:
-    """Put zeros around the spatial axes."""
-    shape = site.inputs[0].shape
-
-    def apply(x: Any, weights: Any) -> Any:
-        import tensorflow as tf
-
-        y = tf.pad(tf.reshape(x, (-1, *shape)), [(0, 0), *op.padding, (0, 0)])
-        return tf.reshape(y, (-1, site.output.size))
-
-    return (_fixed(site, apply),)
-
-
-@lowering("nengo-dl", ops.Permute)
-def permute(op: ops.Permute, site: Site) -> Lowered:
-    """Reorder the axes."""
-    shape = site.inputs[0].shape
-
-    def apply(x: Any, weights: Any) -> Any:
-        import tensorflow as tf
-
-        y = tf.transpose(tf.reshape(x, (-1, *shape)), (0, *(axis + 1 for axis in op.order)))
-        return tf.reshape(y, (-1, site.output.size))
-
-    return (_fixed(site, apply),)
-
-
-def _fixed(site: Site, apply: Apply) -> Any:
-    """Return the term of a map without weights."""
-    return site.term(TensorMap(apply, site.inputs[0].size, site.output.size))
+def mapped(op: Op, site: Site) -> Lowered:
+    """Apply a linear op of one input as TensorFlow does."""
+    return (site.linear(op),)
 
 
 def _padding(
@@ -172,4 +114,24 @@ def _padding(
     return [(0, 0), *pads, (0, 0)], "VALID"
 
 
-LOWERINGS = [dense, conv, conv_transpose, avg_pool, global_avg_pool, zero_pad, permute]
+MAPPED: tuple[type[Op], ...] = (
+    ops.AvgPool,
+    ops.GlobalAvgPool,
+    ops.Permute,
+    ops.ZeroPad,
+    recurrent.TimeFilter,
+    reduce.Mean,
+    reduce.Sum,
+    resample.Repeat,
+    resample.Resize,
+    resample.Slice,
+)
+
+LOWERINGS = [
+    dense,
+    conv,
+    conv_transpose,
+    each_slice,
+    concatenate,
+    *(lowering("nengo-dl", op)(mapped) for op in MAPPED),
+]

@@ -26,7 +26,8 @@ class TensorBuilder(NetworkBuilder):
     """Makes the objects of a network for NengoDL."""
 
     def site(self, node: Node, inputs: tuple[TensorType, ...], constants: tuple[Array, ...]) -> Site:
-        return TensorSite(node, inputs, constants, self.target.seed)
+        rules = self.target.others["tensorflow"]
+        return TensorSite(node, inputs, constants, self.target.seed, self.target.dt, rules)
 
     def connect(self, source: Any, target: Any, link: Link, label: str) -> None:
         whole = link.size == target.size_in

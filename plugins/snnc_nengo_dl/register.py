@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 
 from nengo_dl.builder import Builder, NengoBuilder
+from nengo_dl.process_builders import SimProcessBuilder
 
+from snnc_nengo_dl.host import SteppedBuilder, SteppedProcess
 from snnc_nengo_dl.linear import ApplyMap, ApplyMapBuilder, TensorTransform, build_transform
 from snnc_nengo_dl.population import Population, PopulationBuilder
 from snnc_nengo_dl.tally import Tally, TallyBuilder
@@ -18,3 +20,4 @@ def register() -> None:
     Builder.register(Population)(PopulationBuilder)
     Builder.register(Tally)(TallyBuilder)
     NengoBuilder.register(TensorTransform)(build_transform)
+    SimProcessBuilder.TF_PROCESS_IMPL[SteppedProcess] = SteppedBuilder

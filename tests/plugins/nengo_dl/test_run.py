@@ -17,13 +17,15 @@ from snnc.testing import random_inputs
 from tests.plugins.nengo import build
 from tests.plugins.nengo.build import conv, dense, graph, relative_errors
 
-LOWERINGS = Registry.discover().lowerings_for("nengo-dl")
+REGISTRY = Registry.discover()
+LOWERINGS = REGISTRY.lowerings_for("nengo-dl")
+OTHERS = {"tensorflow": REGISTRY.lowerings_for("tensorflow")}
 SPIKING = Neurons(model=neurons.SpikingRelu(), scale=0.01)
 LOWPASS = Synapse(model=neurons.Lowpass(tau=0.005))
 
 
 def program(graph: Graph, minibatch: int = 0, seed: int = 0) -> NengoDlProgram:
-    return NengoDlBackend(minibatch=minibatch).lower(graph, Target(LOWERINGS, seed=seed))
+    return NengoDlBackend(minibatch=minibatch).lower(graph, Target(LOWERINGS, seed=seed, others=OTHERS))
 
 
 def cnn(rng: np.random.Generator, neuron: Neurons = SPIKING) -> Graph:
