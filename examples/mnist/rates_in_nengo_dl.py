@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data" / "mnist.npz", help="MNIST as Keras gives it out")
     parser.add_argument("--digits", type=int, default=10_000, help="how many to train on")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--target", type=float, default=250.0, help="Hz")
     parser.add_argument("--weight", type=float, default=4.0, help="of the rates in the loss")
     parser.add_argument("--out", type=Path, help="folder for the trained compilation")
