@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
+from snnc.api import MissingExtraError
 from snnc_loihi.utilisation import Utilisation
 
 WIDE, HIGH = 16, 8
@@ -45,3 +48,26 @@ def draw(figure: Any, found: Utilisation) -> Any:
     handles = [Patch(color=colours[layer.layer], label=f"{layer.layer} ({layer.cores})") for layer in found.layers]
     figure.legend(handles=handles, loc="lower center", ncols=4, fontsize=7)
     return figure
+
+
+def write_map(folder: Path, found: Utilisation) -> list[Path]:
+    """Write ``cores.txt``, ``cores.png`` and ``cores.svg`` to a folder, which is made if missing; return the files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("plots", error) from None
+    figure = draw(Figure(figsize=(7 * found.chips, 4.5)), found)
+    files = {"cores.txt": f"{text_map(found)}\n".encode()}
+    for kind in ("png", "svg"):
+        data = io.BytesIO()
+        # no date inside, so that the same network gives the same file
+        figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
+        files[f"cores.{kind}"] = data.getvalue()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in files]

@@ -16,6 +16,7 @@ from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
 
 from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
+from snnc_loihi.board import fit
 from snnc_loihi.emulator import Emulator, Hardware
 from snnc_loihi.guards import check_network
 from snnc_loihi.hybrid import Hybrid
@@ -25,6 +26,7 @@ from snnc_loihi.planner import plan
 from snnc_loihi.recorder import Recorder
 from snnc_loihi.regions import encodes, on_chip
 from snnc_loihi.replica import PART, Replica
+from snnc_loihi.utilisation import Utilisation, utilisation
 
 
 def build(graph: Graph, target: Target, chips: int | None = None) -> tuple[Built, Plan]:
@@ -62,6 +64,18 @@ class LoihiProgram(Program):
     @property
     def resources(self) -> Mapping[str, int]:
         return {"cores": self.plan.cores, "chips": self.plan.chips}
+
+    def utilisation(self, chips: int | None = None) -> Utilisation:
+        """Build the network and return what it takes of each core, on so many chips or as few as have the cores.
+
+        Raises:
+            LoweringError: the chips do not have the cores, or a core breaks a rule of the hardware; names the layer.
+        """
+        emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
+        try:
+            return utilisation(emulator.model, fit(emulator.model, chips))
+        finally:
+            emulator.close()
 
     def using(self, engine: str) -> Program:
         if engine in ("program", self.engine):

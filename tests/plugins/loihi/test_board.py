@@ -5,12 +5,14 @@ import pytest
 pytest.importorskip("nengo_loihi")
 
 from snnc_loihi.board import fit
-from snnc_loihi.core_map import draw, text_map
+from snnc_loihi.core_map import draw, text_map, write_map
 from snnc_loihi.layers import Limits
 from snnc_loihi.planner import plan
 from snnc_loihi.utilisation import utilisation
 
-from snnc.api import LoweringError
+import snnc
+from snnc.api import LoweringError, activations
+from tests.plugins.loihi.graphs import conv, row
 from tests.plugins.loihi.networks import IGNORED, Handmade, built, loihi_lif, signed
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
@@ -123,6 +125,20 @@ def test_a_map_in_letters():
     assert lines[0] == "chip 0: 7 of 128 cores"
     assert lines[1] == "A0 A0 A0 A0 B0 B0 B0"
     assert lines[-2:] == ["A first", "B second"]
+
+
+def test_the_cores_of_a_compiled_model(tmp_path):
+    pytest.importorskip("matplotlib")
+    graph = row((6, 6, 1), conv(3, 1, 4), activations.Relu(), conv(2, 4, 6), activations.Relu(), conv(3, 6, 2))
+    program = snnc.compile(graph, backend="loihi", verify=False).program
+    found = program.utilisation()
+    assert len(found.cores) == program.resources["cores"]
+    assert [layer.neurons for layer in found.layers] == [64, 54]
+    files = write_map(tmp_path / "maps", found)
+    assert [file.name for file in files] == ["cores.txt", "cores.png", "cores.svg"]
+    assert files[0].read_text().startswith("chip 0: 2 of 128 cores")
+    assert files[1].read_bytes()[:4] == b"\x89PNG"
+    assert b"<svg" in files[2].read_bytes()
 
 
 def test_a_map_as_a_picture():
