@@ -4,12 +4,13 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-new applications lint clean
+.PHONY: help demo test test-new applications bench lint clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
+	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
 	@echo "make lint   only lint and type check"
 	@echo "make clean  remove the environments, caches and outputs"
 
@@ -33,6 +34,10 @@ test-new:
 # Every architecture of keras.applications; with SNNC_RECORD=1 the numbers of docs/applications.json are measured anew
 applications: .venv-test/installed
 	.venv-test/bin/python -m pytest -m slow tests/end_to_end/test_applications.py
+
+# Measures by processor time; an idle machine is still the better one
+bench: .venv-test/installed
+	.venv-test/bin/python benchmarks/speed.py
 
 lint: .venv-test/installed
 	.venv-test/bin/ruff check

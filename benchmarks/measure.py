@@ -174,8 +174,7 @@ def memory(name, convert):
 
     model, _ = live(name)
     weights = sum(w.size for w in model.get_weights()) * 4 / 2**20
-    outputs = [t for layer in model.layers for t in np.atleast_1d(layer.output)]
-    activations = sum(np.prod(t.shape[1:]) for t in outputs) * 4 / 2**20
+    activations = sum(np.prod(layer.output.shape[1:]) for layer in model.layers) * 4 / 2**20
     before = peak()
     start = time.process_time()
     convert(model)
@@ -212,6 +211,34 @@ def nengo_build(name):
     return {"converter": theirs, "snnc": first - again}
 
 
+def nengo_dl_build(name):
+    """Build simulators of deep networks in NengoDL, for one image; ours with what ``run`` compiles at first."""
+    import nengo_dl
+
+    import snnc
+
+    model, x = live(name)
+    conversion = converted(model)
+    data = {conversion.inputs[model.inputs[0]]: x.reshape(1, 1, -1)}
+
+    def first():
+        with nengo_dl.Simulator(conversion.net, minibatch_size=1, progress_bar=False) as sim:
+            sim.predict(data, verbose=0)
+
+    theirs = processor_time(first)
+    c = snnc.compile(model, backend="nengo-dl", **SETTINGS)
+    return {"converter": theirs, "snnc": processor_time(lambda: c.program.run({c.source.inputs[0]: x}, 1))}
+
+
+def tensorflow_build(name):
+    """Build the function of deep networks, with what TensorFlow compiles at the first run."""
+    import snnc
+
+    model, x = live(name)
+    c = snnc.compile(model, backend="tensorflow", build=False, **SETTINGS)
+    return {"snnc": processor_time(lambda: c.program.run({c.source.inputs[0]: x}, 1))}
+
+
 TASKS = {
     "converter": converter,
     "converter, no synapse": lambda name: converter(name, synapse=None),
@@ -228,6 +255,8 @@ TASKS = {
     "memory, snnc": memory_snnc,
     "memory, converter": memory_converter,
     "nengo build": nengo_build,
+    "nengo-dl build": nengo_dl_build,
+    "tensorflow build": tensorflow_build,
 }
 
 if __name__ == "__main__":

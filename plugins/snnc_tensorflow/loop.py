@@ -10,6 +10,9 @@ from snnc_tensorflow.machine import Machine
 from snnc_tensorflow.plan import Group, Plan, drive_of, make_plan
 from snnc_tensorflow.site import Function, Tensor, Tensors
 
+LEAST = 1024
+"""Elements of one sample from which on XLA pays: to call it costs as much as some ten small operations."""
+
 
 def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:
     """Return ``f(inputs, state, weights)``, to be traced.
@@ -96,4 +99,5 @@ def _call(machine: Machine, plan: Plan, group: Group) -> Callable[..., Any]:
             values[name], new[name] = lowered.step(state[name], drive)
         return [values[n] for n in group.gives], new
 
-    return tf.function(call, jit_compile=True, autograph=False) if group.fused else call
+    largest = max(machine.graph[name].type.size for name in group.nodes)
+    return tf.function(call, jit_compile=True, autograph=False) if group.fused and largest >= LEAST else call

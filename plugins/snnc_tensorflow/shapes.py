@@ -15,7 +15,7 @@ from snnc_tensorflow.site import Function, Site, Tensor
 @lowering("tensorflow", ops.Reshape)
 def reshape(op: ops.Reshape, site: Site) -> Function:
     """Lower a reshape."""
-    return Function(lambda x: tf.reshape(x, (-1, *site.output.shape)), fuse=True)
+    return Function(lambda x: tf.reshape(x, (-1, *site.output.shape)))
 
 
 @lowering("tensorflow", ops.Permute)
