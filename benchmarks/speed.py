@@ -1,6 +1,6 @@
 """What compiling and simulating cost, beside the NengoDL Converter and Keras: writes docs/performance.md.
 
-``make bench``, or ``python benchmarks/speed.py`` from the environment of ``make test``; half an hour on an idle machine.
+``make bench``, or ``python benchmarks/speed.py`` from the environment of ``make test``; half an hour, if left alone.
 Each measurement has a process of its own (``measure.py``), since planners, compiled functions and the most memory ever
 used stay with a process. ``--only PATTERN`` measures the tasks whose name and model match, and writes no page.
 """
