@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from snnc.api import (
+    AnyArray,
     LoweringError,
     Neurons,
     Op,
+    Shape,
     Synapse,
     activations,
     causal,
@@ -111,7 +113,7 @@ def population(op: Neurons, site: Site) -> Lowered:
     from snnc_nengo.neurons import ensemble_seed, neuron_type
 
     shape = site.output.shape
-    scale = np.broadcast_to(np.asarray(op.scale, dtype=np.float64), shape)
+    scale = np.asarray(op.scale, dtype=np.float64)
     one = float(op.scale) if np.ndim(op.scale) == 0 else None
     start = initial_state(site.node, site.inputs, site.seed)
     try:
@@ -124,12 +126,12 @@ def population(op: Neurons, site: Site) -> Lowered:
         site.output.size,
         1,
         neuron_type=kind,
-        gain=(op.model.gain / scale).ravel(),
+        gain=_each(op.model.gain / scale, shape),
         bias=(op.model.offset + op.model.gain * site.constants[0] / scale).ravel(),
         seed=ensemble_seed(start),
         label=site.name,
     )
-    return site.placed(ensemble.neurons, 1.0 if amplitude else scale.ravel())
+    return site.placed(ensemble.neurons, 1.0 if amplitude else _each(scale, shape))
 
 
 def unchanged(op: Op, site: Site) -> Lowered:
@@ -143,7 +145,14 @@ def on_host(op: Op, site: Site) -> Lowered:
 
 
 def _diagonal(factor: Any, site: Site) -> Scale:
-    return Scale(np.broadcast_to(np.asarray(factor, dtype=np.float64), site.output.shape).ravel())
+    return Scale(_each(np.asarray(factor, dtype=np.float64), site.output.shape))
+
+
+def _each(values: AnyArray, shape: Shape) -> AnyArray:
+    """Return one value an element, flat; one number for all of them takes no memory."""
+    if values.size == 1:
+        return np.broadcast_to(values.ravel(), (math.prod(shape),))
+    return np.broadcast_to(values, shape).ravel()
 
 
 UNCHANGED: tuple[type[Op], ...] = (causal.LastStep, ops.Identity, ops.Reshape)

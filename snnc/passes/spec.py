@@ -68,7 +68,7 @@ def _token(text: str, body: str, start: int) -> tuple[str, int]:
 def build(cls: type[T], what: str, options: Mapping[str, Any]) -> T:
     """Return ``cls(**options)``, with text read as the fields' types say; ``key.layer`` collects into a mapping."""
     known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its type variable says
     values: dict[str, Any] = {}
     for key, value in options.items():
         field, dot, layer = key.partition(".")
