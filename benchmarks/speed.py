@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import subprocess
@@ -194,19 +195,21 @@ def page(found):
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "nengo", "nengo-dl", "numpy")
     )
+    busy = f"{os.getloadavg()[1]:.1f} programs at a time on {os.cpu_count()} cores"
     steps = "20 steps; batches of 50 (VGG-like 20, MobileNetV2 and ResNet50 4)"
     return f"""# What compiling and simulating cost
 
 Written by `make bench` on {time.strftime("%Y-%m-%d")} with {versions}, Python {platform.python_version()}, on a CPU.
 Everything is processor time of all threads, and compared with Keras or with the NengoDL Converter in the same run:
 ratios carry over from machine to machine, seconds do not. How it is measured, and why so:
-[benchmarks](decisions/benchmarks.md).
+[benchmarks](decisions/benchmarks.md). At the end, the machine ran {busy}; where that is more programs than cores,
+ratios near one are good to some 20 %.
 
 ## A step
 
 Spiking ReLU neurons, scale 100, a 5 ms low-pass behind each layer where nothing else is said; {steps};
 the outputs of every step, but for `predict`, which gives the answer alone. `nengo.Simulator` takes one image at a time.
-What cannot be measured is empty: the Converter on the large networks takes minutes, and makes no spikes of their ReLU6.
+Empty is what was not measured; on the large networks the Converter is not: it takes minutes and leaves ReLU6 as it is.
 
 {simulation_table(found)}
 
