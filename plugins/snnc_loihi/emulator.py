@@ -116,8 +116,8 @@ class Hardware(Emulator):
         """Raise LoweringError without NxSDK, Intel's library; then keep the probes in the network for all builds."""
         if not nengo_loihi.hardware.HAS_NXSDK:
             raise LoweringError(
-                "the engine 'loihi' is the chip itself, which needs Intel's NxSDK, and there is none here; use the engine "
-                "'replica' or 'emulator', which give its spikes"
+                "the engine 'loihi' is the chip itself, which needs Intel's NxSDK, and there is none here; use the "
+                "engine 'replica' or 'emulator', which give its spikes"
             )
         super().__init__(network, dt, seed, watched)
 

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("nengo_loihi")
 
 import nengo_loihi
+from nengo.cache import NoDecoderCache
 from snnc_loihi.models import MODELS, STEP, LoihiEncoder, LoihiLif, LoihiRelu, LoihiSignedIf
 from snnc_loihi.neuron_types import chip_type
 
@@ -71,7 +72,8 @@ def test_in_plain_nengo_they_fire_as_in_numpy():
         ensemble = nengo.Ensemble(5, 1, neuron_type=chip_type(model), gain=np.ones(5), bias=np.full(5, 20.0))
         nengo.Connection(given, ensemble.neurons, synapse=None)
         probes = nengo.Probe(ensemble.neurons), nengo.Probe(given)
-    with nengo.Simulator(network, progress_bar=False) as sim:
+    built = nengo.builder.Model(dt=STEP, decoder_cache=NoDecoderCache())
+    with nengo.Simulator(network, model=built, progress_bar=False) as sim:
         sim.run_steps(300)
     currents = sim.data[probes[1]].astype(np.float32) + 20
     op, state = Neurons(model=model), for_batch(model.start((5,), np.random.default_rng(0)), 1)
