@@ -83,7 +83,7 @@ def test_other_neurons_are_left_alone():
 
 def test_it_is_kept_where_samples_held_back_say_so():
     graph = row((6, 6, 1), conv(3, 1, 4), activations.Relu(), conv(4, 4, 3), name="whole")
-    c = snnc.compile(graph, backend="loihi", calibration=samples(graph)["x"], verify=False)
+    c = snnc.compile(graph, backend="loihi", calibration=samples(graph)["x"], verify=False, build=False)
     (entry,) = (e for e in c.journal if e.name == "loihi-calibrate")
     assert entry.changed
     assert entry.kept
