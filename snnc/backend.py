@@ -114,6 +114,10 @@ class Program(ABC):
         """Return what the program takes of its hardware, such as cores; nothing for a simulator."""
         return {}
 
+    def pictures(self) -> Mapping[str, bytes]:
+        """Return files, by name, that show where the program is on its hardware; none for a simulator."""
+        return {}
+
     def using(self, engine: str) -> Program:
         """Return the program that runs on another of the backend's engines; ``"program"`` is this one."""
         if engine == "program":

@@ -27,13 +27,16 @@ DOTS = 2000
 
 
 def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: Mapping[str, Array]) -> list[Path]:
-    """Write ``accuracy``, ``rates``, ``raster`` and ``activations``, each as PNG and SVG; return the files.
+    """Write ``accuracy``, ``rates``, ``raster`` and ``activations`` as PNG and SVG, and the program's own pictures.
 
     Args:
         folder: where to; made if it is missing.
         compiled: what was measured.
         measured: its evaluation.
         inputs: samples by name; the first few are run again for the raster and the scatter.
+
+    Returns:
+        The files.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -60,6 +63,9 @@ def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: 
             figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
             write_file(folder / f"{name}.{kind}", data.getvalue())
             written.append(folder / f"{name}.{kind}")
+    for name, content in compiled.program.pictures().items():
+        write_file(folder / name, content)
+        written.append(folder / name)
     return written
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,13 @@ def text_map(found: Utilisation) -> str:
             for core in cores
         ]
         lines += [" ".join(cells[i : i + WIDE]) for i in range(0, len(cells), WIDE)]
-    lines += [f"{LETTERS[i % len(LETTERS)]} {name}" for i, name in enumerate(names)]
-    return "\n".join(lines)
+    for i, layer in enumerate(found.layers):
+        lines.append(
+            f"{LETTERS[i % len(LETTERS)]} {layer.layer}: {layer.cores} cores, {layer.neurons} neurons, "
+            f"{layer.in_axons} in-axons, {layer.out_axons} out-axons, {layer.synapse_bits} bits of synapses, "
+            f"fullest {layer.fullest:.0%} of {layer.scarcest}, {layer.weight_bits:.1f} bits for a median weight"
+        )
+    return "\n".join([*lines, *found.warnings])
 
 
 def draw(figure: Any, found: Utilisation) -> Any:
@@ -50,8 +56,8 @@ def draw(figure: Any, found: Utilisation) -> Any:
     return figure
 
 
-def write_map(folder: Path, found: Utilisation) -> list[Path]:
-    """Write ``cores.txt``, ``cores.png`` and ``cores.svg`` to a folder, which is made if missing; return the files.
+def map_files(found: Utilisation) -> dict[str, bytes]:
+    """Return ``cores.txt``, ``cores.json``, ``cores.png`` and ``cores.svg`` by name.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -61,12 +67,19 @@ def write_map(folder: Path, found: Utilisation) -> list[Path]:
     except ImportError as error:
         raise MissingExtraError("plots", error) from None
     figure = draw(Figure(figsize=(7 * found.chips, 4.5)), found)
-    files = {"cores.txt": f"{text_map(found)}\n".encode()}
+    numbers = json.dumps(found.as_dict(), indent=1)
+    files = {"cores.txt": f"{text_map(found)}\n".encode(), "cores.json": f"{numbers}\n".encode()}
     for kind in ("png", "svg"):
         data = io.BytesIO()
         # no date inside, so that the same network gives the same file
         figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
         files[f"cores.{kind}"] = data.getvalue()
+    return files
+
+
+def write_map(folder: Path, found: Utilisation) -> list[Path]:
+    """Write the files of the map to a folder, which is made if missing; return their paths."""
+    files = map_files(found)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)

@@ -17,6 +17,7 @@ from snnc_nengo.build import build as build_network
 
 from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
 from snnc_loihi.board import fit
+from snnc_loihi.core_map import map_files
 from snnc_loihi.emulator import Emulator, Hardware
 from snnc_loihi.guards import check_network
 from snnc_loihi.hybrid import Hybrid
@@ -76,6 +77,9 @@ class LoihiProgram(Program):
             return utilisation(emulator.model, fit(emulator.model, chips))
         finally:
             emulator.close()
+
+    def pictures(self) -> Mapping[str, bytes]:
+        return map_files(self.utilisation())
 
     def using(self, engine: str) -> Program:
         if engine in ("program", self.engine):

@@ -1,3 +1,5 @@
+import json
+
 import nengo
 import numpy as np
 import pytest
@@ -124,7 +126,8 @@ def test_a_map_in_letters():
     lines = text_map(found).splitlines()
     assert lines[0] == "chip 0: 7 of 128 cores"
     assert lines[1] == "A0 A0 A0 A0 B0 B0 B0"
-    assert lines[-2:] == ["A first", "B second"]
+    assert lines[2].startswith("A first: 4 cores, ")
+    assert lines[3].startswith("B second: 3 cores, ")
 
 
 def test_the_cores_of_a_compiled_model(tmp_path):
@@ -135,10 +138,12 @@ def test_the_cores_of_a_compiled_model(tmp_path):
     assert len(found.cores) == program.resources["cores"]
     assert [layer.neurons for layer in found.layers] == [64, 54]
     files = write_map(tmp_path / "maps", found)
-    assert [file.name for file in files] == ["cores.txt", "cores.png", "cores.svg"]
+    assert [file.name for file in files] == ["cores.txt", "cores.json", "cores.png", "cores.svg"]
     assert files[0].read_text().startswith("chip 0: 2 of 128 cores")
-    assert files[1].read_bytes()[:4] == b"\x89PNG"
-    assert b"<svg" in files[2].read_bytes()
+    assert len(json.loads(files[1].read_text())["layers"]) == 2
+    assert files[2].read_bytes()[:4] == b"\x89PNG"
+    assert b"<svg" in files[3].read_bytes()
+    assert program.pictures().keys() == {file.name for file in files}
 
 
 def test_a_map_as_a_picture():
