@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Defaults, Graph, LoweringError, Target
+from snnc.api import Backend, Defaults, Graph, LoweringError, Target, UsageError
 from snnc_loihi.load import load
 from snnc_loihi.models import STEP
 
@@ -24,6 +24,10 @@ class LoihiBackend(Backend):
 
     chips: int | None = None
     """How many chips there are; by default as many as it takes."""
+
+    def __post_init__(self) -> None:
+        if self.chips is not None and self.chips < 1:
+            raise UsageError(f"loihi: chips must be 1 or more, not {self.chips}")
 
     def level(self, *, samples: bool) -> int:
         return 2 if samples else 1

@@ -20,6 +20,7 @@ from snnc.cli.options import (
     Temporal,
     by_layer,
     shapes_of,
+    with_option,
 )
 from snnc.errors import UsageError
 
@@ -29,6 +30,9 @@ def compile_command(
     model: Model,
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact folder to write.", show_default=False)],
     backend: Backend = "nengo",
+    chips: Annotated[
+        int | None, typer.Option("--chips", help="Chips that there are: short for --backend 'loihi{chips=N}'.")
+    ] = None,
     level: Level = None,
     neurons: Annotated[
         list[str] | None,
@@ -74,7 +78,7 @@ def compile_command(
 
     compiled = compile(
         model,
-        backend=backend,
+        backend=backend if chips is None else with_option(backend, "chips", str(chips)),
         level=level,
         neurons=by_layer(neurons, "neurons", str),
         scale=by_layer(scale, "scale", float),

@@ -62,6 +62,14 @@ def by_layer(values: list[str] | None, what: str, kind: type[T]) -> Any:
     return found["*"] if set(found) == {"*"} else found or None
 
 
+def with_option(spec: str, name: str, value: str) -> str:
+    """Return ``name{option=value}`` with one more option."""
+    from snnc.passes.spec import parse, write
+
+    head, options = parse(spec)
+    return write(head, {**options, name: value})
+
+
 def shapes_of(values: list[str] | None) -> Any:
     """Return one shape, or shapes by input, from ``28,28,1`` and ``INPUT=28,28,1`` words; None from none."""
     shapes: dict[str, tuple[int, ...]] = {}

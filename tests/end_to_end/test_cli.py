@@ -163,6 +163,11 @@ BAD = [
     (["compile", "{}/model.keras"], "[Mm]issing option"),
     (["compile", "{}/model.keras", "-o", "{}/samples.npz"], "not an snnc artifact"),
     (["compile", "{}/model.keras", "-o", "{}/new", "--backend", "abacus"], "unknown backend 'abacus'; known: .*nengo"),
+    (["compile", "{}/model.keras", "-o", "{}/new", "--chips", "2"], "backend 'nengo': unknown option 'chips'"),
+    (
+        ["compile", "{}/model.keras", "-o", "{}/new", "--backend", "loihi{{chips=1}}", "--chips", "0"],
+        "chips must be",
+    ),
     (["compile", "{}/model.keras", "-o", "{}/new", "--pass", "magic"], "unknown pass 'magic'"),
     (["compile", "{}/model.keras", "-o", "{}/new", "--no-pass", "magic"], "unknown pass 'magic'"),
     (["compile", "{}/model.keras", "-o", "{}/new", "--pass", "scale-rates{{scale=x"], "cannot read"),
