@@ -12,6 +12,7 @@ from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import NeuronModel, SynapseModel
 from snnc.ir.readout import Mean, ReadOut
+from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
 
 V = TypeVar("V")
@@ -62,6 +63,21 @@ class Context:
     def window(self) -> slice:
         """Return the steps over which passes measure means."""
         return self.read_out.window(self.steps)
+
+    def spiking_mean(self, graph: Graph, name: str) -> Array:
+        """Return what a node gives for the calibration samples as the graph spikes, its mean over the window."""
+        assert self.samples is not None
+        done = simulate(
+            graph,
+            self.samples,
+            self.steps,
+            window=self.window,
+            dt=self.dt,
+            seed=self.seed,
+            watch=[name],
+            outputs=False,
+        )
+        return done.means[name]
 
     def note(self, line: str) -> None:
         """Tell the user something, once."""

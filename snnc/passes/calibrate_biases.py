@@ -12,7 +12,6 @@ from snnc.ir.evaluate import evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
 from snnc.ir.sequence import over_slices
-from snnc.ir.simulate import simulate
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
 
@@ -47,17 +46,7 @@ class CalibrateBiases(Pass):
         spiking = [n.name for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking]
         wanted = over_slices(graph, evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         for name in spiking:
-            run = simulate(
-                graph,
-                context.samples,
-                context.steps,
-                window=context.window,
-                dt=context.dt,
-                seed=context.seed,
-                watch=[name],
-                outputs=False,
-            )
-            difference = run.means[name] - wanted[name]
+            difference = context.spiking_mean(graph, name) - wanted[name]
             shift = -difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64)
             affine = ops.Affine(scale=np.ones(1, dtype=np.float32), shift=shift)
             graph.insert_before(name, 0, graph.fresh_name(f"{name}.shift"), affine)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, intended, simulate
+from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, intended
 from snnc_loihi.ops import affine
 from snnc_loihi.regions import behind, populations
 
@@ -46,17 +46,7 @@ class Calibrate(Pass):
         names = [node.name for node in populations(graph) if node.name in model]
         wanted = evaluate_nodes(model, context.samples, set(names))
         for name in names:
-            run = simulate(
-                graph,
-                context.samples,
-                context.steps,
-                window=context.window,
-                dt=context.dt,
-                seed=context.seed,
-                watch=[name],
-                outputs=False,
-            )
-            factor, shift = _least_squares(run.means[name], wanted[name])
+            factor, shift = _least_squares(context.spiking_mean(graph, name), wanted[name])
             graph.insert_after(behind(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
             fuse_linear(graph)
 
