@@ -162,6 +162,7 @@ class Compiled:
         return self.run_and_read_out(x, steps, **options)[0]
 
     def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
+        """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
         raw = self.program.answers(samples.inputs, self.steps(samples, steps), self.read_out, dt, **options)
         outputs = {name: finished(self.graph, name, y) for name, y in raw.items()}

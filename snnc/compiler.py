@@ -161,7 +161,7 @@ def compile(
         "synapse": defaults.synapse if synapse is None else synapse,
     }
     steps_plan = _plan(registry, chosen.name, level, passes, skip, options, short)
-    _require_numbers(seed, 0.001 if dt is None else dt, steps)
+    _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
         read_out_of(read_out)
     needing = [p.name for p in steps_plan if p.needs_calibration]
