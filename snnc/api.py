@@ -56,6 +56,7 @@ from snnc.ir.temporal import Causal, Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
+from snnc.progress import progress_bar
 from snnc.verify import Check, Finding, Subject
 
 __all__ = [
@@ -134,6 +135,7 @@ __all__ = [
     "neurons",
     "op",
     "ops",
+    "progress_bar",
     "readout",
     "recurrent",
     "reduce",

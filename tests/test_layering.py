@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 LAYERS = [
     {"errors", "_version"},
-    {"files", "ir", "measure"},
+    {"files", "ir", "measure", "progress"},
     {"frontend", "passes", "backend", "calibration"},
     {"verify", "cost", "evaluation", "artifact", "hooks", "testing"},
     {"api", "builtin"},

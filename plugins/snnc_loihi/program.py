@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
+from functools import cached_property
 from typing import Any
 
 import nengo_loihi
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
+from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, Program, Recording, Target, UsageError, feed
+from snnc.api import Array, Graph, Program, Recording, Target, feed, progress_bar
 from snnc_loihi.board import fit
 from snnc_loihi.core_map import map_files
 from snnc_loihi.emulator import Emulator, Hardware
@@ -42,41 +40,29 @@ def build(graph: Graph, target: Target, chips: int | None = None) -> tuple[Built
     return built, placed
 
 
-class LoihiProgram(Program):
+class LoihiProgram(NengoProgram):
     """A network and the engine that runs it."""
 
     def __init__(self, graph: Graph, target: Target, built: Built, placed: Plan, engine: str = "replica") -> None:
         """Hold a built network."""
+        super().__init__(graph, target, built)
         self.plan = placed
-        self.network = built.network
-        self.graph = graph
-        self.target = target
-        self.built = built
         self.engine = engine
         self._engines: dict[str, LoihiProgram] = {engine: self}
         self._emulator: tuple[tuple[str, ...], Emulator] | None = None
         self._hybrid: Hybrid | None = None
 
     @property
-    def network_map(self) -> Mapping[str, Any]:
-        """Return the Node or Neurons of each layer and of each node of the graph, by name."""
-        return MappingProxyType(dict(self.built.objects))
-
-    @property
     def resources(self) -> Mapping[str, int]:
         return {"cores": self.plan.cores, "chips": self.plan.chips}
 
     def utilisation(self, chips: int | None = None) -> Utilisation:
-        """Build the network and return what it takes of each core, on so many chips or as few as have the cores.
+        """Return what the built network takes of each core, on so many chips or as few as have the cores.
 
         Raises:
             LoweringError: the chips do not have the cores, or a core breaks a rule of the hardware; names the layer.
         """
-        emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
-        try:
-            return utilisation(emulator.model, fit(emulator.model, chips))
-        finally:
-            emulator.close()
+        return utilisation(self.model, fit(self.model, chips))
 
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())
@@ -100,7 +86,8 @@ class LoihiProgram(Program):
         jobs: int | None = None,
     ) -> Recording:
         fed = feed(self.graph, inputs)
-        readings = {name: self._reading(name) for name in watch}
+        self.require_readable(watch)
+        readings = {name: self.built.readings[name] for name in watch}
         batch = len(next(iter(fed.values())))
         recorder = Recorder(self.graph, watch, batch, steps, self.target.read_out.window(steps))
         with _bar(self.engine, batch, shown=progress) as advance:
@@ -135,26 +122,24 @@ class LoihiProgram(Program):
         }
         recorder.whole_sample(i, outputs, watched)
 
+    @cached_property
+    def model(self) -> Any:
+        """Return nengo-loihi's model of the network, with the numbers that go into the registers."""
+        emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
+        emulator.close()
+        return emulator.model
+
     @property
     def hybrid(self) -> Hybrid:
         """Return the graph with the chip's part in the replica; built when first asked for."""
         if self._hybrid is None:
-            emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
-            replica = Replica(emulator.model)
-            emulator.close()
             ensembles = {
                 node.name: self.built.readings[node.name].obj.ensemble
                 for node in self.graph
                 if on_chip(node) or encodes(node)
             }
-            self._hybrid = Hybrid(self.graph, replica, ensembles, self.target.dt, self.target.seed)
+            self._hybrid = Hybrid(self.graph, Replica(self.model), ensembles, self.target.dt, self.target.seed)
         return self._hybrid
-
-    def _reading(self, name: str) -> Reading:
-        if name not in self.built.readings:
-            hint = "it is part of a connection" if name in self.graph else "the graph has no such node"
-            raise UsageError(f"cannot watch {name!r}: {hint}; watch {', '.join(self.built.readings)}")
-        return self.built.readings[name]
 
     def _emulator_of(self, readings: Mapping[str, Reading]) -> Emulator:
         names = tuple(readings)
@@ -173,6 +158,6 @@ class LoihiProgram(Program):
 
 @contextmanager
 def _bar(engine: str, total: int, *, shown: bool) -> Iterator[Any]:
-    with Progress(console=Console(stderr=True), disable=not (shown and sys.stderr.isatty())) as bar:
+    with progress_bar(shown=shown) as bar:
         task = bar.add_task(f"Loihi ({engine})", total=total)
         yield lambda count: bar.advance(task, count)

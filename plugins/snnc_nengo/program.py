@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,10 +9,20 @@ from uuid import uuid4
 
 import nengo
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
-from snnc.api import Array, Graph, LoweringError, Neurons, Program, Recording, Target, UsageError, feed, require_steps
+from snnc.api import (
+    Array,
+    Graph,
+    LoweringError,
+    Neurons,
+    Program,
+    Recording,
+    Target,
+    UsageError,
+    feed,
+    progress_bar,
+    require_steps,
+)
 from snnc_nengo.build import Built
 from snnc_nengo.parallel import show_all
 from snnc_nengo.simulate import Job, Shown, Simulation
@@ -64,7 +73,7 @@ class NengoProgram(Program):
         names = tuple(dict.fromkeys(watch))
         job = self._job(names)
         recording = self.empty(names, batch, steps)
-        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+        with progress_bar(shown=progress) as bar:
             task = bar.add_task("Nengo", total=batch)
             try:
                 if self._simulation is None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import nengo_dl
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, Op, Recording, Target, UsageError, evaluate_nodes, feed, is_temporal, require_steps
+from snnc.api import (
+    Array,
+    Graph,
+    Op,
+    Recording,
+    Target,
+    UsageError,
+    evaluate_nodes,
+    feed,
+    is_temporal,
+    progress_bar,
+    require_steps,
+)
 from snnc_nengo_dl.network import built
 from snnc_nengo_dl.simulation import Simulation
 from snnc_nengo_dl.split import split
@@ -58,7 +67,7 @@ class NengoDlProgram(NengoProgram):
         batch = len(next(iter(fed.values())))
         size = equal_parts(batch, self.minibatch or good_minibatch(self.graph))
         recording = self.empty(names, batch, steps)
-        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+        with progress_bar(shown=progress) as bar:
             task = bar.add_task("NengoDL", total=batch)
             for part in (slice(start, min(start + size, batch)) for start in range(0, batch, size)):
                 samples = {name: _filled(x[part], size) for name, x in fed.items()}

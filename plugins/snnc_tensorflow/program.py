@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from snnc.api import (
     Array,
@@ -22,6 +19,7 @@ from snnc.api import (
     UsageError,
     feed,
     lighten,
+    progress_bar,
     require_steps,
 )
 from snnc_tensorflow.export import save
@@ -139,7 +137,7 @@ class TensorflowProgram(Program):
         function, machine = self._function(watch, every_step=every_step), self._machine(watch)
         done: list[Any] = []
         parts = list(self._parts(fed))
-        with Progress(console=Console(stderr=True), disable=not (progress and sys.stderr.isatty())) as bar:
+        with progress_bar(shown=progress) as bar:
             for count, part in bar.track(parts, description="TensorFlow"):
                 size = len(next(iter(part.values())))
                 given = function(part, machine.start(size), weights)
