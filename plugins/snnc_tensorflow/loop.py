@@ -1,4 +1,9 @@
-"""The function that runs a machine: what is still, the loop over time, and the read-out."""
+"""The function that runs a machine: what is still, the loop over time, and the read-out.
+
+Nothing in a graph looks back, so that the loop need not finish one step before it begins the next: it takes CHUNK steps
+at a time, node by node. A convolution or a product sees the samples of all of them as one larger batch, which is what
+TensorFlow's kernels are fast at, and a population keeps its voltages in registers in between.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,12 @@ from typing import Any
 from snnc_tensorflow.lazy import tf
 from snnc_tensorflow.machine import Machine
 from snnc_tensorflow.plan import Group, Plan, drive_of, make_plan
-from snnc_tensorflow.site import Function, Tensor, Tensors
+from snnc_tensorflow.site import Function, Steps, Tensor, Tensors
 
 LEAST = 1024
 """Elements of one sample from which on XLA pays: to call it costs as much as some ten small operations."""
+CHUNK = 4
+"""Steps at a time. What is left over is done step by step."""
 
 
 def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:
@@ -23,7 +30,6 @@ def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> 
     """
     graph = machine.graph
     plan = make_plan(graph, machine.lowered, watch, every_step=every_step)
-    calls = [_call(machine, plan, group) for group in plan.groups]
     outputs = graph.output_nodes
     streamed = [n for n in dict.fromkeys(outputs.values()) if every_step and n in plan.moving]
     averaged = [n for n in dict.fromkeys((*watch, *plan.summed)) if n in plan.moving]
@@ -34,23 +40,34 @@ def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> 
         slices = {n: _swapped(inputs[n]) for n in plan.sequences}
         batch, steps = tf.shape(next(iter(inputs.values())))[0], tf.shape(weights)[0]
 
-        def step(t: Tensor, state: Any, means: Tensors, totals: Tensors, streams: Tensors) -> Any:
-            values, state = {**still, **{n: x[t] for n, x in slices.items()}}, dict(state)
-            for group, call in zip(plan.groups, calls, strict=True):
-                own = {n: state[n] for n in group.nodes if n in machine.steps}
-                given, new = call([values[n] for n in group.reads], own)
-                values.update(zip(group.gives, given, strict=True))
-                state.update(new)
-            means = {n: y + weights[t] * values[n] for n, y in means.items()}
-            totals = {n: y + values[n] for n, y in totals.items()}
-            return t + 1, state, means, totals, {n: s.write(t, values[n]) for n, s in streams.items()}
+        def advance(count: int) -> Callable[..., Any]:
+            """Return the body of a loop that takes so many steps at a time."""
+            calls = [_call(machine, plan, group, still, count) for group in plan.groups]
+
+            def body(t: Tensor, state: Any, means: Tensors, totals: Tensors, streams: Tensors) -> Any:
+                now, state = slice(t, t + count), dict(state)
+                values = {**still, **{n: tf.ensure_shape(x[now], (count, *x.shape[1:])) for n, x in slices.items()}}
+                for group, call in zip(plan.groups, calls, strict=True):
+                    own = {n: state[n] for n in group.nodes if n in machine.steps}
+                    given, new = call([values[n] for n in group.reads], own)
+                    values.update(zip(group.gives, given, strict=True))
+                    state.update(new)
+                means = {n: y + tf.tensordot(weights[now], values[n], 1) for n, y in means.items()}
+                totals = {n: y + tf.reduce_sum(values[n], 0) for n, y in totals.items()}
+                for k in range(count):
+                    streams = {n: s.write(t + k, values[n][k]) for n, s in streams.items()}
+                return t + count, state, means, totals, streams
+
+            return body
 
         def zeros(nodes: Sequence[str]) -> Tensors:
             return {n: tf.zeros((batch, *graph[n].type.shape)) for n in nodes}
 
         streams = {n: tf.TensorArray(tf.float32, steps, element_shape=(None, *graph[n].type.shape)) for n in streamed}
-        start = (tf.constant(0), state, zeros(averaged), zeros(counted), streams)
-        _, state, means, totals, streams = tf.while_loop(lambda t, *_: t < steps, step, start)
+        reached = (tf.constant(0), state, zeros(averaged), zeros(counted), streams)
+        for count in (CHUNK, 1):
+            reached = tf.while_loop(lambda t, *_, count=count: t + count <= steps, advance(count), reached)
+        _, state, means, totals, streams = reached
         means = {**still, **means}
         if every_step:
             read = {n: _in_time(still, streams, n, steps) for n in outputs.values()}
@@ -84,12 +101,16 @@ def _swapped(x: Tensor) -> Tensor:
     return tf.transpose(x, (1, 0, *range(2, x.shape.rank)))
 
 
-def _call(machine: Machine, plan: Plan, group: Group) -> Callable[..., Any]:
-    """Return the function of a group: from what it reads and its state to what it gives and its new state."""
+def _call(machine: Machine, plan: Plan, group: Group, still: Tensors, count: int) -> Callable[..., Any]:
+    """Return the function of a group: from what it reads and its state to what it gives and its new state.
 
-    def call(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
-        values = dict(zip(group.reads, reads, strict=True))
-        new = {}
+    What it reads is ``(batch, *shape)`` where it is still and ``(count, batch, *shape)`` where it is not, as is all
+    that it gives.
+    """
+
+    def step(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
+        """Take one step, or all at once where nothing remembers."""
+        values, new = dict(zip(group.reads, reads, strict=True)), {}
         for name in group.nodes:
             lowered = machine.lowered[name]
             if isinstance(lowered, Function):
@@ -99,5 +120,37 @@ def _call(machine: Machine, plan: Plan, group: Group) -> Callable[..., Any]:
             values[name], new[name] = lowered.step(state[name], drive)
         return [values[n] for n in group.gives], new
 
+    def steps(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
+        """Take one step behind the other."""
+        given = []
+        for k in range(count):
+            now = [x if n in still else x[k] for n, x in zip(group.reads, reads, strict=True)]
+            out, state = step(now, state)
+            given.append(out)
+        return [tf.stack(y) for y in zip(*given, strict=True)], state
+
+    remembers = any(isinstance(machine.lowered[name], Steps) for name in group.nodes)
     largest = max(machine.graph[name].type.size for name in group.nodes)
-    return tf.function(call, jit_compile=True, autograph=False) if group.fused and largest >= LEAST else call
+    call = steps if remembers else step
+    if group.fused and largest >= LEAST:
+        call = tf.function(call, jit_compile=True, autograph=False)
+    if remembers:
+        return call
+    wide = {n: tf.tile(still[n], (count, *[1] * (still[n].shape.rank - 1))) for n in group.reads if n in still}
+
+    def at_once(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
+        together = [wide[n] if n in wide else _merged(x) for n, x in zip(group.reads, reads, strict=True)]
+        given, _ = call(together, state)
+        return [_apart(y, count) for y in given], {}
+
+    return at_once
+
+
+def _merged(x: Tensor) -> Tensor:
+    """Return ``(steps, batch, *shape)`` as one batch."""
+    return tf.reshape(x, (-1, *x.shape[2:]))
+
+
+def _apart(x: Tensor, count: int) -> Tensor:
+    """Return one batch as ``(steps, batch, *shape)``."""
+    return tf.reshape(x, (count, -1, *x.shape[1:]))

@@ -24,12 +24,12 @@ from snnc.api import (
 )
 from snnc_tensorflow.export import save
 from snnc_tensorflow.lazy import tf
-from snnc_tensorflow.loop import runner
+from snnc_tensorflow.loop import CHUNK, runner
 from snnc_tensorflow.machine import Machine
-from snnc_tensorflow.site import Tensors
+from snnc_tensorflow.site import Tensor, Tensors
 
 ELEMENTS = 1 << 25
-"""Of the largest tensor of a part of the batch: 128 MB."""
+"""Of the largest tensor of a part of the batch, which holds CHUNK steps: 128 MB."""
 
 
 class TensorflowProgram(Program):
@@ -40,7 +40,7 @@ class TensorflowProgram(Program):
         self.graph = graph
         self.target = target
         self._machines: dict[tuple[str, ...], Machine] = {}
-        self._functions: dict[tuple[tuple[str, ...], bool], Any] = {}
+        self._functions: dict[tuple[tuple[str, ...], bool, bool], Any] = {}
         self._machine()
 
     def run(
@@ -97,7 +97,7 @@ class TensorflowProgram(Program):
         """
         fed = feed(self.graph, inputs)
         require_steps(self.graph, fed, steps)
-        done = self._function((), every_step=True)(fed, state, np.zeros(steps, np.float32))
+        done = self._function((), every_step=True, fresh=False)(fed, np.zeros(steps, np.float32), state)
         return {name: y.numpy() for name, y in done["outputs"].items()}, done["state"]
 
     def export(self, folder: Path, finished: Graph) -> None:
@@ -113,13 +113,27 @@ class TensorflowProgram(Program):
             self._machines[kept] = Machine(graph, self.target)
         return self._machines[kept]
 
-    def _function(self, watch: tuple[str, ...], *, every_step: bool) -> Any:
-        key = (watch, every_step)
+    def _function(self, watch: tuple[str, ...], *, every_step: bool, fresh: bool) -> Any:
+        """Return ``f(inputs, weights, state)``, or with ``fresh`` ``f(inputs, weights)``, which starts anew."""
+        key = (watch, every_step, fresh)
         if key not in self._functions:
             machine = self._machine(watch)
-            types = (machine.input_types(), machine.state_types(), tf.TensorSpec((None,), tf.float32))
             run = runner(machine, watch, every_step=every_step)
-            self._functions[key] = tf.function(run, autograph=False, input_signature=types)
+
+            def from_start(inputs: Tensors, weights: Tensor) -> Any:
+                done = run(inputs, machine.start(tf.shape(next(iter(inputs.values())))[0]), weights)
+                del done["state"]
+                return done
+
+            def from_state(inputs: Tensors, weights: Tensor, state: dict[str, Tensors]) -> Any:
+                return run(inputs, state, weights)
+
+            types = (machine.input_types(), tf.TensorSpec((None,), tf.float32))
+            self._functions[key] = (
+                tf.function(from_start, autograph=False, input_signature=types)
+                if fresh
+                else tf.function(from_state, autograph=False, input_signature=(*types, machine.state_types()))
+            )
         return self._functions[key]
 
     def _present(
@@ -134,21 +148,19 @@ class TensorflowProgram(Program):
         """Show every sample from a fresh state; return arrays of the whole batch by what and by name."""
         fed = feed(self.graph, inputs)
         require_steps(self.graph, fed, len(weights))
-        function, machine = self._function(watch, every_step=every_step), self._machine(watch)
+        function = self._function(watch, every_step=every_step, fresh=True)
         done: list[Any] = []
         parts = list(self._parts(fed))
         with progress_bar(shown=progress) as bar:
             for count, part in bar.track(parts, description="TensorFlow"):
-                size = len(next(iter(part.values())))
-                given = function(part, machine.start(size), weights)
-                del given["state"]
+                given = function(part, weights)
                 done.append(tf.nest.map_structure(lambda y, n=count: y[:n].numpy(), given))
         return done[0] if len(done) == 1 else tf.nest.map_structure(lambda *y: np.concatenate(y), *done)
 
     def _parts(self, inputs: Mapping[str, Array]) -> Iterator[tuple[int, dict[str, Array]]]:
         """Yield the samples in parts of one size, since XLA compiles for each, and how many of a part count."""
         samples = len(next(iter(inputs.values())))
-        most = max(1, ELEMENTS // max(node.type.size for node in self.graph))
+        most = max(1, ELEMENTS // (CHUNK * max(node.type.size for node in self.graph)))
         size = -(-samples // -(-samples // most))
         for start in range(0, samples, size):
             index = np.minimum(np.arange(start, start + size), samples - 1)

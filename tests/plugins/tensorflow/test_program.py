@@ -33,7 +33,7 @@ from snnc.ir.deferred import in_time
 from tests.conftest import conv, dense
 from tests.plugins.tensorflow.build import LOWERINGS, program, tf
 
-from snnc_tensorflow import export, program as module  # isort: skip
+from snnc_tensorflow import export, loop, program as module  # isort: skip
 from snnc_tensorflow.machine import Machine  # isort: skip
 from snnc_tensorflow.plan import make_plan  # isort: skip
 from snnc.api import Target  # isort: skip
@@ -131,9 +131,31 @@ def test_a_stream_can_be_cut_into_pieces(built, images):
     assert not np.array_equal(changed["logits"], on["logits"])
 
 
+@pytest.mark.parametrize("steps", [1, 3, loop.CHUNK, loop.CHUNK + 1, 2 * loop.CHUNK + 3])
+def test_steps_are_taken_several_at_a_time_and_the_rest_one_by_one(steps):
+    rng = np.random.default_rng(1)
+    g = Graph("residual")
+    g.add("x", ops.Input(shape=(5, 5, 2)))
+    g.add("still", conv(rng, (1, 1), 2, 50), ["x"])  # large enough for XLA, and read in every step
+    g.add("n1", Neurons(model=neurons.SoftResetIf(), scale=1 / 64), ["still"])
+    g.add("second", conv(rng, (1, 1), 50, 50), ["n1"])
+    g.add("sum", ops.Add(), ["second", "still"])
+    g.add("n2", Neurons(model=neurons.SpikingRelu(), scale=1 / 64), ["sum"])
+    g.add("relu", activations.Relu(), ["still"])
+    g.add("both", ops.Add(), ["n2", "relu"])
+    g.set_outputs({"both": "both"})
+    x = rng.uniform(-1, 1, (3, 5, 5, 2)).astype(np.float32)
+    got = program(g).run({"x": x}, steps, watch=["n1", "sum"])
+    want = simulate(g, x, steps, window=slice(steps // 2, steps), watch=["n1", "sum"])
+    assert np.allclose(got.outputs["both"], want.outputs["both"], rtol=1e-4, atol=1e-4)
+    for name in ("n1", "sum"):
+        assert np.allclose(got.means[name], want.means[name], rtol=1e-4, atol=1e-4)
+        assert np.allclose(got.totals[name], want.totals[name], rtol=1e-4, atol=1e-3)
+
+
 def test_parts_of_a_batch_give_what_the_whole_gives(built, images, monkeypatch):
     whole = built.run({"image": images}, 8, watch=["n2"])
-    monkeypatch.setattr(module, "ELEMENTS", 2 * 6 * 6 * 4)  # two images at a time
+    monkeypatch.setattr(module, "ELEMENTS", 2 * loop.CHUNK * 6 * 6 * 4)  # two images at a time
     assert [count for count, _ in built._parts({"image": images})] == [2, 2, 1]
     parts = built.run({"image": images}, 8, watch=["n2"], progress=True, jobs=2)
     for name, y in whole.outputs.items():
