@@ -43,6 +43,7 @@ from snnc.ir import (
     transposed,
 )
 from snnc.ir.activations import Activation
+from snnc.ir.blas import matmul, matvec, one_thread
 from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, Node, Origin, rewrite
 from snnc.ir.intended import intended
@@ -132,7 +133,10 @@ __all__ = [
     "layer_keys",
     "lighten",
     "lowering",
+    "matmul",
+    "matvec",
     "neurons",
+    "one_thread",
     "op",
     "ops",
     "progress_bar",

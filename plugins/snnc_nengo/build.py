@@ -40,13 +40,18 @@ class Built:
     """By node of the graph, as far as it has an object of its own."""
 
 
-def build(graph: Graph, target: Target, builder: Callable[..., NetworkBuilder] | None = None) -> Built:
+def build(
+    graph: Graph,
+    target: Target,
+    builder: Callable[..., NetworkBuilder] | None = None,
+    kind: type[nengo.Network] = nengo.Network,
+) -> Built:
     """Return the network of a graph; raise LoweringError where Nengo refuses an object, naming the node.
 
-    A backend that extends Nengo's can give a ``builder`` of its own.
+    A backend that extends Nengo's can give a ``builder`` of its own; ``kind`` is the class of the network.
     """
     target.lowerings.require(graph)
-    network = nengo.Network(label=graph.name, seed=target.seed)
+    network = kind(label=graph.name, seed=target.seed)
     # nobody decodes from these ensembles, so that the default encoders and evaluation points would only cost time
     network.config[nengo.Ensemble].encoders = nengo.dists.Choice([[1.0]])
     network.config[nengo.Ensemble].eval_points = nengo.dists.Choice([[0.0]])
@@ -70,7 +75,13 @@ def _constant(node: Node, constants: tuple[Array, ...]) -> Array:
     op = node.op
     if isinstance(op, (ops.Conv, ops.Dense)) and not any(np.any(c) for c in constants):
         return np.broadcast_to(op.bias, node.type.shape)
-    return op.evaluate(*(c[None] for c in constants))[0]
+    return _compact(op.evaluate(*(c[None] for c in constants))[0])
+
+
+def _compact(constant: Array) -> Array:
+    """Return a view of one value a channel where all positions have the same: it takes hardly any memory."""
+    rows = constant.reshape(-1, *constant.shape[-1:])
+    return np.broadcast_to(rows[0].copy(), constant.shape) if (rows == rows[0]).all() else constant
 
 
 @dataclass
@@ -160,7 +171,7 @@ class NetworkBuilder:
             start += link.size
         self._add(Value(name, size, feeds, placed.obj))
         self.holders[name] = name
-        self.constants[name] = np.zeros(node.type.shape, dtype=np.float32)
+        self.constants[name] = np.broadcast_to(np.float32(0), node.type.shape)
         if np.any(np.asarray(placed.scale) != 1):
             multiple = self._fresh(f"{name}.scaled")
             factor = np.broadcast_to(placed.scale, (size,))
@@ -180,7 +191,7 @@ class NetworkBuilder:
         feeds = [self._feed(name, site, term, self.holders[sources[term.slot]]) for term in terms]
         self._add(Value(name, node.type.size, feeds))
         self.holders[name] = name
-        self.constants[name] = np.zeros_like(constant) if biased else constant
+        self.constants[name] = np.broadcast_to(np.float32(0), node.type.shape) if biased else constant
         if biased:
             self.biases[name] = constant.ravel()
 

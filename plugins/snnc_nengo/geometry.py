@@ -22,16 +22,17 @@ def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
     pads = op.pads(space)
     out = convolve.output_size(space, op.size, op.strides, op.dilation, pads)
     entries = math.prod(out) * op.kernel.size
-    if len(space) > 2 or (op.groups >= GROUPS and entries <= ENTRIES):
+    depthwise = op.groups == shape[-1]
+    if len(space) > 2 or (op.groups >= GROUPS and entries <= ENTRIES and not depthwise):
         return (_conv_matrix(op, shape, pads, out),)
-    kernel = spread(without_groups(op.kernel, op.groups), op.dilation)
-    out_shape = (*out, kernel.shape[-1])
+    kernel = spread(op.kernel if depthwise else without_groups(op.kernel, op.groups), op.dilation)
+    out_shape, groups = (*out, kernel.shape[-1]), op.groups if depthwise else 1
     if not any(a or b for a, b in pads):
-        return (Convolution(kernel, shape, out_shape, op.strides, "valid"),)
+        return (Convolution(kernel, shape, out_shape, op.strides, "valid", groups),)
     if pads == convolve.pads_for("same", space, kernel.shape[:-2], op.strides, (1,) * len(space)):
-        return (Convolution(kernel, shape, out_shape, op.strides, "same"),)
+        return (Convolution(kernel, shape, out_shape, op.strides, "same", groups),)
     wide = (*(n + a + b for n, (a, b) in zip(space, pads, strict=True)), shape[-1])
-    return padded(shape, pads), Convolution(kernel, wide, out_shape, op.strides, "valid")
+    return padded(shape, pads), Convolution(kernel, wide, out_shape, op.strides, "valid", groups)
 
 
 def transposed_convolution(op: transposed.ConvTranspose, shape: Shape) -> tuple[Transform, ...]:

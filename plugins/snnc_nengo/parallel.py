@@ -11,9 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
-from threadpoolctl import ThreadpoolController
 
-from snnc.api import AnyArray, Array
+from snnc.api import AnyArray, Array, one_thread
 from snnc_nengo.simulate import Job, Shown, Simulation
 
 START_UP = 3.0
@@ -51,9 +50,8 @@ def show_all(
 
 def _in_turn(simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int) -> Iterator[Shown]:
     # BLAS rounds differently with another number of threads, and is no faster with several for sizes like these
-    threads = ThreadpoolController()
     for sample in samples:
-        with threads.limit(limits=1, user_api="blas"):
+        with one_thread():
             shown = simulation.show(sample, steps, job.watch)
         yield shown
 

@@ -16,14 +16,13 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import Copy, DotInc, ElementwiseInc, Reset, SimPyFunc
 from nengo.builder.processes import SimProcess
-from nengo.builder.transforms import ConvInc
 from nengo.cache import NoDecoderCache
 
 from snnc.api import AnyArray, Array, ReadOut
 from snnc_nengo.build import Reading
-from snnc_nengo.host import HostFunction
+from snnc_nengo.operators import Once, Population
+from snnc_nengo.patterns import changing_operators
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ class Simulation:
             sim = nengo.Simulator(
                 job.network, dt=job.dt, seed=job.seed, model=model, progress_bar=False, optimize=False
             )
-        self._job, self._signals, self._order = job, sim.signals, sim.step_order
+        self._job, self._signals = job, sim.signals
+        self._order = [op.operator if isinstance(op, Once) else op for op in sim.step_order]
         sim.close()
         self._inputs = self._look_up({name: model.sig[node]["out"] for name, node in job.inputs.items()})
         self._outputs = self._look_up({name: model.sig[probe]["in"] for name, probe in job.probes.items()})
@@ -135,37 +135,10 @@ class Simulation:
         return {name: self._signals[s] for name, s in signals.items() if s in self._signals}
 
 
-def changing_operators(order: Sequence[Any]) -> set[Any]:
-    """Return the operators whose results may differ from step to step while the inputs stay the same."""
-    changing = {op for op in order if op.updates or not _is_function(op)}
-    bases = {s.base for op in changing for s in (*op.sets, *op.incs, *op.updates)}
-    while True:
-        # whoever shares an array with a changing operator, to read or to write it, has to run with it
-        more = {op for op in order if op not in changing and not bases.isdisjoint(_arrays(op))}
-        if not more:
-            return changing
-        changing |= more
-        bases |= {s.base for op in more for s in (*op.sets, *op.incs)}
-
-
-def _is_function(op: Any) -> bool:
-    """Return whether an operator's result depends on the signals that it reads alone."""
-    if isinstance(op, SimNeurons):
-        return not op.state and not op.state_extra
-    return _on_host(op) or isinstance(op, (Reset, Copy, ElementwiseInc, DotInc, ConvInc))
-
-
-def _arrays(op: Any) -> set[Any]:
-    """Return the arrays that an operator's result depends on or goes to; the functions of ours ignore the time."""
-    return {s.base for s in op.all_signals if not (_on_host(op) and s is op.t)}
-
-
-def _on_host(op: Any) -> bool:
-    return isinstance(op, SimPyFunc) and isinstance(op.fn, HostFunction)
-
-
 def _remembers(op: Any) -> bool:
     """Return whether a step may keep something outside of the signals, so that it has to be made anew."""
+    if isinstance(op, Population):
+        return op.still
     return isinstance(op, SimProcess) and not isinstance(op.process, nengo.LinearFilter)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class SparseMatrix(Transform):
 
 @dataclass(frozen=True)
 class Convolution(Transform):
-    """y = correlate(x, kernel) over one or two axes, channels last. kernel (*size, inputs, outputs)."""
+    """y = correlate(x, kernel) over one or two axes, channels last. kernel (*size, inputs / groups, outputs)."""
 
     kernel: Array
     input_shape: Shape
@@ -91,6 +91,8 @@ class Convolution(Transform):
     strides: Shape
     padding: str
     """``"valid"``, or ``"same"`` as TensorFlow means it."""
+    groups: int = 1
+    """1, or the number of channels: each has kernels of its own."""
 
     @property
     def size_out(self) -> int:
@@ -100,8 +102,11 @@ class Convolution(Transform):
         rows = factor.reshape(-1, self.input_shape[-1])
         if (rows != rows[0]).any():
             return None
-        kernel = self.kernel * rows[0][:, None]
-        return Convolution(kernel, self.input_shape, self.output_shape, self.strides, self.padding)
+        if self.groups > 1:
+            factors = np.repeat(rows[0], self.kernel.shape[-1] // self.groups)
+        else:
+            factors = rows[0][:, None]
+        return replace(self, kernel=self.kernel * factors)
 
     def nengo(self) -> Any:
         import nengo
@@ -112,6 +117,7 @@ class Convolution(Transform):
             kernel_size=self.kernel.shape[:-2],
             strides=self.strides,
             padding=self.padding,
+            groups=self.groups,
             init=self.kernel,
         )
 

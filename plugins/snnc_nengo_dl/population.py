@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import nengo
@@ -17,37 +16,12 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo_dl.builder import OpBuilder
+from snnc_nengo.patterns import Pattern
 
 from snnc.api import AnyArray
 from snnc_nengo_dl.dynamics import dynamics
 
 Tensor: TypeAlias = Any
-
-
-@dataclass
-class Inflow:
-    """One summand of the current: ``gain * x``, or ``gain * filter(x)``."""
-
-    x: Any
-    """A signal."""
-    gain: AnyArray
-    synapse: Any = None
-    """A ``nengo.Lowpass``, or None."""
-    filtered: Any = None
-    """The signal that holds what the filter gives."""
-
-
-@dataclass
-class Pattern:
-    """The operators that a population is made of."""
-
-    neurons: list[Any]
-    """SimNeurons: one, or one that gives rates and one that makes spikes of them."""
-    inflows: list[Inflow] = field(default_factory=list)
-    bias: Any = None
-    """A signal."""
-    used: list[Any] = field(default_factory=list)
-    """The operators that the fused one stands for."""
 
 
 class Population(Operator):  # type: ignore[misc]

@@ -14,43 +14,69 @@ from typing import Any
 
 import numpy as np
 
-from snnc.ir.types import Array
+from snnc.ir.types import AnyArray
 
 
-def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
-    """Return ``a @ b`` for float32 matrices (rows, inner) and (inner, columns); ``out`` must be contiguous."""
+def matmul(a: AnyArray, b: AnyArray, out: AnyArray | None = None) -> AnyArray:
+    """Return ``a @ b`` for matrices (rows, inner) and (inner, columns), computed in float32.
+
+    Where a contiguous ``out`` of float64 is given, they are multiplied in float64.
+    """
     if min(*a.shape, *b.shape) == 0:
         return np.matmul(a, b, out=out)
-    a, b = np.ascontiguousarray(a, dtype=np.float32), np.ascontiguousarray(b, dtype=np.float32)
     if out is None:
         out = np.empty((a.shape[0], b.shape[1]), dtype=np.float32)
+    a, b = np.ascontiguousarray(a, dtype=out.dtype), np.ascontiguousarray(b, dtype=out.dtype)
     inner, columns = b.shape
     assert a.shape[1] == inner and out.shape == (a.shape[0], columns) and out.flags.c_contiguous
-    one, nothing = ctypes.c_float(1), ctypes.c_float(0)
+    kind, real = ("d", ctypes.c_double) if out.dtype == np.float64 else ("s", ctypes.c_float)
     m, n, k = ctypes.c_int(columns), ctypes.c_int(a.shape[0]), ctypes.c_int(inner)
     # BLAS counts columns first, so it is told to multiply the transposes: out.T = b.T @ a.T
-    _sgemm()(b"N", b"N", m, n, k, one, b.ctypes.data, m, a.ctypes.data, k, nothing, out.ctypes.data, m)
+    terms = real(1), b.ctypes.data, m, a.ctypes.data, k, real(0), out.ctypes.data, m
+    _routine(kind + "gemm", "cciiirpipirpi")(b"N", b"N", m, n, k, *terms)
     return out
 
 
-@functools.cache
-def _sgemm() -> Any:
-    """Return BLAS's matrix product as scipy gives it to Cython.
+def matvec(a: AnyArray, x: AnyArray, out: AnyArray) -> None:
+    """Set ``out`` to ``a @ x`` for a matrix (rows, inner): contiguous arrays, all float32 or all float64."""
+    if a.size == 0:
+        out[...] = 0
+        return
+    rows, inner = a.shape
+    assert x.shape == (inner,) and out.shape == (rows,) and a.dtype == x.dtype == out.dtype
+    assert a.flags.c_contiguous and x.flags.c_contiguous and out.flags.c_contiguous
+    kind, real = ("d", ctypes.c_double) if out.dtype == np.float64 else ("s", ctypes.c_float)
+    m, n, one = ctypes.c_int(inner), ctypes.c_int(rows), ctypes.c_int(1)
+    terms = real(1), a.ctypes.data, m, x.ctypes.data, one, real(0), out.ctypes.data, one
+    _routine(kind + "gemv", "ciirpipirpi")(b"T", m, n, *terms)
 
-    ``scipy.linalg.blas.sgemm`` is the same, but keeps Python's lock, so that only one thread at a time multiplies.
+
+@functools.cache
+def _routine(name: str, arguments: str) -> Any:
+    """Return a function of BLAS as scipy gives it to Cython.
+
+    ``scipy.linalg.blas`` has the same, but keeps Python's lock, so that only one thread at a time multiplies.
+
+    Args:
+        name: such as ``sgemm``.
+        arguments: a letter each: c for a character, i for an integer, r for a number, p for an array.
     """
     from scipy.linalg import cython_blas
 
-    capsule = cython_blas.__pyx_capi__["sgemm"]
+    capsule = cython_blas.__pyx_capi__[name]
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
     api.PyCapsule_GetPointer.restype = ctypes.c_void_p
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
-    number, real, data = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float), ctypes.c_void_p
-    letter = ctypes.c_char_p
-    arguments = (letter, letter, number, number, number, real, data, number, data, number, real, data, number)
-    return ctypes.CFUNCTYPE(None, *arguments)(address)
+    real = ctypes.c_double if name.startswith("d") else ctypes.c_float
+    types: dict[str, Any] = {
+        "c": ctypes.c_char_p,
+        "i": ctypes.POINTER(ctypes.c_int),
+        "r": ctypes.POINTER(real),
+        "p": ctypes.c_void_p,
+    }
+    return ctypes.CFUNCTYPE(None, *(types[letter] for letter in arguments))(address)
 
 
 def one_thread() -> AbstractContextManager[Any]:

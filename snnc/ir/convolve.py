@@ -90,7 +90,7 @@ def convolve(
     out = output_size(x.shape[1:-1], size, strides, dilation, pads)
     x = pad(x, pads)
     if groups == x.shape[-1] and groups > 1:
-        y = _depthwise(x, kernel, strides, dilation, out)
+        y = depthwise(x, kernel, strides, dilation, out)
     elif math.prod(size) == 1 and groups == 1:
         picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
         y = matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
@@ -121,14 +121,14 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
     return y
 
 
-def _depthwise(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape) -> Array:
-    """Correlate each channel with its own kernels; einsum runs along the last axis, so that is made long."""
+def depthwise(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape) -> Array:
+    """Correlate each channel of a padded ``(batch, *spatial, channels)`` by its kernels ``(*size, 1, outputs)``."""
     size, channels, outputs = kernel.shape[:-2], x.shape[-1], kernel.shape[-1]
     if outputs > channels:
         x = x.repeat(outputs // channels, axis=-1)
     weight = kernel.reshape(*size, outputs)
     rank = len(size)
-    if strides[-1] == 1:  # a row of positions and channels lies in one piece
+    if strides[-1] == 1:  # einsum runs along the last axis: a row of positions and channels lies in one piece
         batch, *space, channel = x.strides
         rows = np.lib.stride_tricks.as_strided(
             x,

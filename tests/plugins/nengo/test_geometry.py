@@ -37,9 +37,18 @@ def test_few_groups_become_one_kernel_and_many_a_sparse_matrix(rng: np.random.Ge
     assert isinstance(few, Convolution)
     assert few.kernel.shape == (3, 3, 8, 8)
     assert np.count_nonzero(few.kernel) == 3 * 3 * 2 * 8
-    (many,) = geometry.convolution(conv(rng, (3, 3), 16, 16, groups=16), (5, 5, 16))
+    (many,) = geometry.convolution(conv(rng, (3, 3), 32, 32, groups=16), (5, 5, 32))
     assert isinstance(many, SparseMatrix)
-    assert many.matrix.nnz == 3 * 3 * 3 * 3 * 16
+    assert many.matrix.nnz == 3 * 3 * 3 * 3 * 32 * 2
+
+
+def test_a_kernel_for_each_channel_stays_as_it_is(rng: np.random.Generator) -> None:
+    (depthwise,) = geometry.convolution(conv(rng, (3, 3), 16, 32, groups=16), (5, 5, 16))
+    assert isinstance(depthwise, Convolution)
+    assert (depthwise.kernel.shape, depthwise.groups) == ((3, 3, 1, 32), 16)
+    scaled = depthwise.scaled(np.tile(np.arange(16.0), 25))
+    assert isinstance(scaled, Convolution)
+    assert np.allclose(scaled.kernel, depthwise.kernel * np.repeat(np.arange(16), 2))
 
 
 def test_dilation_spreads_the_kernel(rng: np.random.Generator) -> None:
