@@ -62,7 +62,8 @@ def simulated(made: Built, steps: int = 40, **options: Any) -> tuple[dict[str, n
         return {name: sim.data[probe].copy() for name, probe in made.probes.items()}, sim.step_order
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in log1p")  # Nengo's, about maximum rates
+@pytest.mark.filterwarnings("ignore:invalid value encountered in log1p")
+@pytest.mark.filterwarnings("ignore:Non-finite values detected")
 @pytest.mark.parametrize("optimize", [True, False])
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_results_are_those_of_nengos_own_operators(model: NeuronModel, optimize: bool) -> None:
