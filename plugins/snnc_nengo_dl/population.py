@@ -17,6 +17,7 @@ import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo_dl.builder import OpBuilder
 from snnc_nengo.patterns import Pattern
+from snnc_tensorflow.loop import LEAST
 
 from snnc.api import AnyArray
 from snnc_nengo_dl.dynamics import dynamics
@@ -66,7 +67,9 @@ class PopulationBuilder(OpBuilder):  # type: ignore[misc]
         self.rules = [rule for neurons in self.op.neurons if (rule := dynamics(neurons)) is not None]
         self.decays = [decay(i.synapse, signals.dt_val) for i in self.op.inflows]
         self.gains = [None if np.all(i.gain == 1) else compact(i.gain) for i in self.op.inflows]
-        self.fused = tf.function(self.advance, jit_compile=True, autograph=False)
+        self.fused: Any = self.advance
+        if self.op.size >= LEAST:
+            self.fused = tf.function(self.advance, jit_compile=True, autograph=False)
         self.dt = signals.dt_val
 
     def build_step(self, signals: Any) -> None:

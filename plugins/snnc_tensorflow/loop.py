@@ -13,7 +13,7 @@ from typing import Any
 from snnc_tensorflow.lazy import tf
 from snnc_tensorflow.machine import Machine
 from snnc_tensorflow.plan import Group, Plan, drive_of, make_plan
-from snnc_tensorflow.site import Function, Steps, Tensor, Tensors
+from snnc_tensorflow.site import Function, Tensor, Tensors
 
 LEAST = 1024
 """Elements of one sample from which on XLA pays: to call it costs as much as some ten small operations."""
@@ -46,16 +46,17 @@ def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> 
 
             def body(t: Tensor, state: Any, means: Tensors, totals: Tensors, streams: Tensors) -> Any:
                 now, state = slice(t, t + count), dict(state)
-                values = {**still, **{n: tf.ensure_shape(x[now], (count, *x.shape[1:])) for n, x in slices.items()}}
+                values = {**still, **{n: tf.reshape(x[now], (-1, *x.shape[2:])) for n, x in slices.items()}}
                 for group, call in zip(plan.groups, calls, strict=True):
                     own = {n: state[n] for n in group.nodes if n in machine.steps}
                     given, new = call([values[n] for n in group.reads], own)
                     values.update(zip(group.gives, given, strict=True))
                     state.update(new)
-                means = {n: y + tf.tensordot(weights[now], values[n], 1) for n, y in means.items()}
-                totals = {n: y + tf.reduce_sum(values[n], 0) for n, y in totals.items()}
+                seen = {n: _apart(values[n], count) for n in {*means, *totals, *streams}}
+                means = {n: y + tf.tensordot(weights[now], seen[n], 1) for n, y in means.items()}
+                totals = {n: y + tf.reduce_sum(seen[n], 0) for n, y in totals.items()}
                 for k in range(count):
-                    streams = {n: s.write(t + k, values[n][k]) for n, s in streams.items()}
+                    streams = {n: s.write(t + k, seen[n][k]) for n, s in streams.items()}
                 return t + count, state, means, totals, streams
 
             return body
@@ -104,53 +105,54 @@ def _swapped(x: Tensor) -> Tensor:
 def _call(machine: Machine, plan: Plan, group: Group, still: Tensors, count: int) -> Callable[..., Any]:
     """Return the function of a group: from what it reads and its state to what it gives and its new state.
 
-    What it reads is ``(batch, *shape)`` where it is still and ``(count, batch, *shape)`` where it is not, as is all
-    that it gives.
+    What changes from step to step is ``(count * batch, *shape)``, one step behind the other.
     """
+    drives = {drive_of(name) for name in group.nodes}
 
-    def step(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
-        """Take one step, or all at once where nothing remembers."""
+    def nodes(reads: Sequence[Tensor], state: dict[str, Tensors], steps: int = count) -> Any:
+        """Go through the nodes, each of which takes all steps."""
         values, new = dict(zip(group.reads, reads, strict=True)), {}
         for name in group.nodes:
             lowered = machine.lowered[name]
             if isinstance(lowered, Function):
                 values[name] = machine.call(name, values)
                 continue
-            drive = values[drive_of(name)] if name in plan.driven else machine.drive(name, values)
-            values[name], new[name] = lowered.step(state[name], drive)
+            driven = name in plan.driven
+            own, given = state[name], []
+            for drive in [values[drive_of(name)]] * steps if driven else _split(machine.drive(name, values), steps):
+                y, own = lowered.step(own, drive)
+                given.append(y)
+            values[name], new[name] = given[0] if steps == 1 else tf.concat(given, 0), own
         return [values[n] for n in group.gives], new
 
-    def steps(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
-        """Take one step behind the other."""
+    def one_by_one(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
+        """Go through the steps, in each of which all nodes take one."""
+        parts = [[x] * count if n in drives else tf.split(x, count) for n, x in zip(group.reads, reads, strict=True)]
         given = []
-        for k in range(count):
-            now = [x if n in still else x[k] for n, x in zip(group.reads, reads, strict=True)]
-            out, state = step(now, state)
+        for now in zip(*parts, strict=True):
+            out, state = nodes(now, state, 1)
             given.append(out)
-        return [tf.stack(y) for y in zip(*given, strict=True)], state
+        return [tf.concat(y, 0) for y in zip(*given, strict=True)], state
 
-    remembers = any(isinstance(machine.lowered[name], Steps) for name in group.nodes)
-    largest = max(machine.graph[name].type.size for name in group.nodes)
-    call = steps if remembers else step
-    if group.fused and largest >= LEAST:
-        call = tf.function(call, jit_compile=True, autograph=False)
-    if remembers:
-        return call
-    wide = {n: tf.tile(still[n], (count, *[1] * (still[n].shape.rank - 1))) for n in group.reads if n in still}
-
-    def at_once(reads: Sequence[Tensor], state: dict[str, Tensors]) -> Any:
-        together = [wide[n] if n in wide else _merged(x) for n, x in zip(group.reads, reads, strict=True)]
-        given, _ = call(together, state)
-        return [_apart(y, count) for y in given], {}
-
-    return at_once
+    call: Callable[..., Any] = nodes
+    if group.fused and max(machine.graph[name].type.size for name in group.nodes) >= LEAST:
+        # XLA writes steps that are joined between two nodes to memory; without it, fewer operations are better
+        remembers = any(name in machine.steps for name in group.nodes)
+        call = tf.function(one_by_one if remembers else nodes, jit_compile=True, autograph=False)
+    wide = {
+        n: tf.tile(still[n], (count, *[1] * (still[n].shape.rank - 1)))
+        for n in group.reads
+        if n in still and n not in drives
+    }
+    return lambda reads, state: call([wide.get(n, x) for n, x in zip(group.reads, reads, strict=True)], state)
 
 
-def _merged(x: Tensor) -> Tensor:
-    """Return ``(steps, batch, *shape)`` as one batch."""
-    return tf.reshape(x, (-1, *x.shape[2:]))
+def _split(x: Any, count: int) -> list[Any]:
+    """Return what drives each of ``count`` steps: the parts of all tensors of a structure."""
+    parts = zip(*(tf.split(tensor, count) for tensor in tf.nest.flatten(x)), strict=True)
+    return [tf.nest.pack_sequence_as(x, part) for part in parts]
 
 
 def _apart(x: Tensor, count: int) -> Tensor:
-    """Return one batch as ``(steps, batch, *shape)``."""
+    """Return ``(count * batch, *shape)`` as ``(count, batch, *shape)``."""
     return tf.reshape(x, (count, -1, *x.shape[1:]))
