@@ -10,6 +10,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import gc
 import json
 import resource
 import sys
@@ -161,10 +162,12 @@ def conversion(name):
     model, _ = live(name)
     snnc.compile(model, **SETTINGS)  # what is imported and cached the first time
     converted(model)
-    repeats = ROUNDS if name in ("example", "five_layer", "vgg_like") or name.startswith("dense") else 1
-    ours = [processor_time(lambda: snnc.compile(model, **SETTINGS)) for _ in range(repeats)]
-    theirs = [processor_time(lambda: converted(model)) for _ in range(repeats)]
-    return {"snnc": float(np.median(ours)), "converter": float(np.median(theirs))}
+    rounds = []
+    for _ in range(ROUNDS):
+        both = (lambda: snnc.compile(model, **SETTINGS)), (lambda: converted(model))
+        rounds.append([(gc.collect(), processor_time(work))[1] for work in both])
+    ours, theirs = np.median(rounds, axis=0)
+    return {"snnc": float(ours), "converter": float(theirs)}
 
 
 def memory(name, convert):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
-
 from snnc.errors import GraphError
 from snnc.ir.graph import Graph
-from snnc.ir.op import Op, Record
-from snnc.ir.types import Array
+from snnc.ir.op import Op
 
 
 def check(graph: Graph, kinds: Mapping[str, type[Op]] | None = None) -> None:
@@ -62,20 +59,8 @@ def _types(graph: Graph) -> Iterator[str]:
 
 def _arrays(graph: Graph) -> Iterator[str]:
     for node in graph:
-        for field, array in arrays(node.op):
-            if array.dtype != np.float32 or array.flags.writeable:
-                yield f"node {node.name!r}: {field} is not a read-only float32 array"
-            elif not np.isfinite(array).all():
-                yield f"node {node.name!r} [{node.origin}]: {field} holds NaN or infinite values; train or repair it"
-
-
-def arrays(record: Record) -> Iterator[tuple[str, Array]]:
-    """Yield (field, array) of a record and of the records inside it."""
-    for field, value in record.attrs().items():
-        if isinstance(value, np.ndarray):
-            yield field, value
-        elif isinstance(value, Record):
-            yield from ((f"{field}.{inner}", array) for inner, array in arrays(value))
+        for flaw in node.op.flaws:
+            yield f"node {node.name!r} [{node.origin}]: {flaw}"
 
 
 def _names(graph: Graph) -> Iterator[str]:

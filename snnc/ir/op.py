@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -53,6 +55,25 @@ class Record:
     def attrs(self) -> dict[str, Any]:
         """Return the fields by name, in the order of their declaration."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """Yield (field, array) of the record and of the records inside it."""
+        for field, value in self.attrs().items():
+            if isinstance(value, np.ndarray):
+                yield field, value
+            elif isinstance(value, Record):
+                yield from ((f"{field}.{inner}", array) for inner, array in value.arrays())
+
+    @cached_property
+    def flaws(self) -> tuple[str, ...]:
+        """Return what is wrong with the arrays; they are looked through once, because they never change."""
+        found = []
+        for field, array in self.arrays():
+            if array.dtype != np.float32 or array.flags.writeable:
+                found.append(f"{field} is not a read-only float32 array")
+            elif not np.isfinite(array).all():
+                found.append(f"{field} holds NaN or infinite values; train or repair it")
+        return tuple(found)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

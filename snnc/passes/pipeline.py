@@ -70,21 +70,24 @@ def run(
     held: float | None = None
     reference = None if samples is None else evaluate(graph, samples)
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
+        last = i + 1 == len(plan) or plan[i + 1].stage > step.stage
         before, start = graph.copy(), time.perf_counter()
         if step.stage > Stage.SPIKE and context.model is None:
             context = replace(context, model=intended(graph))
         try:
             with graph.authored_by(step.name):
                 step.apply(graph, context)
-            check(graph, kinds)
-            if i + 1 == len(plan) or plan[i + 1].stage > step.stage:
-                finished += [p for p in plan if p.stage == step.stage]
-            _hold(graph, finished)
+            touched = graph.revision != before.revision
+            if touched:
+                check(graph, kinds)
+            done = [p for p in plan if last and p.stage == step.stage]
+            finished += done
+            _hold(graph, finished if touched else done)
         except Exception as error:
             ran = ", ".join(entry.name for entry in journal) or "no other pass"
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
-        changed = graph.revision != before.revision and graph != before
+        changed = touched and graph != before
         verdict = None
         if step.measured and changed and loss is not None:
             assert context.model is not None
