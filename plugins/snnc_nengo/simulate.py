@@ -1,8 +1,8 @@
-"""Run a network sample by sample with Nengo's own operators, each sample from the same fresh state.
+"""Run a network sample by sample with the operators of ``nengo.Simulator``, each sample from the same fresh state.
 
-Nengo's Simulator repeats every operator every step. An image that does not change makes much of that the same work
-again: what depends on nothing that changes is done in the first step of a sample only. Operators, their order and their
-arithmetic are Nengo's, so the outputs are those of ``nengo.Simulator``, bit for bit.
+A Simulator is made for one run. Here it is built once, without Nengo's optimizer, and what depends on nothing that
+changes is done anew for each sample, in its first step only. Operators and their order are the same, so the outputs are
+those of ``nengo.Simulator``, bit for bit.
 """
 
 from __future__ import annotations

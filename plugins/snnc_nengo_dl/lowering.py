@@ -86,6 +86,23 @@ def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
     )
 
 
+@lowering("nengo-dl", ops.AvgPool)
+def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
+    """Use TensorFlow's pooling, which leaves padding out of the average, too."""
+    shape = site.inputs[0].shape
+    pads, padding = _padding(op.pads(shape[:-1]), shape, op.size, op.strides, (1,) * len(op.size))
+    if pads is not None or len(op.size) not in SPACES:
+        return (site.linear(op),)
+
+    def apply(x: Any, weights: Any) -> Any:
+        import tensorflow as tf
+
+        y = tf.nn.avg_pool(tf.reshape(x, (-1, *shape)), op.size, op.strides, padding, SPACES[len(op.size)])
+        return tf.reshape(y, (-1, site.output.size))
+
+    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size)),)
+
+
 @lowering("nengo-dl", slices.EachSlice)
 def each_slice(op: slices.EachSlice, site: Site) -> Lowered:
     """Compute all slices at once."""
@@ -115,7 +132,6 @@ def _padding(
 
 
 MAPPED: tuple[type[Op], ...] = (
-    ops.AvgPool,
     ops.GlobalAvgPool,
     ops.Permute,
     ops.ZeroPad,
@@ -131,6 +147,7 @@ LOWERINGS = [
     dense,
     conv,
     conv_transpose,
+    avg_pool,
     each_slice,
     concatenate,
     *(lowering("nengo-dl", op)(mapped) for op in MAPPED),

@@ -74,3 +74,20 @@ def test_unusable_settings_are_refused(rng: np.random.Generator) -> None:
         NengoDlBackend(minibatch=-1)
     with pytest.raises(UsageError, match="cannot watch 'conv': it is part of a connection"):
         program(cnn(rng)).run({"x": np.zeros((1, 6, 6, 2))}, 2, watch=["conv"])
+
+
+@pytest.mark.filterwarnings("ignore:No GPU support detected")
+def test_a_network_of_the_reference_backend_runs_in_nengodl_with_its_operators(rng: np.random.Generator) -> None:
+    import nengo
+    import nengo_dl
+
+    g = cnn(rng)
+    made = build.program(g)
+    made.network.nodes[0].output = random_inputs(g, 1)["x"].ravel()
+    with nengo.Simulator(made.network, progress_bar=False) as reference:
+        reference.run_steps(12)
+    with nengo_dl.Simulator(made.network, progress_bar=False) as sim:
+        sim.run_steps(12)
+    for probe in made.network.all_probes:
+        want = reference.data[probe]
+        assert np.allclose(sim.data[probe], want, atol=1e-4 * np.abs(want).max())
