@@ -229,8 +229,7 @@ class NetworkBuilder:
         for node in self.graph:
             reading = readings.get(node.name)
             objects[node.name] = reading.obj if reading else self.values[self._held(node.name).sinks[0][0]].obj
-        for layer in self.graph.layers:
-            nodes = [node.name for node in self.graph.find(layer)]
+        for layer, nodes in self.graph.by_layer().items():
             # what gives the layer's result: its neurons, rather than a filter behind them
             own = [name for name in nodes if name in readings]
             objects.setdefault(layer, objects[(own or nodes)[-1]])

@@ -184,6 +184,15 @@ class Graph:
         """Return the nodes that realise a layer of the source model, in topological order."""
         return tuple(node for node in self if layer in node.origin.layers or node.name == layer)
 
+    def by_layer(self) -> dict[str, list[str]]:
+        """Return the nodes that realise each layer, as ``find`` gives them, in one go."""
+        found: dict[str, list[str]] = {layer: [] for layer in self.layers}
+        for node in self:
+            for layer in dict.fromkeys((*node.origin.layers, node.name)):
+                if layer in found:
+                    found[layer].append(node.name)
+        return found
+
     @property
     def layers(self) -> tuple[str, ...]:
         """Return the names of the source layers that the graph realises, in topological order."""

@@ -74,6 +74,7 @@ def test_fuse_keeps_the_last_name_and_all_origins(rng):
     assert kinds(graph) == ["input", "dense"]
     assert graph["relu"].origin == Origin(("dense", "identity", "relu"), ("merge",))
     assert [n.name for n in graph.find("identity")] == ["relu"]
+    assert graph.by_layer() == {layer: [n.name for n in graph.find(layer)] for layer in graph.layers}
     check(graph)
 
 
