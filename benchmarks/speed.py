@@ -210,6 +210,8 @@ ratios near one are good to some 20 %.
 Spiking ReLU neurons, scale 100, a 5 ms low-pass behind each layer where nothing else is said; {steps};
 the outputs of every step, but for `predict`, which gives the answer alone. `nengo.Simulator` takes one image at a time.
 Empty is what was not measured; on the large networks the Converter is not: it takes minutes and leaves ReLU6 as it is.
+Where the time goes, and how it is saved: [TensorFlow](decisions/tensorflow-backend.md),
+[NengoDL](decisions/nengo-dl-one-operator-a-population.md), [Nengo](decisions/nengo-operators.md).
 
 {simulation_table(found)}
 

@@ -52,7 +52,7 @@ def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> 
                     given, new = call([values[n] for n in group.reads], own)
                     values.update(zip(group.gives, given, strict=True))
                     state.update(new)
-                seen = {n: _apart(values[n], count) for n in {*means, *totals, *streams}}
+                seen = {n: _apart(values[n], count) for n in dict.fromkeys((*means, *totals, *streams))}
                 means = {n: y + tf.tensordot(weights[now], seen[n], 1) for n, y in means.items()}
                 totals = {n: y + tf.reduce_sum(seen[n], 0) for n, y in totals.items()}
                 for k in range(count):
