@@ -51,7 +51,7 @@ def train(c: snnc.Compiled, digits: Digits, target: float, weight: float, epochs
 
     with nengo_dl.Simulator(c.network, minibatch_size=BATCH, progress_bar=False) as sim:
         sim.compile(
-            optimizer=tf.optimizers.Adam(1e-3),
+            optimizer=tf.optimizers.Adam(tf.optimizers.schedules.CosineDecay(1e-3, epochs * len(x) // BATCH)),
             loss={output: tf.losses.SparseCategoricalCrossentropy(from_logits=True), **dict.fromkeys(rates, distance)},
             loss_weights={output: 1.0, **dict.fromkeys(rates, weight)},
         )
@@ -75,10 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train, take back, compile, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=SHARED / "data" / "mnist.npz", help="MNIST as Keras gives it out")
-    parser.add_argument("--digits", type=int, default=10_000, help="how many to train on")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--digits", type=int, default=60_000, help="how many to train on")
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--target", type=float, default=250.0, help="Hz")
-    parser.add_argument("--weight", type=float, default=4.0, help="of the rates in the loss")
+    parser.add_argument("--weight", type=float, default=16.0, help="of the rates in the loss")
     parser.add_argument("--out", type=Path, help="folder for the trained compilation")
     options = parser.parse_args(arguments)
 
