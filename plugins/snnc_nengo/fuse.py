@@ -35,20 +35,24 @@ def build_fused(model: Any, network: Network, progress: Any = None) -> None:
 
 
 def fuse(operators: Sequence[Any]) -> list[Any]:
-    """Return operators that do the same. What does not look as expected stays as it is."""
+    """Return operators that do the same. What does not look as expected stays as it is.
+
+    Where anything spikes, products are taken in float32, as in the model and in the other simulators of the network.
+    """
     uses, changing = Uses(operators), changing_operators(operators)
+    single = any(isinstance(operator, SimNeurons) and operator.neurons.spiking for operator in operators)
     made: dict[Any, Any] = {}
     gone: set[Any] = set()
     for operator in operators:
         if isinstance(operator, ConvInc):
             reset = uses.zero(operator.Y, operator)
-            if reset is not None and operator.conv.channels_last and operator.conv.dimensions <= 2:
-                made[operator] = Correlate(operator)
+            if reset is not None and operator.conv.channels_last and operator.W.readonly:
+                made[operator] = Correlate(operator, single=single)
                 gone.add(reset)
         elif type(operator) is DotInc:  # not one of sparse weights
             reset = uses.zero(operator.Y, operator)
             if reset is not None and operator.A.ndim == 2 and not operator.X.is_view and operator.A.readonly:
-                made[operator] = Product(operator)
+                made[operator] = Product(operator, single=single)
                 gone.add(reset)
         elif isinstance(operator, SimProcess) and is_lowpass(operator):
             made[operator] = Smooth(operator)

@@ -24,25 +24,26 @@ Fire = Callable[[AnyArray], None]
 class Correlate(Operator):  # type: ignore[misc]
     """Sets ``Y`` to the convolution of ``X`` with the kernel ``W``, channels last, by one matrix product."""
 
-    def __init__(self, operator: Any) -> None:
-        """Take the place of a ConvInc and of the Reset in front of it."""
+    def __init__(self, operator: Any, *, single: bool) -> None:
+        """Take the place of a ConvInc and of the Reset in front of it; ``single`` is for products of float32."""
         super().__init__(tag=operator.tag)
-        self.transform = operator.conv
+        self.transform, self.single = operator.conv, single
         self.sets, self.incs, self.updates = [operator.Y], list[Any](), list[Any]()
         self.reads = [operator.W, operator.X]
 
     def make_step(self, signals: Any, dt: float, rng: Any) -> Step:
         """Return the function of a step."""
         transform = self.transform
-        kernel, x, y = signals[self.reads[0]], signals[self.reads[1]], signals[self.sets[0]]
-        kernel = np.ascontiguousarray(kernel, dtype=y.dtype)
+        x, y = signals[self.reads[1]], signals[self.sets[0]]
+        real = np.float32 if self.single else y.dtype
+        kernel = np.ascontiguousarray(signals[self.reads[0]], dtype=real)
         shape, size, strides = transform.input_shape.shape, kernel.shape[:-2], transform.strides
         x = x.reshape(shape)
         out, outputs = transform.output_shape.spatial_shape, kernel.shape[-1]
         ones = (1,) * len(size)
         pads = convolve.pads_for(transform.padding, shape[:-1], size, strides, ones)
         around = list(zip(shape, (*pads, (0, 0)), strict=True))
-        wide = np.zeros((1, *(n + a + b for n, (a, b) in around)), dtype=y.dtype)
+        wide = np.zeros((1, *(n + a + b for n, (a, b) in around)), dtype=real)
         inside: AnyArray = wide[0][tuple(slice(a, a + n) for n, (a, _) in around)]
         if transform.groups > 1:
             whole = y.reshape(1, *out, outputs)
@@ -53,14 +54,15 @@ class Correlate(Operator):  # type: ignore[misc]
 
             return depthwise
         windows = convolve.windows(wide, size, strides, ones, out)
-        columns = np.empty(windows.shape, dtype=y.dtype)
+        columns = np.empty(windows.shape, dtype=real)
         rows, weights = columns.reshape(np.prod(out), -1), kernel.reshape(-1, outputs)
         flat = y.reshape(-1, outputs)
+        product = np.empty(flat.shape, dtype=real)
 
         def step() -> None:
             inside[...] = x
             columns[...] = windows
-            matmul(rows, weights, flat)
+            flat[...] = matmul(rows, weights, product)
 
         return step
 
@@ -68,17 +70,26 @@ class Correlate(Operator):  # type: ignore[misc]
 class Product(Operator):  # type: ignore[misc]
     """Sets ``Y`` to ``W @ X``, by the BLAS of the convolutions: the threads of two such libraries block each other."""
 
-    def __init__(self, operator: Any) -> None:
-        """Take the place of a DotInc with a matrix and of the Reset in front of it."""
+    def __init__(self, operator: Any, *, single: bool) -> None:
+        """Take the place of a DotInc and of the Reset in front of it; ``single`` is for products of float32."""
         super().__init__(tag=operator.tag)
+        self.single = single
         self.sets, self.incs, self.updates = [operator.Y], list[Any](), list[Any]()
         self.reads = [operator.A, operator.X]
 
     def make_step(self, signals: Any, dt: float, rng: Any) -> Step:
         """Return the function of a step."""
         x, y = signals[self.reads[1]], signals[self.sets[0]]
-        weights = np.ascontiguousarray(signals[self.reads[0]], dtype=y.dtype)
-        return lambda: matvec(weights, x, y)
+        real = np.float32 if self.single else y.dtype
+        weights = np.ascontiguousarray(signals[self.reads[0]], dtype=real)
+        shown, product = np.empty(x.shape, dtype=real), np.empty(y.shape, dtype=real)
+
+        def step() -> None:
+            shown[...] = x
+            matvec(weights, shown, product)
+            y[...] = product
+
+        return step
 
 
 class Smooth(Operator):  # type: ignore[misc]

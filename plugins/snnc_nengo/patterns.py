@@ -87,7 +87,12 @@ def _joins(operator: Any, current: Any, pattern: Pattern, uses: Uses, filters: b
     """Add a writer of the current to the pattern; return whether it is one of those that are known."""
     if isinstance(operator, Copy) and not operator.inc and operator.dst is current and operator.src_slice is None:
         pattern.bias = operator.src
-    elif isinstance(operator, ElementwiseInc) and operator.Y is current and operator.X.shape == current.shape:
+    elif (
+        isinstance(operator, ElementwiseInc)
+        and operator.Y is current
+        and operator.X.shape == current.shape
+        and not uses.writers[operator.A.base]
+    ):
         gain = np.broadcast_to(operator.A.initial_value, current.shape)
         pattern.inflows.append(_inflow(operator.X, gain, pattern, uses) if filters else Inflow(operator.X, gain))
     elif isinstance(operator, DotInc) and (reset := uses.zero(operator.X)) is not None:
