@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from snnc.ir.blas import cores, matmul, one_thread
+from snnc.ir.blas import cores, matmul, matvec, one_thread
 from snnc.ir.evaluate import evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.ops import Dense, Input
@@ -29,6 +29,20 @@ def test_matmul_takes_matrices_however_they_lie_in_memory():
     a, b = rng.normal(size=(5, 14)).astype(np.float32), rng.normal(size=(3, 10)).astype(np.float32)
     np.testing.assert_allclose(matmul(a.T[::2], b.T[::2]), a.T[::2] @ b.T[::2], rtol=1e-5)
     np.testing.assert_array_equal(matmul(a[:, :1], b[:1, ::-1]), a[:, :1] @ b[:1, ::-1])
+
+
+def test_products_of_64_bits_where_the_result_has_64():
+    rng = np.random.default_rng(0)
+    a, b, x = rng.normal(size=(7, 5)), rng.normal(size=(5, 3)), rng.normal(size=5)
+    out, y = np.full((7, 3), np.nan), np.full(7, 9.0)
+    np.testing.assert_allclose(matmul(a, b, out), a @ b, rtol=1e-14)
+    matvec(a, x, y)
+    np.testing.assert_allclose(y, a @ x, rtol=1e-14)
+    single = np.full(7, 9, dtype=np.float32)
+    matvec(a.astype(np.float32), x.astype(np.float32), single)
+    np.testing.assert_allclose(single, y, rtol=1e-5)
+    matvec(np.ones((7, 0)), np.ones(0), y)
+    assert not y.any()
 
 
 def test_another_thread_gets_on_while_blas_works():

@@ -43,6 +43,44 @@ def test_the_outputs_of_every_step_stay(rng, monkeypatch):
         assert np.allclose(moved.means[name], mean, atol=1e-4), name
 
 
+def test_a_filter_goes_behind_everything_that_shortens_its_vector(rng, monkeypatch):
+    before = chain(
+        ops.Input(shape=(4, 4, 2)),
+        SPIKING,
+        LOWPASS,
+        ops.AvgPool(size=(2, 2), strides=(2, 2)),
+        conv(rng, (2, 2), 2, 3),
+        ops.GlobalAvgPool(),
+        names=["x", "n", "s", "pool", "conv", "y"],
+    )
+    after = before.copy()
+    lighten(after, ())
+    assert kinds(after) == ["input", "neurons", "avg-pool", "conv", "synapse", "affine", "global-avg-pool"]
+    assert_same_outputs(before, after)
+    x = rng.normal(size=(3, 4, 4, 2)).astype(np.float32)
+    moved = simulate(before, x, 30, window=slice(0, 30), watch=["n", "y"])
+    monkeypatch.setattr("snnc.ir.simulate.lighten", lambda graph, keep: None)
+    plain = simulate(before, x, 30, window=slice(0, 30), watch=["n", "y"])
+    assert np.abs(plain.outputs["y"]).max() > 0.1
+    assert np.allclose(moved.outputs["y"], plain.outputs["y"], atol=1e-4)
+
+
+def test_a_layer_without_a_bias_becomes_the_filter_itself(rng):
+    before = chain(
+        ops.Input(shape=(4, 4, 2)),
+        SPIKING,
+        LOWPASS,
+        ops.AvgPool(size=(2, 2), strides=(2, 2)),
+        names=["x", "n", "s", "y"],
+    )
+    after = before.copy()
+    lighten(after, ())
+    assert [(node.name, node.op.kind) for node in after][2:] == [("y.weighted", "avg-pool"), ("y", "synapse")]
+    kept = before.copy()
+    lighten(kept, ["s"])
+    assert kept == before
+
+
 @pytest.mark.parametrize("keep", [["s"], ["flat"]])
 def test_what_is_watched_stays_as_it_is(keep, rng):
     graph = flattened(rng)
