@@ -10,7 +10,12 @@ import nengo
 import nengo_dl
 import numpy as np
 import tensorflow as tf
-from nengo_dl.graph_optimizer import default_simplifications, noop_order_signals, noop_planner
+from nengo_dl.graph_optimizer import (
+    default_simplifications,
+    noop_order_signals,
+    noop_planner,
+    remove_identity_muls,
+)
 from snnc_nengo.build import Built, NetworkBuilder, build
 from snnc_nengo.links import Link
 from snnc_nengo.site import Site
@@ -91,6 +96,10 @@ def channels(graph: Graph, result: Built) -> dict[Any, int]:
     }
 
 
+SIMPLIFICATIONS = tuple(rule for rule in default_simplifications if rule is not remove_identity_muls)
+"""Without the one that takes factors within 1e-5 of 1 for 1, such as those of an untrained batch normalisation."""
+
+
 def configure(
     network: Any, shared: Mapping[Any, int], inference_only: bool = False, more: Sequence[Callable[[Any], Any]] = ()
 ) -> None:
@@ -106,7 +115,7 @@ def configure(
         nengo_dl.configure_settings(
             planner=noop_planner,
             sorter=noop_order_signals,
-            simplifications=[*more, fuse, *default_simplifications],
+            simplifications=[*more, fuse, *SIMPLIFICATIONS],
             stateful=False,
             inference_only=inference_only,
             trainable=False,

@@ -76,6 +76,19 @@ def test_unusable_settings_are_refused(rng: np.random.Generator) -> None:
         program(cnn(rng)).run({"x": np.zeros((1, 6, 6, 2))}, 2, watch=["conv"])
 
 
+@pytest.mark.parametrize("scale", [1 - 5e-6, 1.0, 1 + 5e-6])
+def test_a_factor_of_nearly_one_is_not_one(scale: float) -> None:
+    g = graph(
+        ["n"],
+        x=((16, 4),),
+        affine=(ops.Affine(scale=np.full(4, scale), shift=np.zeros(4)), "x"),
+        n=(build.RELU, "affine"),
+    )
+    x = random_inputs(g, 2)
+    got = program(g).run(x, 1).outputs["n"][:, 0]
+    assert np.allclose(got, np.maximum(x["x"] * np.float32(scale), 0), rtol=3e-7, atol=0)
+
+
 @pytest.mark.filterwarnings("ignore:No GPU support detected")
 def test_a_network_of_the_reference_backend_runs_in_nengodl_with_its_operators(rng: np.random.Generator) -> None:
     import nengo
