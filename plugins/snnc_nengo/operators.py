@@ -166,7 +166,7 @@ class Population(Operator):  # type: ignore[misc]
 
             return again
         first, *others, bias = inflows
-        gain, *gains = [_compact(g, output.dtype) for g in self.gains]
+        gain, *gains = [compact(g, output.dtype) for g in self.gains]
         part = np.empty_like(output)
 
         def step() -> None:
@@ -266,6 +266,6 @@ def is_lowpass(operator: Any) -> bool:
     return isinstance(rule, LinearFilter.OneX) and not state.initial_value.any()
 
 
-def _compact(values: AnyArray, dtype: Any) -> Any:
+def compact(values: AnyArray, dtype: Any) -> Any:
     """Return an array as it is, or the number that all its elements are."""
     return values.flat[0].astype(dtype) if (values == values.flat[0]).all() else np.asarray(values, dtype=dtype)

@@ -16,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo_dl.builder import OpBuilder
+from snnc_nengo.operators import compact
 from snnc_nengo.patterns import Pattern
 from snnc_tensorflow.loop import LEAST
 
-from snnc.api import AnyArray
 from snnc_nengo_dl.dynamics import dynamics
 
 Tensor: TypeAlias = Any
@@ -66,7 +66,7 @@ class PopulationBuilder(OpBuilder):  # type: ignore[misc]
         (self.op,) = self.ops
         self.rules = [rule for neurons in self.op.neurons if (rule := dynamics(neurons)) is not None]
         self.decays = [decay(i.synapse, signals.dt_val) for i in self.op.inflows]
-        self.gains = [None if np.all(i.gain == 1) else compact(i.gain) for i in self.op.inflows]
+        self.gains = [None if np.all(i.gain == 1) else compact(i.gain, np.float32) for i in self.op.inflows]
         self.fused: Any = self.advance
         if self.op.size >= LEAST:
             self.fused = tf.function(self.advance, jit_compile=True, autograph=False)
@@ -168,11 +168,6 @@ def drawn(rng: np.random.RandomState) -> int:
 def amplitude(neurons: Any) -> float:
     """Return what a spike, or 1 Hz, of neurons is worth."""
     return float(getattr(neurons, "amplitude", 1.0))
-
-
-def compact(values: AnyArray) -> Any:
-    """Return an array as it is, or the number that all its elements are."""
-    return np.float32(values.flat[0]) if np.all(values == values.flat[0]) else values.astype(np.float32)
 
 
 def decay(synapse: Any, dt: float) -> tuple[float, float] | None:

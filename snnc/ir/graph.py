@@ -188,9 +188,8 @@ class Graph:
         """Return the nodes that realise each layer, as ``find`` gives them, in one go."""
         found: dict[str, list[str]] = {layer: [] for layer in self.layers}
         for node in self:
-            for layer in dict.fromkeys((*node.origin.layers, node.name)):
-                if layer in found:
-                    found[layer].append(node.name)
+            for layer in found.keys() & {*node.origin.layers, node.name}:
+                found[layer].append(node.name)
         return found
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import nengo
@@ -131,4 +132,20 @@ def test_a_population_may_feed_back_to_one_before_it(rng: np.random.Generator) -
         with made.network:
             nengo.Connection(made.objects["n3"], made.objects["n2"][:12], synapse=0.002, transform=0.1)
         outputs.append(simulated(made)[0]["out"])
+    assert close(*outputs)
+
+
+@pytest.mark.parametrize("tau", [1e-5, 0.005])
+def test_a_filter_too_fast_for_the_step_and_one_of_every_second_element(tau: float, rng: np.random.Generator) -> None:
+    outputs = []
+    for kind in (Network, nengo.Network):
+        made = built(network(neurons.SpikingRelu(), np.random.default_rng(4)), kind)
+        weights = np.random.default_rng(5).normal(size=(3, 3, 4, 1))
+        kernel = nengo.Convolution(1, (6, 6, 4), init=weights)
+        with made.network:
+            seen = nengo.Node(size_in=16)
+            nengo.Connection(made.objects["n1"][::2], seen, transform=kernel, synapse=tau)
+            made = replace(made, probes={"seen": nengo.Probe(seen)})
+        outputs.append(simulated(made, dt=0.001)[0]["seen"])
+    assert np.abs(outputs[1]).max() > 0
     assert close(*outputs)
