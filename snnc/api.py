@@ -45,10 +45,11 @@ from snnc.ir import (
 from snnc.ir.activations import Activation
 from snnc.ir.blas import matmul, matvec, one_thread
 from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
-from snnc.ir.graph import Graph, Node, Origin, rewrite
+from snnc.ir.graph import Graph, rewrite
 from snnc.ir.intended import intended
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
+from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
 from snnc.ir.readout import ReadOut
 from snnc.ir.sequence import is_temporal, require_steps

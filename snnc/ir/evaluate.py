@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from snnc.errors import DataError, unknown
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.parallel import over_batch
 from snnc.ir.sequence import is_temporal, require_slices, slices

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
 from snnc.ir.neurons import Synapse
+from snnc.ir.node import Node
 
 
 def lighten(graph: Graph, keep: Collection[str]) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 
 from snnc.ir.deferred import in_time
 from snnc.ir.evaluate import feed
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
+from snnc.ir.node import Node
 from snnc.ir.parallel import over_batch
 from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.temporal import State, Stateful, for_batch

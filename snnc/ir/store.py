@@ -13,8 +13,9 @@ import numpy as np
 from snnc.errors import FileError, GraphError, unknown
 from snnc.files import npz_bytes, read_json, read_npz, require_file
 from snnc.ir.check import check
-from snnc.ir.graph import Graph, Origin
+from snnc.ir.graph import Graph
 from snnc.ir.neurons import NeuronModel, SynapseModel
+from snnc.ir.node import Origin
 from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.op import show
 
 

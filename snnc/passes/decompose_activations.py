@@ -10,7 +10,8 @@ import numpy as np
 
 from snnc.ir import activations as act
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.types import Array
 from snnc.passes.base import Context, Pass, Stage
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.passes.base import Context, Pass, Stage
 
 

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node, rewrite
+from snnc.ir.graph import Graph, rewrite
+from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.passes.base import Context, Pass, Stage

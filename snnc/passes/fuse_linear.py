@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.drop_identities import is_identity

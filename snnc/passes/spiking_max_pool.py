@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons
+from snnc.ir.node import Node
 from snnc.ir.sequence import is_temporal
 from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.passes.base import Context, Pass, Stage

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from snnc.errors import UsageError
 from snnc.ir.activations import Activation, Pulsed
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
 from snnc.ir.integrate_and_fire import BASES, Regular
 from snnc.ir.neurons import NeuronModel, Neurons
+from snnc.ir.node import Node
 from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
 from snnc.passes.spec import build_record
 

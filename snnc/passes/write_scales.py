@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.ir import ops
-from snnc.ir.graph import Graph, Node
+from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons, Synapse
+from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.types import AnyArray

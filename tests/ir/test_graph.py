@@ -5,7 +5,8 @@ from snnc.errors import DataError, GraphError, ShapeError
 from snnc.ir import activations as act
 from snnc.ir import neurons, ops
 from snnc.ir.check import check
-from snnc.ir.graph import Graph, Origin
+from snnc.ir.graph import Graph
+from snnc.ir.node import Origin
 from snnc.testing import assert_same_outputs, chain, kinds
 from tests.conftest import dense
 
