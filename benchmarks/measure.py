@@ -14,8 +14,11 @@ import gc
 import json
 import resource
 import sys
+import tempfile
 import time
 import warnings
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
@@ -51,6 +54,17 @@ def in_nengo(model, x, network):
     with threadpool_limits(1, "blas"), nengo.Simulator(network, progress_bar=False) as sim:
         build = time.process_time() - start
         return against_keras(model, x, lambda: sim.run_steps(STEPS, progress_bar=False), STEPS, build)
+
+
+def in_nengo_dl(model, x, network, image):
+    """Simulate a network in a ``nengo_dl.Simulator``, as its settings say, a batch of images."""
+    import nengo_dl
+
+    data = {image: np.tile(x.reshape(len(x), 1, -1), (1, STEPS, 1))}
+    start = time.process_time()
+    with nengo_dl.Simulator(network, minibatch_size=len(x), progress_bar=False) as sim:
+        build = time.process_time() - start
+        return against_keras(model, x, lambda: sim.predict(data, verbose=0), STEPS * len(x), build)
 
 
 def live(name):
@@ -102,16 +116,11 @@ def converter(name, planner=None, synapse=SYNAPSE):
     import nengo_dl
 
     model, x = live(name)
-    start = time.process_time()
     conversion = converted(model, synapse)
     if planner is not None:
         with conversion.net:
             nengo_dl.configure_settings(planner=planner)
-    shown = np.tile(x.reshape(len(x), 1, -1), (1, STEPS, 1))
-    data = {conversion.inputs[model.inputs[0]]: shown}
-    with nengo_dl.Simulator(conversion.net, minibatch_size=len(x), progress_bar=False) as sim:
-        build = time.process_time() - start
-        return against_keras(model, x, lambda: sim.predict(data, verbose=0), STEPS * len(x), build)
+    return in_nengo_dl(model, x, conversion.net, conversion.inputs[model.inputs[0]])
 
 
 def converter_noop(name):
@@ -157,6 +166,41 @@ def nengo_own_simulator(name):
     c = snnc.compile(model, synapse=SYNAPSE, **SETTINGS)
     c.network.nodes[0].output = x[0].ravel()
     return in_nengo(model, x, c.network)
+
+
+def nengo_dl_own_simulator(name):
+    """Simulate our network in the user's own NengoDL simulator."""
+    import snnc
+
+    model, x = live(name)
+    c = snnc.compile(model, backend="nengo-dl", synapse=SYNAPSE, **SETTINGS)
+    return in_nengo_dl(model, x, c.network, c.network_map[c.source.inputs[0]])
+
+
+def nengo_dl_profile(name):
+    """Return the share of each operation in the time of the steps of our network in NengoDL."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    import snnc
+
+    model, x = live(name)
+    c = snnc.compile(model, backend="nengo-dl", synapse=SYNAPSE, steps=STEPS, **SETTINGS)
+    c.run(x)  # traces and compiles
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        c.run(x)
+        tf.profiler.experimental.stop()
+        (file,) = Path(folder).glob("**/*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    spent = Counter()
+    for plane in space.planes:
+        for line in plane.lines:
+            for event in line.events:
+                operation = plane.event_metadata[event.metadata_id].name
+                if "/iteration_0/" in operation:  # inside the loop over the steps
+                    spent[operation.rpartition(":")[2]] += event.duration_ps
+    return {operation: time / spent.total() for operation, time in spent.most_common()}
 
 
 def conversion(name):
@@ -251,6 +295,8 @@ TASKS = {
     "converter, no synapse": lambda name: converter(name, synapse=None),
     "converter, noop planner": converter_noop,
     "nengo-dl": lambda name: compiled(name, "nengo-dl"),
+    "nengo-dl, own simulator": nengo_dl_own_simulator,
+    "nengo-dl profile": nengo_dl_profile,
     "nengo-dl, no synapse": lambda name: compiled(name, "nengo-dl", synapse=None),
     "tensorflow": lambda name: compiled(name, "tensorflow"),
     "tensorflow, no synapse": lambda name: compiled(name, "tensorflow", synapse=None),

@@ -36,6 +36,7 @@ SIMULATIONS = {
     "converter": (*SMALL,),
     "converter, noop planner": (*SMALL,),
     "nengo-dl": (*SMALL, *LARGE),
+    "nengo-dl, own simulator": (*SMALL,),
     "tensorflow": (*SMALL, *LARGE),
     "converter, no synapse": (*SMALL,),
     "nengo-dl, no synapse": (*SMALL,),
@@ -50,6 +51,7 @@ LABELS = {
     "converter": "Converter in NengoDL, as it comes",
     "converter, noop planner": "Converter in NengoDL, planner that merges nothing",
     "nengo-dl": "snnc, `nengo-dl`",
+    "nengo-dl, own simulator": "snnc's `c.network` in `nengo_dl.Simulator`",
     "tensorflow": "snnc, `tensorflow`",
     "converter, no synapse": "Converter in NengoDL, no synapse",
     "nengo-dl, no synapse": "snnc, `nengo-dl`, no synapse",
@@ -103,7 +105,8 @@ def plan():
     conversions = [("conversion", m) for m in (*SMALL, *LARGE, *STACKS)]
     memory = [(task, m) for m in (*SMALL, *LARGE) for task in ("memory, snnc", "memory, converter")]
     builds = [(task, m) for m in STACKS for task in ("nengo build", "nengo-dl build", "tensorflow build")]
-    return [*simulations, *conversions, *memory, *builds]
+    profiles = [("nengo-dl profile", m) for m in SMALL]
+    return [*simulations, *profiles, *conversions, *memory, *builds]
 
 
 def ratio(a, b, digits=2):
@@ -138,6 +141,14 @@ def claims_table(found):
             cells.append("" if not (a and b) else ratio(a["simulation"] / a["keras"], b["simulation"] / b["keras"], 1))
         rows.append([text, "" if aim is None else f"{aim}", *cells])
     return table(["times faster", "aim", *(NAMES[m] for m in SMALL)], rows)
+
+
+def profile_table(found):
+    """Return the operations that take the time of a step in NengoDL: the four that take most on each model."""
+    shares = {model: found.get(("nengo-dl profile", model)) or {} for model in SMALL}
+    operations = list(dict.fromkeys(operation for model in SMALL for operation in list(shares[model])[:4]))
+    rows = [[f"`{o}`", *(f"{shares[model].get(o, 0):.0%}" for model in SMALL)] for o in operations]
+    return table(["operation", *(NAMES[m] for m in SMALL)], rows)
 
 
 def conversion_table(found):
@@ -216,6 +227,11 @@ Where the time goes, and how it is saved: [TensorFlow](decisions/tensorflow-back
 {simulation_table(found)}
 
 {claims_table(found)}
+
+What the backend `nengo-dl` does in the steps, by TensorFlow's profiler: share of the time, in TensorFlow's operations
+(`PartitionedCall` is what XLA compiled: a population's whole step, spikes, state and filter).
+
+{profile_table(found)}
 
 ## Compiling
 
