@@ -124,8 +124,7 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
 def depthwise(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape) -> Array:
     """Correlate each channel of a padded ``(batch, *spatial, channels)`` by its kernels ``(*size, 1, outputs)``."""
     size, channels, outputs = kernel.shape[:-2], x.shape[-1], kernel.shape[-1]
-    if outputs > channels:
-        x = x.repeat(outputs // channels, axis=-1)
+    x = x.repeat(outputs // channels, axis=-1) if outputs > channels else np.ascontiguousarray(x)
     weight = kernel.reshape(*size, outputs)
     rank = len(size)
     if strides[-1] == 1:  # einsum runs along the last axis: a row of positions and channels lies in one piece

@@ -44,6 +44,16 @@ def test_samples_do_not_depend_on_each_other(op, shapes, rng):
 
 
 @pytest.mark.parametrize(("op", "shapes"), OPS, ids=lambda v: getattr(v, "kind", ""))
+def test_how_an_input_lies_in_memory_does_not_matter(op, shapes, rng):
+    if op.arity == 0:
+        return
+    inputs = [rng.uniform(0.1, 0.9, size=(3, *shape)).astype(np.float32) for shape in shapes]
+    want = op.evaluate(*inputs)
+    for laid_out in (np.asfortranarray, lambda x: x.repeat(2, axis=-1)[..., ::2], lambda x: x[::-1].copy()[::-1]):
+        assert np.allclose(op.evaluate(*map(laid_out, inputs)), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("op", "shapes"), OPS, ids=lambda v: getattr(v, "kind", ""))
 def test_an_affine_op_is_affine(op, shapes, rng):
     if not op.is_linear:
         return
@@ -84,6 +94,8 @@ def naive_conv(x, op):
         ((6, 7), (3, 3), (4, 6), {"strides": (2, 2), "groups": 2, "padding": "same"}),
         ((7, 7), (3, 3), (3, 6), {"groups": 3, "dilation": (2, 1)}),
         ((7, 7), (3, 3), (3, 3), {"groups": 3, "strides": (2, 3), "padding": "same"}),
+        ((6, 7), (3, 2), (3, 3), {"groups": 3}),
+        ((6, 7), (3, 2), (3, 3), {"groups": 3, "padding": "same"}),
         ((5, 6), (1, 1), (3, 4), {"strides": (2, 2)}),
         ((5, 6), (2, 3), (3, 4), {"padding": ((0, 1), (2, 0))}),
         ((4, 5, 4), (2, 3, 2), (2, 3), {"padding": "same", "strides": (1, 2, 1)}),
@@ -92,7 +104,9 @@ def naive_conv(x, op):
 def test_convolution_is_what_its_definition_says(rng, shape, size, channels, fields):
     op = conv(rng, size, *channels, **fields)
     x = rng.normal(size=(2, *shape, channels[0])).astype(np.float32)
-    assert np.allclose(op.evaluate(x), naive_conv(x, op), rtol=1e-4, atol=1e-4)
+    want = naive_conv(x, op)
+    for laid_out in (x, np.asfortranarray(x), x.swapaxes(0, -1).copy().swapaxes(0, -1), x.repeat(2, axis=1)[:, ::2]):
+        assert np.allclose(op.evaluate(laid_out), want, rtol=1e-4, atol=1e-4)
 
 
 def test_average_over_padding_counts_the_real_elements_only():
