@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -48,10 +49,18 @@ class Samples:
         first, second = ({name: x[half::2] for name, x in self.inputs.items()} for half in (0, 1))
         return first, second
 
+    def parts(self, most: int) -> list[Samples]:
+        """Return the samples, in their order, in parts of at most so many, as equal as can be."""
+        edges = np.linspace(0, len(self), -(-len(self) // most) + 1).astype(int)
+        return [self._slice(slice(a, b)) for a, b in pairwise(edges)]
+
     def head(self, count: int | None) -> Samples:
         """Return the first samples."""
-        labels = None if self.labels is None else self.labels[:count]
-        return Samples({name: x[:count] for name, x in self.inputs.items()}, labels, self.real)
+        return self._slice(slice(count))
+
+    def _slice(self, where: slice) -> Samples:
+        labels = None if self.labels is None else self.labels[where]
+        return Samples({name: x[where] for name, x in self.inputs.items()}, labels, self.real)
 
 
 def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samples:

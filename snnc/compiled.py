@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +29,11 @@ from snnc.ir.unspiked import unspiked
 from snnc.measure import rounded
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.spec import read_out_of, write
+from snnc.progress import progress_bar
 from snnc.registry import Registry
 from snnc.verify import (
     Check,
+    LayerErrors,
     Subject,
     VerifyReport,
     answers,
@@ -44,6 +46,9 @@ from snnc.verify import (
 
 MADE_UP = 4
 """Random samples that verify takes where the user gives none."""
+ELEMENTS, FEWEST = 1 << 25, 16
+"""Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
+times that. And the fewest samples, whatever the graph."""
 
 
 @dataclass(frozen=True)
@@ -200,11 +205,8 @@ class Compiled:
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
         steps = self.steps(samples, steps)
-        recording = self._record(
-            samples, steps, watch=populations(self.graph), engine=engine or self.backend.engines[0], **options
-        )
-        settings = self.settings
-        return evaluation(self.source, self.graph, samples, recording, steps, settings.dt, self.read_out)
+        runs = self._runs(samples, steps, engine or self.backend.engines[0], **options)
+        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out)
 
     def verify(
         self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
@@ -300,8 +302,25 @@ class Compiled:
         run = simulate(self.graph, samples.inputs, steps, window=window, dt=dt, seed=seed, watch=watch)
         return Recording(run.outputs, run.means, run.totals)
 
+    def _runs(
+        self, samples: Samples, steps: int, engine: str = "program", *, progress: bool = False, **options: Any
+    ) -> Iterator[tuple[Samples, Recording]]:
+        """Yield samples part by part, and what they gave with every population watched, which is large."""
+        elements = sum(node.type.size for node in self.graph) * (steps if self.temporal else 1)
+        parts = samples.parts(max(FEWEST, ELEMENTS // elements))
+        watch, several = populations(self.graph), len(parts) > 1
+        with progress_bar(shown=progress and several) as bar:
+            for part in bar.track(parts, description=self.backend.name):
+                yield part, self._record(part, steps, watch, engine, progress=progress and not several, **options)
+
     def verify_samples(self, samples: Samples, steps: int, keras: Any = None, **options: Any) -> VerifyReport:
         """Return the report on checked samples; see ``verify``."""
+        layers = LayerErrors(self.source, self.graph, self.read_out.window(steps))
+        outputs = []
+        for part, recording in self._runs(samples, steps, **options):
+            layers.add(part, recording)
+            outputs.append(recording.outputs)
+        joined = {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
         subject = Subject(
             source=self.source,
             graph=self.graph,
@@ -311,7 +330,8 @@ class Compiled:
             read_out=self.read_out,
             dt=self.settings.dt,
             tolerance=self.backend.tolerance,
-            recording=self._record(samples, steps, watch=populations(self.graph), **options),
+            recording=Recording(joined),
+            layers=layers.rows(),
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )

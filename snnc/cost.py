@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from snnc.ir.fanout import fan_out
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Neurons, Synapse
 from snnc.ir.sequence import as_samples, is_temporal
-from snnc.ir.types import Array
+from snnc.ir.types import AnyArray, Array
 
 PICO = 1e-12
 MAC_45NM, AC_45NM = 4.6 * PICO, 0.9 * PICO
@@ -44,8 +44,38 @@ class Cost:
     """Joules of synaptic operations and neuron updates on Loihi, whose host side is not counted."""
 
 
-def cost(graph: Graph, inputs: Mapping[str, Array], recording: Recording, steps: int, dt: float) -> Cost:
-    """Return the cost of a recorded run with every population watched; ``dt`` in seconds."""
+@dataclass
+class Activity:
+    """What populations and inputs did: sums over samples, which may come part by part."""
+
+    samples: int = 0
+    totals: dict[str, AnyArray] = field(default_factory=dict)
+    """By population, ``(*shape)``: the sum of the values of all steps and samples."""
+    active: dict[str, AnyArray] = field(default_factory=dict)
+    """By population and input, ``(*shape)``: the number of samples in which a value was other than zero; of an input
+    that is a sequence, a slice counts as its share of one."""
+
+    def add(self, graph: Graph, inputs: Mapping[str, Array], recording: Recording) -> None:
+        """Take in samples and their recorded run with every population watched."""
+        count = len(next(iter(inputs.values())))
+        self.samples += count
+        for name, x in as_samples(graph, inputs).items():
+            _add(self.active, name, count * np.mean(x != 0, axis=0))
+        for name, total in recording.totals.items():
+            _add(self.totals, name, total.sum(axis=0, dtype=np.float64))
+            _add(self.active, name, np.count_nonzero(total, axis=0))
+
+    def share(self, name: str) -> AnyArray:
+        """Return in what share of the samples each value of a population or an input was other than zero."""
+        return self.active[name] / self.samples
+
+    def spikes(self, name: str, op: Neurons, dt: float) -> AnyArray:
+        """Return the spikes of each neuron of a spiking population, ``(*shape)``: the mean over samples."""
+        return self.totals[name] / self.samples / (np.asarray(op.scale, dtype=np.float64) / dt)
+
+
+def cost(graph: Graph, activity: Activity, steps: int, dt: float) -> Cost:
+    """Return the cost of so many steps of ``dt`` seconds in which this happened."""
     meets = fan_out(graph)
     synops: dict[str, float] = {}
     additions = products = 0.0
@@ -55,18 +85,16 @@ def cost(graph: Graph, inputs: Mapping[str, Array], recording: Recording, steps:
         if not isinstance(op, Neurons):
             continue
         updates += node.type.size * steps
-        total = recording.totals[node.name]
         if not op.model.spiking:
-            products += float((np.mean(total != 0, axis=0) * meets[node.name]).sum()) * steps
+            products += float((activity.share(node.name) * meets[node.name]).sum()) * steps
             continue
-        count = (total / (np.asarray(op.scale, dtype=np.float64) / dt)).mean(axis=0)
-        synops[node.name] = float((count * meets[node.name]).sum())
+        synops[node.name] = float((activity.spikes(node.name, op, dt) * meets[node.name]).sum())
         if any(isinstance(graph[reader].op, Synapse) for reader, _ in graph.readers(node.name)):
             # what a filter gives is a value in every step once its neuron has fired
-            products += float((np.mean(total != 0, axis=0) * meets[node.name]).sum()) * steps
+            products += float((activity.share(node.name) * meets[node.name]).sum()) * steps
         else:
             additions += synops[node.name]
-    first = float(sum((np.mean(x != 0, axis=0) * meets[name]).sum() for name, x in as_samples(graph, inputs).items()))
+    first = float(sum((activity.share(name) * meets[name]).sum() for name in graph.inputs))
     shown = steps if is_temporal(graph) else 1
     made = census(graph).multiply_adds
     return Cost(
@@ -80,3 +108,7 @@ def cost(graph: Graph, inputs: Mapping[str, Array], recording: Recording, steps:
         energy_45nm=(products + first * shown) * MAC_45NM + additions * AC_45NM,
         energy_loihi=sum(synops.values()) * SYNOP_LOIHI + updates * UPDATE_LOIHI,
     )
+
+
+def _add(sums: dict[str, AnyArray], name: str, values: AnyArray) -> None:
+    sums[name] = sums[name] + values if name in sums else values

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from snnc.backend import Recording
 from snnc.calibration import Samples
-from snnc.cost import Cost, cost
+from snnc.cost import Activity, Cost, cost
 from snnc.errors import DataError
 from snnc.ir.evaluate import evaluate, evaluate_nodes
 from snnc.ir.graph import Graph
@@ -19,7 +19,7 @@ from snnc.ir.readout import ReadOut
 from snnc.ir.sequence import ending, is_temporal, over_slices, read
 from snnc.ir.twin import limits, threshold, twin
 from snnc.ir.types import AnyArray, Array
-from snnc.measure import classes, interval, rms_error
+from snnc.measure import RmsError, classes, interval
 from snnc.verify import every_answer
 
 CLOSE = 0.01
@@ -90,15 +90,19 @@ class Evaluation:
 
 
 def evaluation(
-    source: Graph, graph: Graph, samples: Samples, recording: Recording, steps: int, dt: float, read_out: ReadOut
+    source: Graph,
+    graph: Graph,
+    runs: Iterable[tuple[Samples, Recording]],
+    steps: int,
+    dt: float,
+    read_out: ReadOut,
 ) -> Evaluation:
-    """Return the evaluation of a recorded run with every population watched.
+    """Return the evaluation of recorded runs with every population watched.
 
     Args:
         source: the graph as imported.
         graph: the graph that ran.
-        samples: what it was shown, with labels.
-        recording: what it gave.
+        runs: samples with labels, and what they gave: part by part, so that not all need be in memory at a time.
         steps: how many steps each sample was shown.
         dt: seconds a step.
         read_out: how the outputs of all steps become one answer.
@@ -107,28 +111,35 @@ def evaluation(
         DataError: there are no labels, or the model's output is no choice among classes.
     """
     output = source.outputs[0]
-    labels = _labels(samples, output, recording.outputs[output])
-    chosen = classes(every_answer(graph, output, read_out.every_step(recording.outputs[output], dt)))
-    model = classes(_answer_of_model(source, samples, read_out, dt)[output])
+    choices: list[tuple[AnyArray, AnyArray, AnyArray]] = []
+    activity, layers = Activity(), _Layers(graph, steps, read_out.window(steps), dt)
+    for samples, recording in runs:
+        y = recording.outputs[output]
+        labels = _labels(samples, output, y)
+        chosen = classes(every_answer(graph, output, read_out.every_step(y, dt)))
+        choices.append((labels, chosen, classes(_answer_of_model(source, samples, read_out, dt)[output])))
+        activity.add(graph, samples.inputs, recording)
+        layers.add(samples, recording)
+    labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))
     accuracy = np.mean(chosen == labels[:, None], axis=0)
     agreement = np.mean(chosen == model[:, None], axis=0)
     model_accuracy = float(np.mean(model == labels))
-    spent = cost(graph, samples.inputs, recording, steps, dt)
-    layers = _layers(graph, samples, recording, steps, read_out.window(steps), dt, spent.synops_by_layer)
+    spent = cost(graph, activity, steps, dt)
+    rows = layers.rows(activity, spent)
     return Evaluation(
-        samples=len(samples),
+        samples=len(labels),
         steps=steps,
         accuracy=float(accuracy[-1]),
-        accuracy_interval=interval(float(accuracy[-1]), len(samples)),
+        accuracy_interval=interval(float(accuracy[-1]), len(labels)),
         accuracy_by_step=tuple(accuracy.tolist()),
         agreement=float(agreement[-1]),
         agreement_by_step=tuple(agreement.tolist()),
         model_accuracy=model_accuracy,
         steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
-        rates={row.layer: row.rate for row in layers},
-        spikes=sum(row.spikes for row in layers),
+        rates={row.layer: row.rate for row in rows},
+        spikes=sum(row.spikes for row in rows),
         synops=spent.synops,
-        layers=layers,
+        layers=rows,
         cost=spent,
     )
 
@@ -158,57 +169,78 @@ def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
     return first if first <= len(accuracy) else None
 
 
-def _layers(
-    graph: Graph,
-    samples: Samples,
-    recording: Recording,
-    steps: int,
-    window: slice,
-    dt: float,
-    synops: dict[str, float],
-) -> tuple[LayerEvaluation, ...]:
-    spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
-    every = evaluate_nodes(graph, samples.inputs, set(spiking))
-    wanted = over_slices(graph, every, window)
-    steady = not is_temporal(graph)  # counting says what becomes of an activation that does not change
-    counted = twin(graph, steps, dt) if steady else None
-    twins = {} if counted is None else evaluate_nodes(counted, samples.inputs, set(spiking))
-    rows = []
-    for name, op in spiking.items():
-        theta, a = threshold(op, dt), wanted[name]
-        count = recording.totals[name] / theta
-        means = recording.means[name]
-        by_neuron = count.mean(axis=0, dtype=np.float64)
-        known = limits(op.model)
-        limit = None if known is None else theta * np.float32(known[1])
-        clipped = None if limit is None else over_slices(graph, {name: np.minimum(every[name], limit)}, window)[name]
-        rows.append(
-            LayerEvaluation(
-                layer=name,
-                neurons=by_neuron.size,
-                rate=float(by_neuron.mean() / (steps * dt)),
-                fastest=float(by_neuron.max() / (steps * dt)),
-                silent=float(np.mean(by_neuron == 0)),
-                saturated=None if limit is None or np.isinf(limit).any() else float(np.mean(every[name] > limit)),
-                spikes=float(by_neuron.sum()),
-                synops=synops[name],
-                clipping=None if clipped is None else rms_error(clipped, a),
-                quantisation=None
-                if clipped is None or known is None or not steady
-                else _rounding(a, clipped, theta, steps, known[0]),
-                twin=None if name not in twins else rms_error(twins[name], a),
-                timing=None if name not in twins else _relative(means - twins[name], a),
-                error=rms_error(means, a),
-            )
+@dataclass
+class _Errors:
+    """What is summed up of one layer."""
+
+    beyond: int = 0
+    """Activations that the neurons cannot fire."""
+    clipping: RmsError = field(default_factory=RmsError)
+    quantisation: RmsError = field(default_factory=RmsError)
+    twin: RmsError = field(default_factory=RmsError)
+    timing: RmsError = field(default_factory=RmsError)
+    error: RmsError = field(default_factory=RmsError)
+
+
+class _Layers:
+    """What becomes of the activations of each spiking layer, part of the samples by part."""
+
+    def __init__(self, graph: Graph, steps: int, window: slice, dt: float) -> None:
+        self.graph, self.steps, self.window, self.dt = graph, steps, window, dt
+        self.spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
+        self.errors = {name: _Errors() for name in self.spiking}
+        # counting says what becomes of an activation that does not change
+        self.counted = None if is_temporal(graph) else twin(graph, steps, dt)
+
+    def add(self, samples: Samples, recording: Recording) -> None:
+        """Take in samples and what they gave."""
+        every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
+        twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
+        for name, op in self.spiking.items():
+            errors, values, means = self.errors[name], every[name], recording.means[name]
+            wanted = self._over_slices(name, values)
+            errors.error.add(means, wanted)
+            if name in twins:
+                errors.twin.add(twins[name], wanted)
+                errors.timing.add_difference(means - twins[name], wanted)
+            known = limits(op.model)
+            if known is None:
+                continue
+            start, most = known
+            theta = threshold(op, self.dt)
+            limit = theta * np.float32(most)
+            errors.beyond += int(np.count_nonzero(values > limit))
+            clipped = self._over_slices(name, np.minimum(values, limit))
+            errors.clipping.add(clipped, wanted)
+            if not is_temporal(self.graph):
+                # the error of counting in whole spikes what is within the limit
+                unit = theta / np.float32(self.steps)
+                counted = np.floor(clipped / unit + np.float32(start)) * unit
+                errors.quantisation.add_difference(counted - clipped, wanted)
+
+    def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
+        """Return what was found of each layer."""
+        return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
+
+    def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
+        errors, known, steady = self.errors[name], limits(op.model), not is_temporal(self.graph)
+        by_neuron = activity.spikes(name, op, self.dt)
+        shown = activity.samples * by_neuron.size * (1 if steady else self.steps)
+        return LayerEvaluation(
+            layer=name,
+            neurons=by_neuron.size,
+            rate=float(by_neuron.mean() / (self.steps * self.dt)),
+            fastest=float(by_neuron.max() / (self.steps * self.dt)),
+            silent=float(np.mean(by_neuron == 0)),
+            saturated=None if known is None or np.isinf(known[1]) else errors.beyond / shown,
+            spikes=float(by_neuron.sum()),
+            synops=spent.synops_by_layer[name],
+            clipping=None if known is None else errors.clipping.value,
+            quantisation=None if known is None or not steady else errors.quantisation.value,
+            twin=None if self.counted is None else errors.twin.value,
+            timing=None if self.counted is None else errors.timing.value,
+            error=errors.error.value,
         )
-    return tuple(rows)
 
-
-def _rounding(a: Array, clipped: Array, theta: Array, steps: int, start: float) -> float:
-    """Return the error of counting in whole spikes what is within the limit, relative to the activations."""
-    unit = theta / np.float32(steps)
-    return _relative(np.floor(clipped / unit + np.float32(start)) * unit - clipped, a)
-
-
-def _relative(difference: AnyArray, a: Array) -> float:
-    return rms_error(a + difference, a)
+    def _over_slices(self, name: str, values: Array) -> Array:
+        return over_slices(self.graph, {name: values}, self.window)[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,69 @@ import numpy as np
 from snnc.ir.types import AnyArray, Array
 
 
+@dataclass
+class LargestError:
+    """The largest difference, relative to the largest wanted value, of arrays that come part by part."""
+
+    difference: float = 0.0
+    wanted: float = 0.0
+
+    def add(self, got: AnyArray, want: AnyArray) -> None:
+        """Take in a part; arrays of different shapes are infinitely far apart."""
+        if got.shape != want.shape:
+            self.difference = np.inf
+            return
+        difference = np.abs(got.astype(np.float64) - want).max(initial=0.0)
+        # maxima of numpy, which keep NaN
+        self.difference = float(np.maximum(self.difference, difference))
+        self.wanted = float(np.maximum(self.wanted, np.abs(want).max(initial=0.0)))
+
+    @property
+    def value(self) -> float:
+        """Return the error; infinity where there is a NaN."""
+        error = self.difference / max(self.wanted, 1e-12) if self.difference else 0.0
+        return error if np.isfinite(error) else float("inf")
+
+
+@dataclass
+class RmsError:
+    """The root of the mean squared difference, relative to that of the wanted values, of what comes part by part."""
+
+    difference: float = 0.0
+    wanted: float = 0.0
+    """Sums of squares."""
+    count: int = 0
+
+    def add(self, got: AnyArray, want: AnyArray) -> None:
+        """Take in a part."""
+        self.add_difference(got - want, want)
+
+    def add_difference(self, difference: AnyArray, want: AnyArray) -> None:
+        """Take in a part of which the difference is known."""
+        self.difference += float(np.square(difference, dtype=np.float64).sum())
+        self.wanted += float(np.square(want, dtype=np.float64).sum())
+        self.count += want.size
+
+    @property
+    def value(self) -> float:
+        """Return the error."""
+        count = max(self.count, 1)
+        return math.sqrt(self.difference / count) / max(math.sqrt(self.wanted / count), 1e-12)
+
+
 def relative_error(got: Mapping[str, AnyArray], want: Mapping[str, AnyArray]) -> float:
     """Return the largest difference over all named arrays, each relative to its largest wanted value."""
-    return max((_relative(got[name], want[name]) for name in want), default=0.0)
-
-
-def _relative(got: AnyArray, want: AnyArray) -> float:
-    if got.shape != want.shape:
-        return float("inf")
-    difference = np.abs(got.astype(np.float64) - want).max(initial=0.0)
-    error = float(difference / max(float(np.abs(want).max(initial=0.0)), 1e-12)) if difference else 0.0
-    return error if np.isfinite(error) else float("inf")
+    errors = {name: LargestError() for name in want}
+    for name, error in errors.items():
+        error.add(got[name], want[name])
+    return max((error.value for error in errors.values()), default=0.0)
 
 
 def rms_error(got: AnyArray, want: AnyArray) -> float:
     """Return the root of the mean squared difference, relative to that of the wanted values."""
-    want = want.astype(np.float64)
-    scale = float(np.sqrt(np.mean(want**2)))
-    return float(np.sqrt(np.mean((got - want) ** 2)) / max(scale, 1e-12))
+    error = RmsError()
+    error.add(got, want)
+    return error.value
 
 
 def rounded(value: Any, digits: int = 3) -> Any:

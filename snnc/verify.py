@@ -17,7 +17,7 @@ from snnc.ir.readout import ReadOut
 from snnc.ir.sequence import given, is_temporal, over_slices, read
 from snnc.ir.temporal import Causal, Stateful
 from snnc.ir.types import Array
-from snnc.measure import agreement, relative_error, rms_error, rounded
+from snnc.measure import LargestError, RmsError, agreement, relative_error, rounded
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
 
@@ -99,7 +99,8 @@ class Subject:
     """Seconds a step."""
     tolerance: Tolerance
     recording: Recording
-    """What the program gave for the samples; every population is watched."""
+    """What the program gave for the samples: the outputs of every step. What it gave of the layers is in ``layers``."""
+    layers: tuple[LayerError, ...]
     journal: Sequence[JournalEntry] = ()
     keras: Mapping[str, Array] | None = None
     """What Keras itself gives for the samples, by output name."""
@@ -177,7 +178,6 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
         meant = answers(graph, settled, subject.read_out, subject.dt)
     elif is_temporal(graph):  # without spikes, every step has to be right
         ran = {name: every_answer(graph, name, y) for name, y in subject.recording.outputs.items()}
-    layers = _layers(subject)
     exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
     report = VerifyReport(
         samples=len(subject.samples),
@@ -188,8 +188,8 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
         rewrite_error=rewritten,
         backend_error=relative_error(ran, meant),
         agreement=agreement(got[first], answered),
-        layers=layers,
-        starts_at=_starts_at(layers, subject, dynamic=dynamic, exact=exact),
+        layers=subject.layers,
+        starts_at=_starts_at(subject, dynamic=dynamic, exact=exact),
         problems=(),
     )
     findings = tuple(finding for check in checks for finding in check.inspect(subject, report))
@@ -201,25 +201,45 @@ def _fields(report: VerifyReport) -> dict[str, Any]:
     return {name: getattr(report, name) for name in report.__dataclass_fields__}
 
 
-def _layers(subject: Subject) -> tuple[LayerError, ...]:
-    graph, source = subject.graph, subject.source
-    shared = [node.name for node in graph if node.name in source and node.op.arity != 0]
-    keep = set(shared) | set(populations(graph))
-    after = evaluate_nodes(graph, subject.samples.inputs, keep)
-    before = evaluate_nodes(source, subject.samples.inputs, set(shared))
-    means = over_slices(graph, after, subject.read_out.window(subject.steps))
-    rows = []
-    for name in after:
-        comparable = name in before and before[name].shape == after[name].shape
-        rewritten = relative_error({name: after[name]}, {name: before[name]}) if comparable else 0.0
-        mean = subject.recording.means.get(name)
-        rows.append(LayerError(name, rewritten, None if mean is None else rms_error(mean, means[name])))
-    return tuple(rows)
+class LayerErrors:
+    """How far the layers are off, from samples that come part by part."""
+
+    def __init__(self, source: Graph, graph: Graph, window: slice) -> None:
+        """Watch every layer that both graphs have, and every population.
+
+        Args:
+            source: the graph as imported.
+            graph: the graph as lowered.
+            window: the steps over which means are taken.
+        """
+        self.source, self.graph, self.window = source, graph, window
+        self.shared = {node.name for node in graph if node.name in source and node.op.arity != 0}
+        watched = self.shared | set(populations(graph))
+        self.rewrite = {node.name: LargestError() for node in graph if node.name in watched}
+        self.backend: dict[str, RmsError] = {}
+
+    def add(self, samples: Samples, recording: Recording) -> None:
+        """Take in samples, and what the program gave for them with every population watched."""
+        after = evaluate_nodes(self.graph, samples.inputs, set(self.rewrite))
+        before = evaluate_nodes(self.source, samples.inputs, self.shared)
+        means = over_slices(self.graph, after, self.window)
+        for name, error in self.rewrite.items():
+            if name in before and before[name].shape == after[name].shape:
+                error.add(after[name], before[name])
+            if name in recording.means:
+                self.backend.setdefault(name, RmsError()).add(recording.means[name], means[name])
+
+    def rows(self) -> tuple[LayerError, ...]:
+        """Return what was found, in topological order."""
+        return tuple(
+            LayerError(name, error.value, self.backend[name].value if name in self.backend else None)
+            for name, error in self.rewrite.items()
+        )
 
 
-def _starts_at(layers: Sequence[LayerError], subject: Subject, *, dynamic: bool, exact: bool) -> str | None:
+def _starts_at(subject: Subject, *, dynamic: bool, exact: bool) -> str | None:
     limit = SPIKING_LAYER if dynamic else subject.tolerance.rate
-    for row in layers:
+    for row in subject.layers:
         if (exact and row.rewrite > EXACT) or (row.backend is not None and row.backend > limit):
             return row.layer
     return None

@@ -33,7 +33,8 @@ def measure(graph, steps=20, batch=30):
     labels = graph.evaluate(x)["out"].argmax(axis=1)
     run = simulate(graph, x, steps, window=slice(0, steps), watch=["n1", "n2"])
     recording = Recording(run.outputs, run.means, run.totals)
-    return evaluation(graph, graph, Samples(x, labels), recording, steps, DT, Mean(start=0.0)), run, x
+    found = evaluation(graph, graph, [(Samples(x, labels), recording)], steps, DT, Mean(start=0.0))
+    return found, run, x
 
 
 def test_the_first_layer_has_no_timing_error_and_the_parts_are_what_they_say(network):

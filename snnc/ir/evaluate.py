@@ -10,13 +10,13 @@ from snnc.errors import DataError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
-from snnc.ir.parallel import over_batch
+from snnc.ir.parallel import over_batch, part_of_batch
 from snnc.ir.sequence import is_temporal, require_slices, slices
 from snnc.ir.temporal import Causal
 from snnc.ir.types import AnyArray, Array
 
-_MOST = 1 << 23
-"""Elements of the largest tensor over all slices that a part of the batch holds at a time."""
+_ELEMENTS = 1 << 23
+"""Of the largest tensor, over all slices, that a part of the batch holds at a time."""
 
 
 def feed(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
@@ -76,11 +76,9 @@ def evaluate_nodes(graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Col
     """
     steps = [(node, graph.sources(node.name)) for node in graph]
     inputs = feed(graph, x)
-    temporal, largest = is_temporal(graph), None
-    if temporal:
-        widest = max(node.type.size for node in graph) * slices(inputs)
-        largest = max(1, _MOST // widest)
+    temporal = is_temporal(graph)
     apply = _of_each_slice if temporal else _of_batch
+    largest = part_of_batch(graph, _ELEMENTS // (slices(inputs) if temporal else 1))
     done = over_batch(inputs, lambda part: _run(graph, steps, part, keep, apply), largest)
     return done[0] if len(done) == 1 else {name: np.concatenate([v[name] for v in done]) for name in done[0]}
 

@@ -10,9 +10,24 @@ from typing import TypeVar
 import numpy as np
 
 from snnc.ir.blas import cores, one_thread
+from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 
 T = TypeVar("T")
+
+
+def part_of_batch(graph: Graph, least: int, most: int | None = None) -> int:
+    """Return how many samples to take at a time, by the elements of their largest tensor.
+
+    Args:
+        graph: what is computed.
+        least: elements of a part; it is larger where the weights are more than that, since every part reads them.
+        most: elements of a part however many weights there are.
+    """
+    weights = sum(array.size for node in graph for _, array in node.op.arrays())
+    widest = max(node.type.size for node in graph)
+    elements = max(weights, least)
+    return max(1, (elements if most is None else min(elements, most)) // widest)
 
 
 def over_batch(

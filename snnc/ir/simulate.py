@@ -18,7 +18,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
 from snnc.ir.node import Node
-from snnc.ir.parallel import over_batch
+from snnc.ir.parallel import over_batch, part_of_batch
 from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.temporal import State, Stateful, for_batch
 from snnc.ir.types import AnyArray, Array, TensorType
@@ -81,10 +81,7 @@ def simulate(
     graph = in_time(graph)
     lighten(graph, watch)
     run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
-    widest = max(node.type.size for node in graph)
-    weights = sum(v.size for node in graph for v in node.op.attrs().values() if isinstance(v, np.ndarray))
-    elements = min(max(weights, _FEWEST), _MOST)
-    return _joined(over_batch(inputs, run.part, largest=max(1, elements // widest)))
+    return _joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
 
 
 def _joined(parts: Sequence[Simulated]) -> Simulated:
