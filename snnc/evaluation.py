@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from snnc.ir.readout import ReadOut
 from snnc.ir.sequence import ending, is_temporal, over_slices, read
 from snnc.ir.twin import limits, threshold, twin
 from snnc.ir.types import AnyArray, Array
-from snnc.measure import RmsError, classes, interval
+from snnc.measure import classes, interval, relative_rms, squares
 from snnc.verify import every_answer
 
 CLOSE = 0.01
@@ -170,16 +170,24 @@ def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
 
 
 @dataclass
-class _Errors:
-    """What is summed up of one layer."""
+class _Sums:
+    """What is summed up of one layer: squares, but for what is counted first."""
 
+    values: int = 0
+    shown: int = 0
+    """Activations: as many as values, but for sequences, of which each slice has its own."""
     beyond: int = 0
     """Activations that the neurons cannot fire."""
-    clipping: RmsError = field(default_factory=RmsError)
-    quantisation: RmsError = field(default_factory=RmsError)
-    twin: RmsError = field(default_factory=RmsError)
-    timing: RmsError = field(default_factory=RmsError)
-    error: RmsError = field(default_factory=RmsError)
+    activation: float = 0.0
+    clipping: float = 0.0
+    quantisation: float = 0.0
+    twin: float = 0.0
+    timing: float = 0.0
+    error: float = 0.0
+
+    def relative(self, difference: float) -> float:
+        """Return the root mean square of what adds up to this, relative to the activations."""
+        return relative_rms(difference, self.activation, self.values)
 
 
 class _Layers:
@@ -188,7 +196,7 @@ class _Layers:
     def __init__(self, graph: Graph, steps: int, window: slice, dt: float) -> None:
         self.graph, self.steps, self.window, self.dt = graph, steps, window, dt
         self.spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
-        self.errors = {name: _Errors() for name in self.spiking}
+        self.sums = {name: _Sums() for name in self.spiking}
         # counting says what becomes of an activation that does not change
         self.counted = None if is_temporal(graph) else twin(graph, steps, dt)
 
@@ -197,49 +205,50 @@ class _Layers:
         every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
         twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
         for name, op in self.spiking.items():
-            errors, values, means = self.errors[name], every[name], recording.means[name]
+            sums, values, means = self.sums[name], every[name], recording.means[name]
             wanted = self._over_slices(name, values)
-            errors.error.add(means, wanted)
+            sums.values += wanted.size
+            sums.activation += squares(wanted)
+            sums.error += squares(means - wanted)
             if name in twins:
-                errors.twin.add(twins[name], wanted)
-                errors.timing.add_difference(means - twins[name], wanted)
+                sums.twin += squares(twins[name] - wanted)
+                sums.timing += squares(means - twins[name])
             known = limits(op.model)
             if known is None:
                 continue
             start, most = known
             theta = threshold(op, self.dt)
             limit = theta * np.float32(most)
-            errors.beyond += int(np.count_nonzero(values > limit))
+            sums.shown += values.size
+            sums.beyond += int(np.count_nonzero(values > limit))
             clipped = self._over_slices(name, np.minimum(values, limit))
-            errors.clipping.add(clipped, wanted)
+            sums.clipping += squares(clipped - wanted)
             if not is_temporal(self.graph):
                 # the error of counting in whole spikes what is within the limit
                 unit = theta / np.float32(self.steps)
-                counted = np.floor(clipped / unit + np.float32(start)) * unit
-                errors.quantisation.add_difference(counted - clipped, wanted)
+                sums.quantisation += squares(np.floor(clipped / unit + np.float32(start)) * unit - clipped)
 
     def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
         """Return what was found of each layer."""
         return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
 
     def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
-        errors, known, steady = self.errors[name], limits(op.model), not is_temporal(self.graph)
+        sums, known, steady = self.sums[name], limits(op.model), not is_temporal(self.graph)
         by_neuron = activity.spikes(name, op, self.dt)
-        shown = activity.samples * by_neuron.size * (1 if steady else self.steps)
         return LayerEvaluation(
             layer=name,
             neurons=by_neuron.size,
             rate=float(by_neuron.mean() / (self.steps * self.dt)),
             fastest=float(by_neuron.max() / (self.steps * self.dt)),
             silent=float(np.mean(by_neuron == 0)),
-            saturated=None if known is None or np.isinf(known[1]) else errors.beyond / shown,
+            saturated=None if known is None or np.isinf(known[1]) else sums.beyond / sums.shown,
             spikes=float(by_neuron.sum()),
             synops=spent.synops_by_layer[name],
-            clipping=None if known is None else errors.clipping.value,
-            quantisation=None if known is None or not steady else errors.quantisation.value,
-            twin=None if self.counted is None else errors.twin.value,
-            timing=None if self.counted is None else errors.timing.value,
-            error=errors.error.value,
+            clipping=None if known is None else sums.relative(sums.clipping),
+            quantisation=None if known is None or not steady else sums.relative(sums.quantisation),
+            twin=None if self.counted is None else sums.relative(sums.twin),
+            timing=None if self.counted is None else sums.relative(sums.timing),
+            error=sums.relative(sums.error),
         )
 
     def _over_slices(self, name: str, values: Array) -> Array:

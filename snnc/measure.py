@@ -46,20 +46,27 @@ class RmsError:
     count: int = 0
 
     def add(self, got: AnyArray, want: AnyArray) -> None:
-        """Take in a part."""
-        self.add_difference(got - want, want)
-
-    def add_difference(self, difference: AnyArray, want: AnyArray) -> None:
-        """Take in a part of which the difference is known."""
-        self.difference += float(np.square(difference, dtype=np.float64).sum())
-        self.wanted += float(np.square(want, dtype=np.float64).sum())
+        """Take in a part, ``(batch, ...)``."""
+        self.difference += squares(got - want)
+        self.wanted += squares(want)
         self.count += want.size
 
     @property
     def value(self) -> float:
         """Return the error."""
-        count = max(self.count, 1)
-        return math.sqrt(self.difference / count) / max(math.sqrt(self.wanted / count), 1e-12)
+        return relative_rms(self.difference, self.wanted, self.count)
+
+
+def squares(x: AnyArray) -> float:
+    """Return the sum of the squares of ``(batch, ...)``; samples are added up in double precision."""
+    rows = x.reshape(len(x), -1)
+    return float(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
+
+
+def relative_rms(difference: float, wanted: float, count: int) -> float:
+    """Return the root mean square of so many values, relative to that of the wanted ones, from sums of squares."""
+    count = max(count, 1)
+    return math.sqrt(difference / count) / max(math.sqrt(wanted / count), 1e-12)
 
 
 def relative_error(got: Mapping[str, AnyArray], want: Mapping[str, AnyArray]) -> float:

@@ -27,14 +27,41 @@ def network(rng):
     )  # fmt: skip
 
 
-def measure(graph, steps=20, batch=30):
+def measure(graph, steps=20, batch=30, most=30):
     rng = np.random.default_rng(5)
     x = {"x": rng.normal(size=(batch, 4)).astype(np.float32)}
-    labels = graph.evaluate(x)["out"].argmax(axis=1)
-    run = simulate(graph, x, steps, window=slice(0, steps), watch=["n1", "n2"])
-    recording = Recording(run.outputs, run.means, run.totals)
-    found = evaluation(graph, graph, [(Samples(x, labels), recording)], steps, DT, Mean(start=0.0))
-    return found, run, x
+    samples = Samples(x, graph.evaluate(x)["out"].argmax(axis=1))
+
+    def recorded(part):
+        run = simulate(graph, part.inputs, steps, window=slice(0, steps), watch=["n1", "n2"])
+        return Recording(run.outputs, run.means, run.totals)
+
+    runs = [(part, recorded(part)) for part in samples.parts(most)]
+    return evaluation(graph, graph, runs, steps, DT, Mean(start=0.0)), recorded(samples), x
+
+
+def test_it_does_not_matter_in_what_parts_the_samples_come(network):
+    whole, parted = (list(leaves(measure(network, most=most)[0].as_dict())) for most in (30, 7))
+    assert len(whole) > 60
+    assert parted == pytest.approx(whole, rel=1e-5)
+
+
+def leaves(value):
+    """Yield the numbers in dicts and sequences."""
+    if isinstance(value, (dict, list, tuple)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    elif not isinstance(value, str):
+        yield value
+
+
+def test_parts_are_of_nearly_one_size_and_keep_their_labels():
+    samples = Samples({"x": np.arange(10.0)[:, None]}, np.arange(10))
+    parts = samples.parts(4)
+    assert [len(part) for part in parts] == [3, 3, 4]
+    assert np.concatenate([part.labels for part in parts]).tolist() == list(range(10))
+    assert np.concatenate([part.inputs["x"] for part in parts])[:, 0].tolist() == list(range(10))
+    assert [len(part) for part in samples.parts(100)] == [10]
 
 
 def test_the_first_layer_has_no_timing_error_and_the_parts_are_what_they_say(network):
