@@ -16,7 +16,7 @@ from snnc._version import __version__
 from snnc.backend import Backend, Program, Recording, Target
 from snnc.calibration import Data, Samples
 from snnc.errors import SnncError, UsageError, unknown
-from snnc.evaluation import Evaluation, evaluation
+from snnc.evaluation import Evaluation, evaluation, labels_of
 from snnc.files import new_folder
 from snnc.ir import sequence
 from snnc.ir.census import Census, census
@@ -204,6 +204,7 @@ class Compiled:
         samples = self.samples(x)
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
+        labels_of(self.source, samples)  # what is wrong with them is said before anything runs
         steps = self.steps(samples, steps)
         runs = self._runs(samples, steps, engine or self.backend.engines[0], **options)
         return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out)

@@ -115,9 +115,10 @@ def evaluation(
     activity, layers = Activity(), _Layers(graph, steps, read_out.window(steps), dt)
     for samples, recording in runs:
         y = recording.outputs[output]
-        labels = _labels(samples, output, y)
         chosen = classes(every_answer(graph, output, read_out.every_step(y, dt)))
-        choices.append((labels, chosen, classes(_answer_of_model(source, samples, read_out, dt)[output])))
+        choices.append(
+            (labels_of(source, samples), chosen, classes(_answer_of_model(source, samples, read_out, dt)[output]))
+        )
         activity.add(graph, samples.inputs, recording)
         layers.add(samples, recording)
     labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))
@@ -151,14 +152,20 @@ def _answer_of_model(source: Graph, samples: Samples, reading: ReadOut, dt: floa
     return {**read(source, outputs, reading, dt), **{name: outputs[name][:, -1] for name in last}}
 
 
-def _labels(samples: Samples, output: str, y: Array) -> AnyArray:
-    labels = samples.labels
+def labels_of(source: Graph, samples: Samples) -> AnyArray:
+    """Return one class a sample, as the model's first output knows them.
+
+    Raises:
+        DataError: there are no labels, or the output is no choice among classes that they fit.
+    """
+    output, labels = source.outputs[0], samples.labels
+    shape = source[source.output_nodes[output]].type.shape
     if labels is None:
         raise DataError("evaluation needs labels: put them into the .npz as 'y', one class a sample")
-    if y.ndim != 3 or y.shape[-1] < 2:
-        raise DataError(f"output {output!r} of shape {y.shape[2:]} is no choice among classes, so it has no accuracy")
-    if labels.min() < 0 or labels.max() >= y.shape[-1]:
-        raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {y.shape[-1]} classes")
+    if len(shape) != 1 or shape[0] < 2:
+        raise DataError(f"output {output!r} of shape {shape} is no choice among classes, so it has no accuracy")
+    if labels.min() < 0 or labels.max() >= shape[0]:
+        raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {shape[0]} classes")
     return labels
 
 

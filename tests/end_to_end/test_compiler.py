@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc import compiled
 from snnc.errors import DataError, UsageError
 from snnc.passes.base import Pass, Stage
 from snnc.verify import Check, Finding
@@ -79,6 +80,27 @@ def test_evaluate_takes_labels_beside_or_inside_the_inputs(model, x, tmp_path):
         c.evaluate(x, steps=40)
     with pytest.raises(DataError, match="labels run from 4 to 9, the model has 3 classes"):
         c.evaluate(x, np.arange(4, 10) % 10, steps=40)
+
+
+def test_many_samples_are_looked_at_part_by_part(model, x, monkeypatch):
+    c = snnc.compile(model, scale=500, verify=False)
+    y = c.source.evaluate(x)["out"].argmax(axis=1)
+    measured, verified = c.evaluate(x, y, steps=10), c.verify(x, steps=10)
+    monkeypatch.setattr(compiled, "ELEMENTS", 1)
+    monkeypatch.setattr(compiled, "FEWEST", 4)
+    recorded = []
+    run = c.program.run
+    monkeypatch.setattr(c.program, "run", lambda x, *a, **k: (recorded.append(len(x["input"])), run(x, *a, **k))[1])
+    again = c.evaluate(x, y, steps=10, engine="program")
+    assert again.accuracy_by_step == measured.accuracy_by_step
+    assert again.spikes == measured.spikes
+    assert again.layers[1].error == pytest.approx(measured.layers[1].error, rel=1e-5)
+    parted = c.verify(x, steps=10)
+    assert recorded == [3, 3, 3, 3]
+    assert parted.backend_error == pytest.approx(verified.backend_error, rel=1e-5)
+    errors, whole = ([row.backend for row in report.layers if row.backend is not None] for report in (parted, verified))
+    assert len(errors) == 2
+    assert errors == pytest.approx(whole, rel=1e-5)
 
 
 def test_calibration_samples_are_what_compile_verifies_with(model, x):
