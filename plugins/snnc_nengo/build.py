@@ -86,7 +86,7 @@ def _compact(constant: Array) -> Array:
 
 @dataclass
 class NetworkBuilder:
-    """Makes the objects of a network; the first four methods are what a simulator may want otherwise."""
+    """Makes the objects of a network; the first five methods are what a simulator may want otherwise."""
 
     graph: Graph
     target: Target
@@ -97,7 +97,7 @@ class NetworkBuilder:
     constants: dict[str, Array] = field(default_factory=dict)
     """By node, in its shape: what is to be added to the signal to get the value."""
     biases: dict[str, Array] = field(default_factory=dict)
-    """By affine output: the constant that a node feeds into it."""
+    """By affine op that takes its constant itself: the constant, which a node feeds into it."""
     scaled: dict[str, Placed] = field(default_factory=dict)
     """By value: the object that gives it up to a factor."""
 
@@ -123,8 +123,12 @@ class NetworkBuilder:
             **transform,
         )
 
+    def takes_constant(self, node: Node, constant: Array) -> bool:
+        """Return whether the constant part of an affine op is added where its value is, not to the next neurons."""
+        return self.graph.is_output(node.name) and bool(np.any(constant))
+
     def add_bias(self, name: str, bias: Array, target: Any) -> None:
-        """Add a constant to what flows into the passthrough node of an output."""
+        """Add a constant to what flows into a passthrough node."""
         node = nengo.Node(bias, label=f"{name}.bias")
         nengo.Connection(node, target, synapse=None, label=f"{node.label} -> {name}")
 
@@ -133,8 +137,8 @@ class NetworkBuilder:
         for node in self.graph:
             with _refusals(f"node {node.name!r} ({node.op.kind})"):
                 self._lower(node)
-        for output in self.graph.output_nodes.values():
-            self._held(output).needed = True
+        for name in (*self.graph.output_nodes.values(), *self.biases):
+            self._held(name).needed = True
         for name in route(self.values):
             self.values[name].obj = nengo.Node(size_in=self.values[name].size, label=name)
         self._connect()
@@ -183,7 +187,7 @@ class NetworkBuilder:
         """Add the value of an affine op, or let it share the one that it is another shape of."""
         name, sources = node.name, self.graph.sources(node.name)
         constant = _constant(node, site.constants)
-        biased = self.graph.is_output(name) and bool(np.any(constant))
+        biased = self.takes_constant(node, constant)
         if terms == (Term(),) and not biased and not self._shifts(node, site):
             self.holders[name] = self.holders[sources[0]]
             self.constants[name] = constant

@@ -34,7 +34,7 @@ class Value:
     obj: Any = None
     """The Node or Neurons that gives it."""
     needed: bool = False
-    """Whether it must have an object, because it is an output."""
+    """Whether it must have an object, because it is an output or takes a constant."""
     sinks: list[tuple[str, Link]] = field(default_factory=list)
     """The objects that it reaches, and by which connection."""
 

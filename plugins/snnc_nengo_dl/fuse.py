@@ -16,8 +16,8 @@ from snnc_nengo_dl.population import Population
 class Fuse:
     """A simplification for NengoDL: operators to operators. What does not look as expected stays as it is."""
 
-    def __init__(self, channels: Mapping[str, int]) -> None:
-        """Take, by the name of a bias signal, how many channels share the biases."""
+    def __init__(self, channels: Mapping[str, int | None]) -> None:
+        """Take, by the name of a bias signal, how many channels there are, if positions share biases."""
         self.channels = channels
 
     def __call__(self, operators: Sequence[Any]) -> list[Any]:

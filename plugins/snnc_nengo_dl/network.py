@@ -24,7 +24,7 @@ from snnc.api import Array, Graph, Neurons, Node, Target, TensorType, is_tempora
 from snnc_nengo_dl.fuse import Fuse
 from snnc_nengo_dl.host import TensorSite
 from snnc_nengo_dl.maps import TensorMap, padded
-from snnc_nengo_dl.training import Trainable, trainable
+from snnc_nengo_dl.training import WEIGHTED, Trainable, channels, tied, trainable
 
 
 class TensorBuilder(NetworkBuilder):
@@ -43,12 +43,22 @@ class TensorBuilder(NetworkBuilder):
 
     def add_bias(self, name: str, bias: Array, target: Any) -> None:
         one = nengo.Node(np.ones(1), label=f"{name}.bias")
-        weights = TensorMap(_times, 1, bias.size, bias[None], node=name, bias=True)
+        shared = channels(self.graph[name])
+
+        def apply(x: Any, weights: Any) -> Any:
+            return x * tied(weights, shared)
+
+        weights = TensorMap(apply, 1, bias.size, bias[None], node=name, bias=True)
         nengo.Connection(one, target, transform=weights.nengo(), synapse=None, label=f"{one.label} -> {name}")
 
 
-def _times(x: Any, weights: Any) -> Any:
-    return x * weights
+class TrainedBuilder(TensorBuilder):
+    """Makes a network to train: gradients of weights need the whole value that they read, with its constant part."""
+
+    def takes_constant(self, node: Node, constant: Array) -> bool:
+        name, trained = node.name, type(node.op) in WEIGHTED
+        read = any(type(self.graph[reader].op) in WEIGHTED for reader, _ in self.graph.readers(name))
+        return (read or self.graph.is_output(name)) and (trained or bool(np.any(constant)))
 
 
 class HeldBuilder(TensorBuilder):
@@ -71,9 +81,10 @@ class HeldBuilder(TensorBuilder):
 
 def built(graph: Graph, target: Target) -> tuple[Built, Trainable]:
     """Return the network of a graph and what of it can be trained, with settings under which NengoDL is fast."""
-    result = build(graph, target, TensorBuilder)
+    result = build(graph, target, TrainedBuilder)
     parameters = trainable(graph, result)
-    configure(result.network, channels(graph, result))
+    populations = [node for node in graph if isinstance(node.op, Neurons)]
+    configure(result.network, {result.objects[node.name].ensemble: channels(node) for node in populations})
     config = result.network.config
     for connection in parameters.weights.values():
         config[connection].trainable = True
@@ -87,21 +98,15 @@ def built_on(graph: Graph, target: Target, held: Mapping[str, Any]) -> Built:
     return build(graph, target, functools.partial(HeldBuilder, held=held))
 
 
-def channels(graph: Graph, result: Built) -> dict[Any, int]:
-    """Return the number of channels of each ensemble whose neurons share a bias among the positions of a channel."""
-    return {
-        result.objects[node.name].ensemble: node.type.shape[-1]
-        for node in graph
-        if isinstance(node.op, Neurons) and len(node.type.shape) > 1
-    }
-
-
 SIMPLIFICATIONS = tuple(rule for rule in default_simplifications if rule is not remove_identity_muls)
 """Without the one that takes factors within 1e-5 of 1 for 1, such as those of an untrained batch normalisation."""
 
 
 def configure(
-    network: Any, shared: Mapping[Any, int], inference_only: bool = False, more: Sequence[Callable[[Any], Any]] = ()
+    network: Any,
+    shared: Mapping[Any, int | None],
+    inference_only: bool = False,
+    more: Sequence[Callable[[Any], Any]] = (),
 ) -> None:
     """Set NengoDL's settings of a network.
 

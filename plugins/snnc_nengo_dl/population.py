@@ -21,6 +21,7 @@ from snnc_nengo.patterns import Pattern
 from snnc_tensorflow.loop import LEAST
 
 from snnc_nengo_dl.dynamics import dynamics
+from snnc_nengo_dl.training import tied
 
 Tensor: TypeAlias = Any
 
@@ -34,7 +35,7 @@ class Population(Operator):  # type: ignore[misc]
         Args:
             pattern: what was found.
             step: the signal that counts the steps, which random neurons read.
-            channels: how many channels have a bias, which all their neurons share; None if every neuron has its own.
+            channels: how many channels there are, if all neurons of one share a bias.
         """
         first, last = pattern.neurons[0], pattern.neurons[-1]
         super().__init__(tag=f"{last.output.name} population")
@@ -79,6 +80,8 @@ class PopulationBuilder(OpBuilder):  # type: ignore[misc]
         held = [signals.gather(signals[i.filtered]) for i in op.inflows if i.synapse is not None]
         states = [signals.gather(signals[s]) for s in op.states]
         bias = signals.gather(signals[op.bias])
+        if not self.config.inference_only:
+            bias = tied(bias, op.channels)
         training = self.config.training
         if self.config.inference_only or training is False or not self.spiking:
             self.write(signals, *self.infer(signals, x, held, states, bias))
@@ -109,7 +112,7 @@ class PopulationBuilder(OpBuilder):  # type: ignore[misc]
 
     def train(self, x: Any, held: Any, states: Any, bias: Tensor) -> tuple[Any, Any, Any]:
         """Return what ``infer`` does, with rates in place of spikes; states stay as they are."""
-        current, filters = self.current(x, held, tied(bias, self.op.channels))
+        current, filters = self.current(x, held, bias)
         for rule, neurons in zip(self.rules, self.op.neurons, strict=True):
             if rule.rate is None:
                 raise nengo.exceptions.BuildError(
@@ -173,22 +176,3 @@ def amplitude(neurons: Any) -> float:
 def decay(synapse: Any, dt: float) -> tuple[float, float] | None:
     """Return the factors of the old value and of the input in a step of a low-pass, or None without one."""
     return None if synapse is None else (math.exp(-dt / synapse.tau), -math.expm1(-dt / synapse.tau))
-
-
-def tied(bias: Tensor, channels: int | None) -> Tensor:
-    """Return the biases of neurons; their gradients are those of ``channels`` parameters, if that many are shared.
-
-    Every neuron of a channel gets the sum of the gradients of the channel, so that equal biases stay equal.
-    """
-    if channels is None:
-        return bias
-
-    @tf.custom_gradient  # type: ignore[misc]
-    def shared(values: Tensor) -> tuple[Tensor, Any]:
-        def gradient(upstream: Tensor) -> Tensor:
-            by_channel = tf.reshape(upstream, (-1, channels))
-            return tf.reshape(tf.broadcast_to(tf.reduce_sum(by_channel, 0), tf.shape(by_channel)), (-1,))
-
-        return tf.identity(values), gradient
-
-    return shared(bias)

@@ -1,7 +1,7 @@
 """What of a network NengoDL trains, and how the trained values go back into the graph.
 
 Weights are trained as the op keeps them (a kernel, a matrix), biases where Nengo has them: on the neurons, or on the
-connection from a constant to an output. A bias belongs to the op in front of the neurons, if it goes nowhere else.
+connection from a constant. A bias belongs to the op in front of the neurons, if it goes nowhere else.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from snnc_nengo.build import Built
 
-from snnc.api import AnyArray, Array, Graph, LoweringError, Neurons, Op, Synapse, ops, transposed
+from snnc.api import AnyArray, Array, Graph, LoweringError, Neurons, Node, Op, Synapse, ops, transposed
 from snnc_nengo_dl.linear import TensorTransform
 from snnc_nengo_dl.maps import TensorMap
 
@@ -30,7 +31,7 @@ class Bias:
     op: str
     """The node of the graph whose bias it is."""
     reader: str
-    """The population or output whose constant it makes."""
+    """The population whose constant it makes, or the node that takes it."""
     obj: Any
     """The ensemble, or the connection from a constant."""
 
@@ -46,34 +47,58 @@ class Trainable:
 
 def trainable(graph: Graph, built: Built) -> Trainable:
     """Return what of a network can be trained and taken back."""
-    weights, outputs = {}, {}
+    weights, held = {}, {}
     for connection in built.network.all_connections:
         found = _map(connection)
         if found is not None and found.bias:
-            outputs[found.node] = connection
+            held[found.node] = connection
         elif found is not None and found.weights is not None:
             weights[found.node] = connection
     biases = []
     for node in graph:
-        if isinstance(node.op, Neurons) and (holder := bias_holder(graph, graph.sources(node.name)[0], node.name)):
-            biases.append(Bias(holder, node.name, built.objects[node.name].ensemble))
-        elif node.name in outputs and (holder := bias_holder(graph, node.name, None)):
-            biases.append(Bias(holder, node.name, outputs[node.name]))
+        if node.name in held and (holder := bias_holder(graph, node.name)):
+            biases.append(Bias(holder, node.name, held[node.name]))
+        elif isinstance(node.op, Neurons):
+            (source,) = graph.sources(node.name)
+            holder = bias_holder(graph, source) if graph.sole_reader(source) == node.name else None
+            if holder is not None:
+                biases.append(Bias(holder, node.name, built.objects[node.name].ensemble))
     return Trainable(weights, tuple(biases))
 
 
-def bias_holder(graph: Graph, name: str, reader: str | None) -> str | None:
-    """Return the node whose bias is the constant part of a value that only ``reader`` reads, or None."""
-    while graph.sole_reader(name) == reader if reader else not graph.readers(name):
-        if reader and graph.is_output(name):
+def bias_holder(graph: Graph, name: str) -> str | None:
+    """Return the node whose bias is the constant part of a value, and of no other one, or None."""
+    while isinstance(graph[name].op, (ops.Identity, Synapse)):
+        (source,) = graph.sources(name)
+        if graph.sole_reader(source) != name:
             return None
-        op = graph[name].op
-        if type(op) in WEIGHTED:
-            return name if op.is_linear else None
-        if not isinstance(op, (ops.Identity, Synapse)):
-            return None
-        name, reader = graph.sources(name)[0], name
-    return None
+        name = source
+    op = graph[name].op
+    return name if type(op) in WEIGHTED and op.is_linear else None
+
+
+def tied(bias: Any, channels: int | None) -> Any:
+    """Return biases, a tensor; their gradients are those of ``channels`` parameters, or of as many as there are.
+
+    Each position of a channel gets the sum of the channel's gradients, so that biases that are equal stay equal.
+    """
+    if channels is None:
+        return bias
+
+    @tf.custom_gradient  # type: ignore[misc]
+    def shared(values: Any) -> tuple[Any, Any]:
+        def gradient(upstream: Any) -> Any:
+            by_channel = tf.reshape(upstream, (-1, channels))
+            return tf.reshape(tf.broadcast_to(tf.reduce_sum(by_channel, 0), tf.shape(by_channel)), tf.shape(upstream))
+
+        return tf.identity(values), gradient
+
+    return shared(bias)
+
+
+def channels(node: Node) -> int | None:
+    """Return how many biases the constant of a node stands for, if positions share them."""
+    return node.type.shape[-1] if len(node.type.shape) > 1 else None
 
 
 def absorbed(graph: Graph, parameters: Trainable, read: Callable[[Any, str], Array]) -> Graph:
@@ -96,24 +121,14 @@ def absorbed(graph: Graph, parameters: Trainable, read: Callable[[Any, str], Arr
         if not np.array_equal(after, before.weights):
             op = graph[name].op
             _set(trained, name, WEIGHTED[type(op)], _unscaled(name, after, before))
-    biases = {bias.op: bias for bias in parameters.biases}
-    constants: dict[str, Array] = {}
-    for node in graph:
-        sources = [constants[s] for s in trained.sources(node.name)]
-        if node.name in biases:
-            _absorb_bias(trained, biases[node.name], sources[0], graph, read)
-        op = trained[node.name].op
-        # an output's signal is its whole value
-        if op.is_linear and sources and not graph.is_output(node.name):
-            constants[node.name] = op.evaluate(*(c[None] for c in sources))[0]
-        else:
-            constants[node.name] = np.zeros(node.type.shape, dtype=np.float32)
+    for bias in parameters.biases:
+        _absorb_bias(trained, bias, read)
     return trained
 
 
-def _absorb_bias(trained: Graph, bias: Bias, constant: Array, graph: Graph, read: Callable[[Any, str], Array]) -> None:
-    """Set the bias of an op so that the network of the trained graph has the trained constant."""
-    reader, op = graph[bias.reader], trained[bias.op].op
+def _absorb_bias(graph: Graph, bias: Bias, read: Callable[[Any, str], Array]) -> None:
+    """Set the bias of an op to what was trained."""
+    reader = graph[bias.reader]
     if isinstance(reader.op, Neurons):
         after, before = read(bias.obj, "bias"), np.asarray(bias.obj.bias, dtype=np.float32)
         scale = np.broadcast_to(np.asarray(reader.op.scale, dtype=np.float64), reader.type.shape).ravel()
@@ -124,18 +139,14 @@ def _absorb_bias(trained: Graph, bias: Bias, constant: Array, graph: Graph, read
         assert found is not None and found.weights is not None
         after, before = read(bias.obj, "weights").ravel(), found.weights.ravel()
         values = after.astype(np.float64)
-    if np.array_equal(after, before) and not constant.any():
+    if np.array_equal(after, before):
         return
-    zero = type(op)(**{**op.attrs(), "bias": np.zeros(trained[bias.op].type.shape[-1])})
-    flowing = zero.evaluate(constant[None])[0]
-    rows = (values.reshape(reader.type.shape) - flowing).reshape(-1, reader.type.shape[-1])
-    mean = rows[0] if not flowing.any() else rows.mean(axis=0)
-    if np.abs(rows - mean).max() > UNIFORM * max(np.abs(values).max(), 1e-30) * 10:
+    rows = values.reshape(-1, reader.type.shape[-1])
+    if np.abs(rows - rows[0]).max() > UNIFORM * max(np.abs(values).max(), 1e-30):
         raise LoweringError(
-            f"node {bias.op!r}: its trained bias differs from place to place, because its input has a constant part; "
-            "compile at level 1, which merges linear layers, and train again"
+            f"node {bias.op!r}: its trained bias differs from place to place; a layer has one a channel"
         )
-    _set(trained, bias.op, "bias", mean.astype(np.float32))
+    _set(graph, bias.op, "bias", rows[0].astype(np.float32))
 
 
 def _unscaled(name: str, weights: Array, found: TensorMap) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ pytest.importorskip("nengo_dl")
 import nengo
 import nengo_dl
 import tensorflow as tf
-from snnc_nengo_dl.training import bias_holder
+from snnc_nengo_dl.training import WEIGHTED
 
 import snnc
-from snnc.api import Array, Graph, Neurons, Synapse, UsageError, activations, neurons, ops
+from snnc.api import Array, Graph, Neurons, Op, Synapse, UsageError, activations, neurons, ops
 from tests.conftest import conv, dense
 from tests.plugins.nengo.build import RELU, graph
 
@@ -138,9 +139,62 @@ def test_a_bias_belongs_to_the_op_that_alone_feeds_the_neurons(rng: np.random.Ge
         m=(RELU, "b"),
         both=(ops.Add(), "b", "m"),
         k=(Neurons(model=neurons.Lif()), "both"),
-        out=(dense(rng, 4, 2), "k"),
+        c=(dense(rng, 4, 2), "k"),
+        d=(dense(rng, 2, 2), "c"),
+        out=(ops.Identity(), "d"),
     )
-    assert bias_holder(g, "s", "n") == "a"
-    assert bias_holder(g, "b", "m") is None
-    assert bias_holder(g, "both", "k") is None
-    assert bias_holder(g, "out", None) == "out"
+    program = snnc.compile(g, backend="nengo-dl", level=0, verify=False, skip=["drop-identities"]).program
+    assert [(bias.op, bias.reader) for bias in program.trainable.biases] == [("a", "n"), ("c", "c"), ("d", "out")]
+
+
+SHIFTED = ops.Affine(scale=np.float32(2.0), shift=np.float32(-1.0))
+FAMILIES = {
+    "padding of a shifted image": [SHIFTED, ("conv", {"padding": "same"}), RELU, ("dense", 4)],
+    "a map of outputs": [("conv", {}), Neurons(model=neurons.SoftResetIf(), scale=0.01), ("conv", {"padding": "same"})],
+    "separable": [("conv", {"groups": 2, "padding": "same"}), ("conv", {"padding": "same"}), RELU, ("dense", 4)],
+    "rates of leaky neurons": [("conv", {}), Neurons(model=neurons.LifRate(), scale=0.01), ("dense", 4)],
+    "an activation on the host": [SHIFTED, ("conv", {"padding": "same"}), activations.Elu(alpha=1.0), ("dense", 4)],
+    "several linear layers": [("dense", 3), ("dense", 4), RELU, ("dense", 2)],
+}
+
+
+def family(rng: np.random.Generator, layers: list[Any]) -> Graph:
+    """Return a graph of layers one behind the other; biases are zero, as they are before training."""
+    g = Graph("family")
+    g.add("x", ops.Input(shape=(4, 4, 2)))
+    last = "x"
+    for i, layer in enumerate(layers):
+        name, shape = f"l{i}", g[last].type.shape
+        if isinstance(layer, Op):
+            g.add(name, layer, [last], layers=[name])
+        elif layer[0] == "conv":
+            op = conv(rng, (2, 2), shape[-1], 4, **layer[1])
+            g.add(name, type(op)(**{**op.attrs(), "bias": np.zeros(4)}), [last], layers=[name])
+        else:
+            g.add(f"{name}.flat", ops.Reshape(shape=(-1,)), [last], layers=[name])
+            op = dense(rng, int(np.prod(shape)), layer[1])
+            g.add(name, type(op)(**{**op.attrs(), "bias": np.zeros(layer[1])}), [f"{name}.flat"], layers=[name])
+        last = name
+    g.set_outputs({"y": last})
+    return g
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_trained_comes_back_whatever_the_network(name: str, rng: np.random.Generator) -> None:
+    g = family(rng, FAMILIES[name])
+    c = snnc.compile(g, backend="nengo-dl", level=0, verify=False)
+    x = rng.uniform(size=(8, 4, 4, 2)).astype(np.float32)
+    shown, image, output = x.reshape(8, 1, -1), c.network_map["x"], c.network.probes[0]
+    with c.network:
+        nengo_dl.configure_settings(learning_phase=True)
+    with nengo_dl.Simulator(c.network, minibatch_size=8, progress_bar=False, device="/cpu:0") as sim:
+        before = sim.predict({image: shown}, verbose=0)[output][:, 0]
+        assert np.abs(before - g.evaluate(x)["y"].reshape(8, -1)).max() < 1e-5 * np.abs(before).max()
+        sim.compile(optimizer=tf.optimizers.SGD(0.01), loss={output: "mse"})
+        sim.fit({image: shown}, {output: rng.normal(size=(8, 1, before.shape[1]))}, epochs=5, verbose=0)
+        after = sim.predict({image: shown}, verbose=0)[output][:, 0]
+        absorbed = c.absorb(sim).graph
+    assert np.abs(after - before).max() > 1e-3 * np.abs(before).max()
+    assert np.abs(absorbed.evaluate(x)["y"].reshape(8, -1) - after).max() < 1e-5 * np.abs(after).max()
+    layers = [node.op for node in absorbed if type(node.op) in WEIGHTED]
+    assert all(np.any(op.bias) for op in layers) or name == "an activation on the host"
