@@ -144,7 +144,8 @@ def _absorb_bias(graph: Graph, bias: Bias, read: Callable[[Any, str], Array]) ->
     rows = values.reshape(-1, reader.type.shape[-1])
     if np.abs(rows - rows[0]).max() > UNIFORM * max(np.abs(values).max(), 1e-30):
         raise LoweringError(
-            f"node {bias.op!r}: its trained bias differs from place to place; a layer has one a channel"
+            f"node {bias.op!r}: its trained bias differs from place to place, and a layer has one a channel; positions "
+            f"share it with neurons of snnc's own, which {bias.reader!r} are not"
         )
     _set(graph, bias.op, "bias", rows[0].astype(np.float32))
 
