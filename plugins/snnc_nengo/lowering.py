@@ -72,8 +72,8 @@ def batch_norm(op: ops.BatchNorm, site: Site) -> Lowered:
 
 @lowering("nengo", ops.Affine)
 def affine(op: ops.Affine, site: Site) -> Lowered:
-    """Multiply element by element."""
-    return (site.term(_diagonal(op.scale, site)),)
+    """Multiply element by element, where that changes anything."""
+    return (site.term() if np.all(op.scale == 1) else site.term(_diagonal(op.scale, site)),)
 
 
 @lowering("nengo", ops.Add)

@@ -13,6 +13,7 @@ from snnc_nengo.program import NengoProgram
 from snnc.api import (
     Array,
     Graph,
+    Neurons,
     Op,
     Recording,
     Target,
@@ -20,6 +21,7 @@ from snnc.api import (
     evaluate_nodes,
     feed,
     is_temporal,
+    lighten,
     progress_bar,
     require_steps,
 )
@@ -128,7 +130,9 @@ class NengoDlProgram(NengoProgram):
         if key not in self._simulations:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
-                self._simulations[key] = Simulation(self._split.moving, self.target, size, watch)
+                graph = self._split.moving.copy()
+                lighten(graph, [name for name in watch if not isinstance(self.graph[name].op, Neurons)])
+                self._simulations[key] = Simulation(graph, self.target, size, watch)
         return self._simulations[key]
 
 

@@ -14,11 +14,14 @@ from snnc.ir.node import Node
 
 
 def lighten(graph: Graph, keep: Collection[str]) -> None:
-    """Move each filter behind the linear ops that read it, where those give fewer values; none but rounding changes.
+    """Filter a sum instead of its summands, and behind linear ops that give fewer values; none but rounding changes.
 
     A filter and a linear map may change places; the layer's bias must not be filtered. ``keep`` are nodes whose
     values are wanted. Nengo's connections put filters where they are short as well.
     """
+    for node in graph:
+        if isinstance(node.op, ops.Add) and node.name not in keep:
+            _join(graph, node, keep)
     waiting = [node.name for node in graph if isinstance(node.op, Synapse) and node.name not in keep]
     while waiting:
         node = graph[waiting.pop()]
@@ -32,6 +35,28 @@ def lighten(graph: Graph, keep: Collection[str]) -> None:
         if moved not in keep:
             waiting.append(moved)
     graph.prune()
+
+
+def _join(graph: Graph, add: Node, keep: Collection[str]) -> None:
+    """Put one filter behind a sum whose summands, or those before they are scaled, are all filtered alike."""
+    filters: list[Node] = []
+    for source in graph.sources(add.name):
+        reader, name = add.name, source
+        while _scales(graph[name]) and graph.sole_reader(name) == reader and name not in keep:
+            reader, name = name, graph.sources(name)[0]
+        alone = graph.sole_reader(name) == reader and name not in keep
+        if not alone or not isinstance(graph[name].op, Synapse) or (filters and graph[name].op != filters[0].op):
+            return
+        filters.append(graph[name])
+    for synapse in filters:
+        graph.remove(synapse.name)
+    weighted = graph.fresh_name(f"{add.name}.weighted")
+    graph.add(weighted, add.op, graph.sources(add.name))
+    graph.rebuild(add.name, filters[0].op, [weighted])
+
+
+def _scales(node: Node) -> bool:
+    return isinstance(node.op, ops.Affine) and not node.op.shift.any()
 
 
 def _shortens(layer: Node, size: int) -> bool:

@@ -65,6 +65,53 @@ def test_a_filter_goes_behind_everything_that_shortens_its_vector(rng, monkeypat
     assert np.allclose(moved.outputs["y"], plain.outputs["y"], atol=1e-4)
 
 
+def relu6(shift=0.0, tau=0.004):
+    """Return a ReLU6 of two populations, with filters behind them, and a convolution behind that."""
+    graph = chain(ops.Input(shape=(4, 4, 8)), SPIKING, LOWPASS, names=["x", "n1", "s1"])
+    graph.add("in2", ops.Affine(scale=np.float32(1), shift=np.float32(-1)), ["x"])
+    graph.add("n2", SPIKING, ["in2"])
+    graph.add("s2", neurons.Synapse(model=neurons.Lowpass(tau=tau)), ["n2"])
+    graph.add("out2", ops.Affine(scale=np.float32(-1), shift=np.float32(shift)), ["s2"])
+    graph.add("y", ops.Add(), ["s1", "out2"])
+    graph.set_outputs({"y": "y"})
+    return graph
+
+
+def test_a_sum_is_filtered_instead_of_its_summands(rng, monkeypatch):
+    before = relu6()
+    before.add("z", conv(rng, (1, 1), 8, 2), ["y"])
+    before.set_outputs({"z": "z"})
+    after = before.copy()
+    lighten(after, ())
+    assert kinds(after) == ["input", "neurons", "affine", "neurons", "affine", "add", "conv", "synapse", "affine"]
+    assert_same_outputs(before, after)
+    x = rng.uniform(0, 3, size=(3, 4, 4, 8)).astype(np.float32)
+    moved = simulate(before, x, 30, window=slice(0, 30), watch=["n1", "n2"])
+    monkeypatch.setattr("snnc.ir.simulate.lighten", lambda graph, keep: None)
+    plain = simulate(before, x, 30, window=slice(0, 30), watch=["n1", "n2"])
+    assert np.abs(plain.outputs["z"]).max() > 1
+    assert np.allclose(moved.outputs["z"], plain.outputs["z"], atol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [["s1"], ["out2"], ["y"]])
+def test_summands_that_are_watched_stay_filtered(keep):
+    graph = relu6()
+    lighten(graph, keep)
+    assert graph == relu6()
+
+
+def test_summands_that_are_filtered_otherwise_or_shifted_stay():
+    for fields in ({"shift": 1.0}, {"tau": 0.002}):
+        graph = relu6(**fields)
+        lighten(graph, ())
+        assert graph == relu6(**fields)
+    read = relu6()
+    read.set_outputs({"y": "y", "s1": "s1"})
+    after = read.copy()
+    lighten(after, ())
+    assert after == read
+
+
 def test_a_layer_without_a_bias_becomes_the_filter_itself(rng):
     before = chain(
         ops.Input(shape=(4, 4, 2)),
