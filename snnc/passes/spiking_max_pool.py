@@ -50,15 +50,25 @@ class SpikingMaxPooling(Pass):
                 pool = SpikingMaxPool(size=op.size, strides=op.strides, padding=op.padding, decay=decay)
                 graph.replace(node.name, pool)
             elif isinstance(op, ops.GlobalMaxPool):
-                *space, channels = graph[graph.sources(node.name)[0]].type.shape
-                whole = SpikingMaxPool(size=tuple(space), strides=tuple(space), decay=decay)
-                vector = ops.Reshape(shape=(channels,))
-                graph.split(node.name, graph.fresh_name(f"{node.name}.pool"), whole, vector)
+                _swap_global(graph, node, decay)
 
     def promise(self, graph: Graph) -> Iterator[str]:
         for node in behind_spikes(graph):
             if isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
                 yield f"node {node.name!r} pools spikes step by step"
+
+
+def _swap_global(graph: Graph, node: Node, decay: float) -> None:
+    """Pool the whole space, and take the axes of space out again, unless what follows gives another shape anyway."""
+    *space, channels = graph[graph.sources(node.name)[0]].type.shape
+    whole = SpikingMaxPool(size=tuple(space), strides=tuple(space), decay=decay)
+    reader = graph.sole_reader(node.name)
+    if reader is None or not isinstance(graph[reader].op, ops.Reshape):
+        graph.split(node.name, graph.fresh_name(f"{node.name}.pool"), whole, ops.Reshape(shape=(channels,)))
+    elif graph[reader].type.shape == (*(1 for _ in space), channels):
+        graph.fuse((node, graph[reader]), whole)
+    else:
+        graph.replace(node.name, whole)
 
 
 def behind_spikes(graph: Graph) -> list[Node]:

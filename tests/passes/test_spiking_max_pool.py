@@ -5,6 +5,8 @@ from snnc.ir import activations as act
 from snnc.ir import neurons, ops
 from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.passes.base import Context
+from snnc.passes.drop_identities import DropIdentities
+from snnc.passes.fuse_linear import FuseLinear
 from snnc.passes.pipeline import run
 from snnc.passes.scale_rates import ScaleRates
 from snnc.passes.spiking_max_pool import SpikingMaxPooling
@@ -26,6 +28,18 @@ def test_pools_behind_spikes_are_swapped_however_far_behind(rng):
     assert str(after["max-pool"].type) == "spikes[3,6,2]"
     assert kinds(after)[-2:] == ["spiking-max-pool", "reshape"]
     assert after.inferred("global-max-pool") == before["global-max-pool"].type
+    assert_same_outputs(before, after)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kinds_after"), [((1, 1, 4), ["spiking-max-pool"]), ((2, 2), ["spiking-max-pool", "reshape"])]
+)
+def test_a_global_pool_in_front_of_another_shape_needs_none_of_its_own(shape, kinds_after):
+    layers = [ops.Input(shape=(6, 6, 4)), SPIKING, ops.GlobalMaxPool(), ops.Reshape(shape=shape)]
+    before = chain(*layers)
+    after, _ = run(before, [FuseLinear(), DropIdentities(), SpikingMaxPooling()], Context())
+    assert kinds(after) == ["input", "neurons", *kinds_after]
+    assert list(after.output_nodes.values()) == ["reshape"]
     assert_same_outputs(before, after)
 
 
