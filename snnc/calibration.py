@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from snnc.files import read_npz
 from snnc.ir import sequence
 from snnc.ir.evaluate import feed
 from snnc.ir.graph import Graph
+from snnc.ir.parallel import equal_slices
 from snnc.ir.types import AnyArray, Array
 
 Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]"
@@ -51,8 +51,7 @@ class Samples:
 
     def parts(self, most: int) -> list[Samples]:
         """Return the samples, in their order, in parts of at most so many, as equal as can be."""
-        edges = np.linspace(0, len(self), -(-len(self) // most) + 1).astype(int)
-        return [self._slice(slice(a, b)) for a, b in pairwise(edges)]
+        return [self._slice(where) for where in equal_slices(len(self), -(-len(self) // most))]
 
     def head(self, count: int | None) -> Samples:
         """Return the first samples."""

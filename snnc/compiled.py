@@ -22,6 +22,7 @@ from snnc.ir import sequence
 from snnc.ir.census import Census, census
 from snnc.ir.deferred import in_time
 from snnc.ir.graph import Graph
+from snnc.ir.parallel import joined
 from snnc.ir.readout import ReadOut
 from snnc.ir.simulate import simulate
 from snnc.ir.types import AnyArray, Array
@@ -321,7 +322,6 @@ class Compiled:
         for part, recording in self._runs(samples, steps, **options):
             layers.add(part, recording)
             outputs.append(recording.outputs)
-        joined = {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
         subject = Subject(
             source=self.source,
             graph=self.graph,
@@ -331,7 +331,7 @@ class Compiled:
             read_out=self.read_out,
             dt=self.settings.dt,
             tolerance=self.backend.tolerance,
-            recording=Recording(joined),
+            recording=Recording(joined(outputs)),
             layers=layers.rows(),
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),

@@ -116,9 +116,8 @@ def evaluation(
     for samples, recording in runs:
         y = recording.outputs[output]
         chosen = classes(every_answer(graph, output, read_out.every_step(y, dt)))
-        choices.append(
-            (labels_of(source, samples), chosen, classes(_answer_of_model(source, samples, read_out, dt)[output]))
-        )
+        meant = classes(_answer_of_model(source, samples, read_out, dt)[output])
+        choices.append((labels_of(source, samples), chosen, meant))
         activity.add(graph, samples.inputs, recording)
         layers.add(samples, recording)
     labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))

@@ -13,7 +13,6 @@ from snnc_nengo.program import NengoProgram
 from snnc.api import (
     Array,
     Graph,
-    Neurons,
     Op,
     Recording,
     Target,
@@ -131,7 +130,7 @@ class NengoDlProgram(NengoProgram):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
                 graph = self._split.moving.copy()
-                lighten(graph, [name for name in watch if not isinstance(self.graph[name].op, Neurons)])
+                lighten(graph, watch)
                 self._simulations[key] = Simulation(graph, self.target, size, watch)
         return self._simulations[key]
 

@@ -124,10 +124,12 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
 def depthwise(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape) -> Array:
     """Correlate each channel of a padded ``(batch, *spatial, channels)`` by its kernels ``(*size, 1, outputs)``."""
     size, channels, outputs = kernel.shape[:-2], x.shape[-1], kernel.shape[-1]
-    x = x.repeat(outputs // channels, axis=-1) if outputs > channels else np.ascontiguousarray(x)
+    if outputs > channels:
+        x = x.repeat(outputs // channels, axis=-1)
     weight = kernel.reshape(*size, outputs)
     rank = len(size)
     if strides[-1] == 1:  # einsum runs along the last axis: a row of positions and channels lies in one piece
+        x = np.ascontiguousarray(x)
         batch, *space, channel = x.strides
         rows = np.lib.stride_tricks.as_strided(
             x,

@@ -10,7 +10,7 @@ from snnc.errors import DataError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
-from snnc.ir.parallel import over_batch, part_of_batch
+from snnc.ir.parallel import joined, over_batch, part_of_batch
 from snnc.ir.sequence import is_temporal, require_slices, slices
 from snnc.ir.temporal import Causal
 from snnc.ir.types import AnyArray, Array
@@ -79,8 +79,7 @@ def evaluate_nodes(graph: Graph, x: AnyArray | Mapping[str, AnyArray], keep: Col
     temporal = is_temporal(graph)
     apply = _of_each_slice if temporal else _of_batch
     largest = part_of_batch(graph, _ELEMENTS // (slices(inputs) if temporal else 1))
-    done = over_batch(inputs, lambda part: _run(graph, steps, part, keep, apply), largest)
-    return done[0] if len(done) == 1 else {name: np.concatenate([v[name] for v in done]) for name in done[0]}
+    return joined(over_batch(inputs, lambda part: _run(graph, steps, part, keep, apply), largest))
 
 
 def _of_batch(op: Op, inputs: Sequence[Array]) -> Array:

@@ -30,6 +30,18 @@ def part_of_batch(graph: Graph, least: int, most: int | None = None) -> int:
     return max(1, (elements if most is None else min(elements, most)) // widest)
 
 
+def equal_slices(total: int, count: int) -> list[slice]:
+    """Return so many slices of a batch, in order and as equal as can be."""
+    return [slice(a, b) for a, b in pairwise(np.linspace(0, total, count + 1).astype(int).tolist())]
+
+
+def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return what parts of a batch gave, put together again by name; a single part is not copied."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def over_batch(
     inputs: Mapping[str, Array], work: Callable[[Mapping[str, Array]], T], largest: int | None = None
 ) -> Sequence[T]:
@@ -44,8 +56,7 @@ def over_batch(
     count = min(cores(), samples)
     if largest is not None:
         count = max(count, -(-samples // largest))
-    edges = np.linspace(0, samples, count + 1).astype(int)
-    parts = [{name: array[a:b] for name, array in inputs.items()} for a, b in pairwise(edges)]
+    parts = [{name: array[where] for name, array in inputs.items()} for where in equal_slices(samples, count)]
     with one_thread():
         if len(parts) == 1:
             return [work(parts[0])]

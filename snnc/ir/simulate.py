@@ -7,7 +7,7 @@ step before and then takes in the present value. What does not change over time 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.lighten import lighten
 from snnc.ir.neurons import Neurons
 from snnc.ir.node import Node
-from snnc.ir.parallel import over_batch, part_of_batch
+from snnc.ir.parallel import joined, over_batch, part_of_batch
 from snnc.ir.sequence import is_temporal, require_steps
 from snnc.ir.temporal import State, Stateful, for_batch
 from snnc.ir.types import AnyArray, Array, TensorType
@@ -81,18 +81,8 @@ def simulate(
     graph = in_time(graph)
     lighten(graph, watch)
     run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
-    return _joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
-
-
-def _joined(parts: Sequence[Simulated]) -> Simulated:
-    if len(parts) == 1:
-        return parts[0]
-    return Simulated(
-        *(
-            {name: np.concatenate([getattr(p, table)[name] for p in parts]) for name in getattr(parts[0], table)}
-            for table in ("outputs", "means", "totals")
-        )
-    )
+    parts = over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST))
+    return Simulated(*(joined([getattr(part, table) for part in parts]) for table in ("outputs", "means", "totals")))
 
 
 class _Run:
