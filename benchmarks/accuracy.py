@@ -12,7 +12,7 @@ from pathlib import Path
 import models
 
 import snnc
-from snnc.measure import interval
+from snnc.analysis.errors import interval
 
 SUDOKU = models.MNIST.parents[1] / "models" / "real" / "sudoku_digit_cnn.h5"
 SETTINGS = (("soft-reset-if", 8), ("soft-reset-if", 16), ("spiking-relu", 32))

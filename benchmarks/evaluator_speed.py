@@ -18,8 +18,8 @@ import numpy as np
 from snnc_nengo.build import build
 
 import snnc
-from snnc.api import Target
-from snnc.ir.simulate import simulate
+from snnc.api import LoweringContext
+from snnc.engine.simulate import simulate
 from snnc.registry import Registry
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "mnist"
@@ -47,7 +47,7 @@ def main():
     x = np.tile(x, (-(-options.images // len(x)), 1, 1, 1))[: options.images].astype(np.float32)
     print("| network | image-steps a second | Nengo's operators | `c.network` | evaluator | times Nengo's operators |")
     print("|---|---|---|---|---|---|")
-    target = Target(Registry.discover().lowerings_for("nengo"))
+    target = LoweringContext(Registry.discover().lowerings_for("nengo"))
     for name, settings in NETWORKS.items():
         c = snnc.compile(EXAMPLE / "mnist_cnn.keras", verify=False, **settings)
         plain = build(c.graph, target).network

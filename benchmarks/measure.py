@@ -153,7 +153,7 @@ def compiled(name, backend, synapse=SYNAPSE, every_step=True, images=None):
         if every_step:
             program.run(inputs, STEPS, jobs=1)
         else:
-            program.answers(inputs, STEPS, c.read_out, c.settings.dt, jobs=1)
+            program.decode(inputs, STEPS, c.read_out, c.settings.dt, jobs=1)
 
     return against_keras(model, x, work, STEPS * len(shown), build)
 

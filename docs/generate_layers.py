@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from snnc import ops
+from snnc.analysis.census import Census, census
 from snnc.errors import SnncError
 from snnc.frontend.base import Builder, Importer, Layer
 from snnc.frontend.keras_layers.activation import BY_NAME
-from snnc.ir import activations as act
-from snnc.ir import ops
-from snnc.ir.activations import Activation
-from snnc.ir.census import Census, census
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array, Shape
+from snnc.ops.activations import Activation
 from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.plan import plan
@@ -156,8 +155,8 @@ def able(registry: Registry, graph: Graph) -> list[str]:
     """Return the neuron models that can stand for the activation of a graph, which may be swapped already."""
     wanted: list[Activation] = [node.op for node in graph if isinstance(node.op, Activation)]
     if not wanted and "neurons" in kinds(graph):
-        wanted = [act.Relu()]
-    return [k for k, model in registry.neurons.items() if wanted and all(model().represents(a) for a in wanted)]
+        wanted = [ops.Relu()]
+    return [k for k, model in registry.neurons.items() if wanted and all(model().can_replace(a) for a in wanted)]
 
 
 def application_rows(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:

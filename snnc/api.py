@@ -1,16 +1,23 @@
 """Everything that a plugin may import, and nothing else."""
 
+from snnc import neurons, ops
+from snnc.analysis.ideal_rates import with_ideal_rates
 from snnc.backend import (
     Backend,
     Defaults,
     Lowering,
+    LoweringContext,
     Lowerings,
     Program,
     Recording,
-    Target,
     Tolerance,
     lowering,
 )
+from snnc.engine.move_filters import move_filters
+from snnc.engine.rate import evaluate, evaluate_nodes, validated_inputs
+from snnc.engine.read_out import LastReadOut, LowPassReadOut, MeanReadOut, ReadOut
+from snnc.engine.simulate import initial_state, simulate
+from snnc.engine.temporal import is_temporal, require_steps
 from snnc.errors import (
     DataError,
     FrontendError,
@@ -23,43 +30,23 @@ from snnc.errors import (
     UnsupportedOpError,
     UsageError,
 )
+from snnc.evaluation.verify import Check, Finding, Subject
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.hooks import hookimpl
-from snnc.ir import (
-    activations,
-    causal,
-    combine,
-    convolve,
-    deferred,
-    functions,
-    neurons,
-    ops,
-    readout,
-    recurrent,
-    reduce,
-    resample,
-    slices,
-    spiking_pool,
-    transposed,
-)
-from snnc.ir.activations import Activation
-from snnc.ir.blas import matmul, matvec, one_thread
-from snnc.ir.evaluate import evaluate, evaluate_nodes, feed
 from snnc.ir.graph import Graph, rewrite
-from snnc.ir.intended import intended
-from snnc.ir.lighten import lighten
-from snnc.ir.neurons import NeuronModel, Neurons, State, Synapse, SynapseModel
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
-from snnc.ir.readout import ReadOut
-from snnc.ir.sequence import is_temporal, require_steps
-from snnc.ir.simulate import initial_state, simulate
-from snnc.ir.temporal import Causal, Stateful, Stream, for_batch
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
+from snnc.neurons import NeuronModel, Neurons, Synapse, SynapseModel
+from snnc.ops.activations import Activation
+from snnc.ops.kernels import convolve
+from snnc.ops.kernels.blas import matmul, matvec, one_thread
+from snnc.ops.reduce import with_batch
+from snnc.ops.resample import interpolation_matrix
+from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
 from snnc.progress import progress_bar
-from snnc.verify import Check, Finding, Subject
 
 __all__ = [
     "Activation",
@@ -80,10 +67,14 @@ __all__ = [
     "GraphError",
     "ImportOptions",
     "Importer",
+    "LastReadOut",
     "Layer",
+    "LowPassReadOut",
     "Lowering",
+    "LoweringContext",
     "LoweringError",
     "Lowerings",
+    "MeanReadOut",
     "MissingExtraError",
     "NeuronModel",
     "Neurons",
@@ -94,6 +85,7 @@ __all__ = [
     "PassError",
     "PerLayer",
     "Program",
+    "RandomStream",
     "ReadOut",
     "Recording",
     "Role",
@@ -105,50 +97,38 @@ __all__ = [
     "Stage",
     "State",
     "Stateful",
-    "Stream",
     "Subject",
     "Synapse",
     "SynapseModel",
-    "Target",
     "TensorType",
     "Tolerance",
     "UnsupportedOpError",
     "UsageError",
-    "activations",
-    "causal",
-    "combine",
     "convolve",
-    "deferred",
     "evaluate",
     "evaluate_nodes",
-    "feed",
     "for_batch",
-    "functions",
     "fuse_linear",
     "hookimpl",
     "importer",
     "initial_state",
-    "intended",
+    "interpolation_matrix",
     "is_temporal",
     "layer_error",
     "layer_keys",
-    "lighten",
     "lowering",
     "matmul",
     "matvec",
+    "move_filters",
     "neurons",
     "one_thread",
     "op",
     "ops",
     "progress_bar",
-    "readout",
-    "recurrent",
-    "reduce",
     "require_steps",
-    "resample",
     "rewrite",
     "simulate",
-    "slices",
-    "spiking_pool",
-    "transposed",
+    "validated_inputs",
+    "with_batch",
+    "with_ideal_rates",
 ]

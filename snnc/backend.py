@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from snnc.engine.read_out import AnyReadOut, MeanReadOut, ReadOut
 from snnc.errors import UnsupportedOpError, UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
-from snnc.ir.readout import AnyReadOut, Mean, ReadOut
 from snnc.ir.types import Array
 
 CALIBRATED = 2
@@ -85,14 +85,14 @@ class Lowerings:
 
 
 @dataclass(frozen=True)
-class Target:
+class LoweringContext:
     """What a backend is told besides the graph."""
 
     lowerings: Lowerings
     dt: float = 0.001
     """Seconds a step."""
     seed: int = 0
-    read_out: ReadOut = field(default_factory=Mean)
+    read_out: ReadOut = field(default_factory=MeanReadOut)
     """How the outputs of all steps become one answer."""
     others: Mapping[str, Lowerings] = field(default_factory=dict)
     """The lowerings of the backends that this one uses, by name."""
@@ -149,7 +149,7 @@ class Program(ABC):
 
         """
 
-    def answers(
+    def decode(
         self,
         inputs: Mapping[str, Array],
         steps: int,
@@ -202,7 +202,7 @@ class Backend(ABC):
     extends: ClassVar[str | None] = None
     """The backend whose lowerings are looked up next."""
     uses: ClassVar[tuple[str, ...]] = ()
-    """Other backends whose lowerings its ``Target`` brings along, for what it has no form of its own for."""
+    """Other backends whose lowerings its ``LoweringContext`` brings along, for what it has no form of its own for."""
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()
@@ -230,5 +230,5 @@ class Backend(ABC):
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
     @abstractmethod
-    def lower(self, graph: Graph, target: Target) -> Program:
+    def lower(self, graph: Graph, target: LoweringContext) -> Program:
         """Return a program for the graph; raise LoweringError where that is impossible."""

@@ -3,46 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 
-from snnc import passes
+from snnc import neurons, ops, passes
+from snnc.evaluation.verify import Verify
 from snnc.frontend import frontends, importers
 from snnc.frontend.base import Frontend, Importer
 from snnc.hooks import hookimpl
-from snnc.ir import (
-    activations,
-    causal,
-    combine,
-    deferred,
-    functions,
-    neurons,
-    ops,
-    recurrent,
-    reduce,
-    resample,
-    slices,
-    spiking_pool,
-    transposed,
-)
-from snnc.ir.neurons import NeuronModel
 from snnc.ir.op import Op
+from snnc.neurons import NeuronModel
 from snnc.passes.base import Pass
-from snnc.verify import Verify
-
-OP_MODULES = (
-    ops,
-    activations,
-    neurons,
-    causal,
-    combine,
-    deferred,
-    functions,
-    recurrent,
-    reduce,
-    resample,
-    slices,
-    spiking_pool,
-    transposed,
-)
 
 
 @hookimpl
@@ -60,7 +30,7 @@ def snnc_register_importers() -> list[Importer]:
 @hookimpl
 def snnc_register_ops() -> list[type[Op]]:
     """Return the built-in ops."""
-    return [cls for module in OP_MODULES for cls in _defined(module, Op)]
+    return [*_concrete(ops), neurons.Neurons, neurons.Synapse]
 
 
 @hookimpl
@@ -75,14 +45,11 @@ def snnc_register_passes() -> list[type[Pass]]:
     return [*passes.BUILTIN, Verify]
 
 
-def _defined(module: object, base: type) -> list[type]:
-    """Return the concrete subclasses of ``base`` that a module defines: those with a kind of their own."""
+def _concrete(namespace: ModuleType) -> list[type[Op]]:
+    """Return the op classes of a namespace that a graph can hold: those with a kind of their own."""
+    classes = (getattr(namespace, name) for name in namespace.__all__)
     return [
         cls
-        for cls in vars(module).values()
-        if isinstance(cls, type)
-        and cls.__module__ == module.__name__  # type: ignore[attr-defined]
-        and issubclass(cls, base)  # after the module: in Python 3.10 an alias such as list[int] passes for a type
-        and "kind" in vars(cls)
-        and not inspect.isabstract(cls)
+        for cls in classes
+        if isinstance(cls, type) and issubclass(cls, Op) and "kind" in vars(cls) and not inspect.isabstract(cls)
     ]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from snnc.calibration import Data
 from snnc.compiled import Compiled
 from snnc.errors import UsageError
+from snnc.samples import Data
 
 
 @dataclass(frozen=True)

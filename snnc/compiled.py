@@ -11,41 +11,42 @@ from typing import Any
 
 import numpy as np
 
-from snnc import artifact, calibration
+from snnc import artifact
+from snnc import samples as calibration
 from snnc._version import __version__
-from snnc.backend import Backend, Program, Recording, Target
-from snnc.calibration import Data, Samples
+from snnc.analysis.census import Census, census
+from snnc.analysis.errors import rounded
+from snnc.analysis.rate_model import to_rate_model
+from snnc.backend import Backend, LoweringContext, Program, Recording
+from snnc.engine import temporal as sequence
+from snnc.engine.batching import joined
+from snnc.engine.read_out import ReadOut
+from snnc.engine.simulate import simulate
 from snnc.errors import SnncError, UsageError, unknown
-from snnc.evaluation import Evaluation, evaluation, labels_of
-from snnc.files import new_folder
-from snnc.ir import sequence
-from snnc.ir.census import Census, census
-from snnc.ir.deferred import in_time
-from snnc.ir.graph import Graph
-from snnc.ir.parallel import joined
-from snnc.ir.readout import ReadOut
-from snnc.ir.simulate import simulate
-from snnc.ir.types import AnyArray, Array
-from snnc.ir.unspiked import unspiked
-from snnc.measure import rounded
-from snnc.passes.pipeline import JournalEntry
-from snnc.passes.spec import read_out_of, write
-from snnc.progress import progress_bar
-from snnc.registry import Registry
-from snnc.verify import (
+from snnc.evaluation.evaluate import Evaluation, evaluation, labels_of
+from snnc.evaluation.verify import (
     Check,
     LayerErrors,
     Subject,
     VerifyReport,
-    answers,
+    apply_read_out_activation,
     changes_over_time,
-    every_answer,
-    finished,
+    decode,
+    decode_each_step,
     populations,
     verify,
 )
+from snnc.files import new_folder
+from snnc.ir.graph import Graph
+from snnc.ir.types import AnyArray, Array
+from snnc.ops.read_out_activation import stepwise
+from snnc.passes.pipeline import JournalEntry
+from snnc.progress import progress_bar
+from snnc.registry import Registry
+from snnc.samples import Data, Samples
+from snnc.text_form import read_out_of, write
 
-MADE_UP = 4
+RANDOM_SAMPLES = 4
 """Random samples that verify takes where the user gives none."""
 ELEMENTS, FEWEST = 1 << 25, 16
 """Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
@@ -117,8 +118,10 @@ class Compiled:
             lowerings = self._registry.lowerings_for(self.backend.name)
             settings = self.settings
             others = {name: self._registry.lowerings_for(name) for name in self.backend.uses}
-            target = Target(lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out, others=others)
-            self._program = self.backend.lower(in_time(self.graph), target)
+            target = LoweringContext(
+                lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out, others=others
+            )
+            self._program = self.backend.lower(stepwise(self.graph), target)
         return self._program
 
     @property
@@ -170,8 +173,8 @@ class Compiled:
     def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
         """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
-        raw = self.program.answers(samples.inputs, self.steps(samples, steps), self.read_out, dt, **options)
-        outputs = {name: finished(self.graph, name, y) for name, y in raw.items()}
+        raw = self.program.decode(samples.inputs, self.steps(samples, steps), self.read_out, dt, **options)
+        outputs = {name: apply_read_out_activation(self.graph, name, y) for name, y in raw.items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def run_and_read_out(
@@ -180,8 +183,8 @@ class Compiled:
         """Return what ``run`` and what ``predict`` give, by output name, from one run."""
         samples = self.samples(x)
         raw = self._record(samples, self.steps(samples, steps), **options).outputs
-        every = {name: every_answer(self.graph, name, y) for name, y in raw.items()}
-        return every, answers(self.graph, raw, self.read_out, self.settings.dt)
+        every = {name: decode_each_step(self.graph, name, y) for name, y in raw.items()}
+        return every, decode(self.graph, raw, self.read_out, self.settings.dt)
 
     def evaluate(
         self,
@@ -222,7 +225,11 @@ class Compiled:
             options: as for ``run``.
 
         """
-        samples = calibration.made_up(self.source, MADE_UP, self.settings.seed) if x is None else self.samples(x)
+        samples = (
+            calibration.random_samples(self.source, RANDOM_SAMPLES, self.settings.seed)
+            if x is None
+            else self.samples(x)
+        )
         return self.verify_samples(samples, self.steps(samples, steps), keras, **options)
 
     def absorb(self, trained: Any) -> Compiled:
@@ -246,7 +253,7 @@ class Compiled:
                 graph.replace(name, op)
         return Compiled(
             graph,
-            unspiked(graph),
+            to_rate_model(graph),
             self.settings,
             self._registry,
             journal=self.journal,

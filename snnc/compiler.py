@@ -11,26 +11,26 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc import artifact
+from snnc.analysis.census import census
 from snnc.backend import Backend
-from snnc.calibration import Data, Samples, made_up
-from snnc.calibration import samples as samples_of
-from snnc.compiled import MADE_UP, Compiled, Settings, require_steps
+from snnc.compiled import RANDOM_SAMPLES, Compiled, Settings, require_steps
+from snnc.engine import temporal as sequence
+from snnc.engine.read_out import AnyReadOut
+from snnc.engine.temporal import is_temporal
 from snnc.errors import LoweringError, UsageError
+from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
-from snnc.ir import sequence
-from snnc.ir.census import census
 from snnc.ir.graph import Graph
-from snnc.ir.readout import AnyReadOut
-from snnc.ir.sequence import is_temporal
 from snnc.ir.store import GRAPH_FILE
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
-from snnc.passes.spec import build, parse, read_out_of, write
 from snnc.registry import Registry
-from snnc.verify import Check
+from snnc.samples import Data, Samples, random_samples
+from snnc.samples import samples as samples_of
+from snnc.text_form import build, parse, read_out_of, write
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
@@ -272,7 +272,7 @@ def _require_spiking(graph: Graph) -> None:
 
 def _shown(samples: Samples | None, source: Graph, seed: int) -> Samples:
     """Return a few of the user's samples, or random ones where there are none."""
-    return made_up(source, MADE_UP, seed) if samples is None else samples.head(CHECKED)
+    return random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
 
 
 def _plan(

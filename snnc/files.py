@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from snnc.errors import FileError
-from snnc.ir.types import AnyArray
 
 _FREE = 64 << 20
 """Bytes that a zip entry may unpack to without a question."""
@@ -112,10 +112,10 @@ def read_json(data: bytes, path: Path, what: str) -> Any:
         return json.loads(data)
 
 
-def read_npz(path: Path) -> dict[str, AnyArray]:
+def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of an ``.npz`` by name. Nothing is unpickled, and sizes are checked before memory is taken."""
     require_file(path)
-    arrays: dict[str, AnyArray] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {}
     with SafeZip(path) as archive:
         for name in archive.names:
             if not name.endswith(".npy"):
@@ -124,7 +124,7 @@ def read_npz(path: Path) -> dict[str, AnyArray]:
     return arrays
 
 
-def _read_npy(data: bytes, name: str, path: Path) -> AnyArray:
+def _read_npy(data: bytes, name: str, path: Path) -> npt.NDArray[Any]:
     stream = io.BytesIO(data)
     with reading(path, "npz file"):
         version = np.lib.format.read_magic(stream)
@@ -148,7 +148,7 @@ def _read_npy(data: bytes, name: str, path: Path) -> AnyArray:
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def npz_bytes(arrays: Mapping[str, AnyArray]) -> bytes:
+def npz_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Return an uncompressed ``.npz`` of the arrays: the same bytes for the same arrays."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

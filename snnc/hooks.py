@@ -8,8 +8,8 @@ import pluggy
 
 from snnc.backend import Backend, Lowering
 from snnc.frontend.base import Frontend, Importer
-from snnc.ir.neurons import NeuronModel
 from snnc.ir.op import Op
+from snnc.neurons import NeuronModel
 from snnc.passes.base import Pass
 
 PROJECT = "snnc"

@@ -13,15 +13,14 @@ from typing import Any
 import pluggy
 
 from snnc import hooks
+from snnc import text_form as spec
 from snnc.backend import Backend, Lowering, Lowerings
 from snnc.errors import DuplicateNameError, PluginError, UsageError, unknown
 from snnc.frontend.base import Frontend, Importer
-from snnc.ir.neurons import NeuronModel
 from snnc.ir.op import Op
 from snnc.ir.store import Kinds
-from snnc.passes import spec
+from snnc.neurons import SYNAPSES, NeuronModel
 from snnc.passes.base import Pass
-from snnc.passes.insert_synapses import SYNAPSES
 
 GROUP = "snnc"
 STRICT = "SNNC_STRICT"
@@ -81,7 +80,7 @@ class Registry:
     @property
     def kinds(self) -> Kinds:
         """Return the classes that a stored graph may name."""
-        return Kinds(op=self.ops, neuron=self.neurons, synapse=SYNAPSES)
+        return Kinds(op=self.ops, neuron=self.neurons, synapse={model.kind: model for model in SYNAPSES})
 
     def provided(self, prefix: str) -> dict[str, str]:
         """Return the provider of everything of one kind, by name."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from snnc.analysis.errors import relative_error
+from snnc.engine.rate import evaluate
 from snnc.ir.check import check
-from snnc.ir.evaluate import evaluate
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import MODELS
 from snnc.ir.op import Op
 from snnc.ir.types import Array
-from snnc.measure import relative_error
+from snnc.neurons import MODELS
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import run
 

@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from snnc.calibration import Samples
 from snnc.compiled import Compiled, Settings
 from snnc.compiler import Source, compile, import_model
+from snnc.engine.temporal import is_temporal
 from snnc.errors import DataError, MissingExtraError, UsageError
 from snnc.ir.graph import Graph
-from snnc.ir.sequence import is_temporal
 from snnc.registry import Registry
+from snnc.samples import Samples
 
 Goal: TypeAlias = Literal["steps", "spikes", "energy"]
 BATCH = 6
@@ -68,7 +68,7 @@ class Outcome:
     spikes: float
     """Per input."""
     energy: float
-    """Joules per input, 45 nm; see ``snnc.cost``."""
+    """Joules per input, 45 nm; see ``snnc.evaluation.cost``."""
 
     def cost(self, goal: Goal) -> float:
         """Return what is to be small."""

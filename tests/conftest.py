@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +34,7 @@ def example() -> Path:
     return ROOT / "examples" / "mnist"
 
 
-def dense(rng: np.random.Generator, inputs: int, units: int, activation: act.Activation | None = None) -> ops.Dense:
+def dense(rng: np.random.Generator, inputs: int, units: int, activation: ops.Activation | None = None) -> ops.Dense:
     return ops.Dense(weight=rng.normal(size=(inputs, units)), bias=rng.normal(size=units), activation=activation)
 
 
@@ -69,12 +68,12 @@ def residual(rng: np.random.Generator) -> Graph:
     g.add("image", ops.Input(shape=(6, 6, 2)))
     g.add("conv1", conv(rng, (3, 3), 2, 4, padding="same"), ["image"], layers=["conv1"])
     g.add("bn1", batch_norm(rng, 4), ["conv1"], layers=["bn1"])
-    g.add("relu1", act.Relu(), ["bn1"], layers=["relu1"])
+    g.add("relu1", ops.Relu(), ["bn1"], layers=["relu1"])
     g.add("drop", ops.Identity(), ["relu1"], layers=["drop"])
-    g.add("conv2", conv(rng, (3, 3), 4, 4, padding="same", activation=act.Relu()), ["drop"], layers=["conv2"])
+    g.add("conv2", conv(rng, (3, 3), 4, 4, padding="same", activation=ops.Relu()), ["drop"], layers=["conv2"])
     g.add("add", ops.Add(), ["conv2", "relu1"], layers=["add"])
-    g.add("relu6", act.Relu(max_value=6.0), ["add"], layers=["relu6"])
+    g.add("relu6", ops.Relu(max_value=6.0), ["add"], layers=["relu6"])
     g.add("pool", ops.GlobalAvgPool(), ["relu6"], layers=["pool"])
-    g.add("dense", dense(rng, 4, 3, act.Softmax()), ["pool"], layers=["dense"])
+    g.add("dense", dense(rng, 4, 3, ops.Softmax()), ["pool"], layers=["dense"])
     g.set_outputs({"dense": "dense"})
     return g

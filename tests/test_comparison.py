@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc import cli
+from snnc import cli, ops
 from snnc.comparison import compare
 from snnc.errors import UsageError
 from snnc.files import npz_bytes, write_file
-from snnc.ir import activations, ops
 from snnc.testing import chain
 
 
@@ -19,7 +18,7 @@ def graph():
     def dense(inputs, units):
         return ops.Dense(weight=rng.normal(size=(inputs, units)), bias=rng.normal(size=units))
 
-    return chain(ops.Input(shape=(6,)), dense(6, 8), activations.Relu(), dense(8, 3))
+    return chain(ops.Input(shape=(6,)), dense(6, 8), ops.Relu(), dense(8, 3))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_only_one_model_can_be_compared(graph, samples):
     one = snnc.compile(graph, verify=False)
     with pytest.raises(UsageError, match="two compilations or more"):
         compare({"a": one}, samples)
-    other = chain(ops.Input(shape=(6,)), activations.Relu())
+    other = chain(ops.Input(shape=(6,)), ops.Relu())
     with pytest.raises(UsageError, match="b and a are not the same model"):
         compare({"a": one, "b": snnc.compile(other, verify=False)}, samples)
 

@@ -3,11 +3,10 @@ import shlex
 import numpy as np
 import pytest
 
-from snnc import cli, tune
-from snnc.calibration import Samples
-from snnc.calibration import samples as samples_of
+from snnc import cli, ops, tune
 from snnc.errors import DataError, UsageError
-from snnc.ir import ops
+from snnc.samples import Samples
+from snnc.samples import samples as samples_of
 from snnc.testing import chain
 from tests import models
 from tests.conftest import dense

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Defaults, Graph, LoweringError, Target, UsageError
-from snnc_loihi.load import load
+from snnc.api import Backend, Defaults, Graph, LoweringContext, LoweringError, UsageError
+from snnc_loihi.import_nengo_loihi import load
 from snnc_loihi.models import STEP
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class LoihiBackend(Backend):
         scale = None if level > 1 else 200.0
         return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35)
 
-    def lower(self, graph: Graph, target: Target) -> LoihiProgram:
+    def lower(self, graph: Graph, target: LoweringContext) -> LoihiProgram:
         """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError where it cannot."""
         if target.dt != STEP:
             raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; leave it out")

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from snnc.api import LoweringError
+from snnc_loihi.chip_model import ensembles_of
 from snnc_loihi.placement import CORES_PER_CHIP
-from snnc_loihi.wiring import ensembles_of
 
 Allocation = Literal["greedy", "greedy-interchip", "round-robin"]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from snnc_nengo import geometry, probe
 
-from snnc.api import AnyArray, Array, LoweringError, Op, Shape, TensorType, convolve, ops, resample
+from snnc.api import AnyArray, Array, LoweringError, Op, Shape, TensorType, convolve, ops
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
@@ -152,7 +152,7 @@ def _local(op: Op, inputs: tuple[TensorType, ...], slot: int) -> tuple[AnyArray,
         return _diagonal(tuple(space), np.full(channels, 1 / math.prod(space))), ones, none
     if isinstance(op, ops.ZeroPad):
         return _diagonal(ones, np.ones(channels)), ones, op.padding
-    if isinstance(op, resample.Slice) and _picks(op, inputs[slot].shape):
+    if isinstance(op, ops.Slice) and _picks(op, inputs[slot].shape):
         window = np.zeros(tuple(first + 1 for first in op.start[:-1]))
         window[op.start[:-1]] = 1
         return window[..., None, None] * np.eye(channels), op.step[:-1], none
@@ -163,7 +163,7 @@ def _local(op: Op, inputs: tuple[TensorType, ...], slot: int) -> tuple[AnyArray,
     return None
 
 
-def _picks(op: resample.Slice, shape: Shape) -> bool:
+def _picks(op: ops.Slice, shape: Shape) -> bool:
     """Return whether a slice takes a position every so many, as many as there are, and all channels."""
     *along, channel = zip(shape, op.start, op.size, op.step, strict=True)
     whole = channel[1:] == (0, channel[0], 1)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from snnc.api import AnyArray, Array, Graph, Node, State, Stateful, for_batch, initial_state, ops
+from snnc_loihi.placement_queries import is_encoder, on_chip
 from snnc_loihi.recorder import Recorder
-from snnc_loihi.regions import encodes, on_chip
 from snnc_loihi.replica import Replica
 
 
@@ -32,7 +32,7 @@ class Hybrid:
         """
         self.graph, self.replica, self.dt = graph, replica, dt
         self.chip = {node.name: ensembles[node.name] for node in graph if on_chip(node)}
-        self.encoders = {node.name: ensembles[node.name] for node in graph if encodes(node)}
+        self.encoders = {node.name: ensembles[node.name] for node in graph if is_encoder(node)}
         self.sources = {node.name: graph.sources(node.name) for node in graph}
         self.still: list[Node] = []
         self.moving: list[Node] = []

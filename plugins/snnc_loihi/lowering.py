@@ -9,7 +9,7 @@ from snnc_nengo.transforms import SparseMatrix
 
 from snnc.api import LoweringError, Neurons, initial_state, lowering
 from snnc_loihi.models import ON_CHIP, LoihiEncoder
-from snnc_loihi.ops import Received, Shift, SparseMap
+from snnc_loihi.ops import ChipOutput, Shift, SparseMap
 
 
 @lowering("loihi", SparseMap)
@@ -24,8 +24,8 @@ def shift(op: Shift, site: Site) -> Lowered:
     return (site.term(),)
 
 
-@lowering("loihi", Received)
-def received(op: Received, site: Site) -> Lowered:
+@lowering("loihi", ChipOutput)
+def received(op: ChipOutput, site: Site) -> Lowered:
     """Make a node on the host: the chip's connections to it know no other transform than a matrix."""
     return site.host(op)
 

@@ -44,7 +44,7 @@ class HardResetIf(neurons.ReluLike):
         return False
 
     @property
-    def scalable(self) -> bool:
+    def scale_invariant(self) -> bool:
         return False
 
     def rate(self, u: Array) -> Array:
@@ -147,7 +147,7 @@ class LoihiEncoder(neurons.SoftResetIf):
         if self.gamma != 1:
             raise UsageError("neurons 'loihi-encoder': the chip takes one spike a step, so gamma must be 1")
 
-    def represents(self, activation: Activation) -> bool:
+    def can_replace(self, activation: Activation) -> bool:
         return False
 
 

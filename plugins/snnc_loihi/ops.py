@@ -96,7 +96,7 @@ class Shift(Op):
 
 
 @op
-class Received(Op):
+class ChipOutput(Op):
     """y = x: the spikes of a population of the chip, as a node on the host gets them."""
 
     kind: ClassVar[str] = "received"

@@ -14,8 +14,8 @@ from typing import Any
 import networkx
 
 from snnc.api import LoweringError
-from snnc_loihi.edges import Edge, edge
-from snnc_loihi.layers import Demand, Ints, Layer, Limits
+from snnc_loihi.core_connections import CoreConnection, edge
+from snnc_loihi.layer_costs import Demand, Ints, Layer, Limits
 from snnc_loihi.placement import CORES_PER_CHIP, Block, Placed, Plan
 from snnc_loihi.tilings import Shape
 
@@ -133,7 +133,7 @@ def _grow(partial: _Partial, layer: Layer) -> Iterator[_Partial]:
                 return
 
 
-def _fans(partial: _Partial, layer: Layer) -> dict[Edge, Ints]:
+def _fans(partial: _Partial, layer: Layer) -> dict[CoreConnection, Ints]:
     """Return, for the connections out of a layer to layers that are placed, how many blocks need each axon."""
     return {e: d.fans[e] for e in layer.outputs for d in partial.demands.values() if e in d.fans}
 

@@ -13,22 +13,22 @@ from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, Program, Recording, Target, feed, progress_bar
+from snnc.api import Array, Graph, LoweringContext, Program, Recording, progress_bar, validated_inputs
 from snnc_loihi.board import fit
+from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
 from snnc_loihi.emulator import Emulator, Hardware
-from snnc_loihi.guards import check_network
 from snnc_loihi.hybrid import Hybrid
 from snnc_loihi.neuron_types import CHIP_TYPES
 from snnc_loihi.placement import Plan
+from snnc_loihi.placement_queries import is_encoder, on_chip
 from snnc_loihi.planner import plan
 from snnc_loihi.recorder import Recorder
-from snnc_loihi.regions import encodes, on_chip
 from snnc_loihi.replica import PART, Replica
 from snnc_loihi.utilisation import Utilisation, utilisation
 
 
-def build(graph: Graph, target: Target, chips: int | None = None) -> tuple[Built, Plan]:
+def build(graph: Graph, target: LoweringContext, chips: int | None = None) -> tuple[Built, Plan]:
     """Return the network of a graph, with its populations on the cores of the chip or on the host."""
     built = build_network(graph, target)
     nengo_loihi.add_params(built.network)
@@ -43,7 +43,9 @@ def build(graph: Graph, target: Target, chips: int | None = None) -> tuple[Built
 class LoihiProgram(NengoProgram):
     """A network and the engine that runs it."""
 
-    def __init__(self, graph: Graph, target: Target, built: Built, placed: Plan, engine: str = "replica") -> None:
+    def __init__(
+        self, graph: Graph, target: LoweringContext, built: Built, placed: Plan, engine: str = "replica"
+    ) -> None:
         """Hold a built network."""
         super().__init__(graph, target, built)
         self.plan = placed
@@ -85,7 +87,7 @@ class LoihiProgram(NengoProgram):
         progress: bool = False,
         jobs: int | None = None,
     ) -> Recording:
-        fed = feed(self.graph, inputs)
+        fed = validated_inputs(self.graph, inputs)
         self.require_readable(watch)
         readings = {name: self.built.readings[name] for name in watch}
         batch = len(next(iter(fed.values())))
@@ -136,7 +138,7 @@ class LoihiProgram(NengoProgram):
             ensembles = {
                 node.name: self.built.readings[node.name].obj.ensemble
                 for node in self.graph
-                if on_chip(node) or encodes(node)
+                if on_chip(node) or is_encoder(node)
             }
             self._hybrid = Hybrid(self.graph, Replica(self.model), ensembles, self.target.dt, self.target.seed)
         return self._hybrid

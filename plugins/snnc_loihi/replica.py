@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snnc.api import DataError, LoweringError
-from snnc_loihi.wiring import Arc, Population, Wiring, read_wiring
+from snnc_loihi.chip_model import Arc, Population, Wiring, read_wiring
 
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]

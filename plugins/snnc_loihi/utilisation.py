@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from snnc_loihi.board import BoardFit
-from snnc_loihi.layers import Limits
-from snnc_loihi.wiring import ensembles_of
+from snnc_loihi.chip_model import ensembles_of
+from snnc_loihi.layer_costs import Limits
 
 
 @dataclass(frozen=True)

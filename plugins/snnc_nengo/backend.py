@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Graph, MissingExtraError, Target
+from snnc.api import Backend, Graph, LoweringContext, MissingExtraError
 
 if TYPE_CHECKING:
     from snnc_nengo.program import NengoProgram
@@ -17,7 +17,7 @@ class NengoBackend(Backend):
     extra: ClassVar[str] = "nengo"
     temporal: ClassVar[bool] = True
 
-    def lower(self, graph: Graph, target: Target) -> NengoProgram:
+    def lower(self, graph: Graph, target: LoweringContext) -> NengoProgram:
         """Return the program of a graph; raise MissingExtraError without Nengo, LoweringError for what it lacks."""
         try:
             import nengo  # noqa: F401

@@ -10,8 +10,8 @@ from typing import Any
 import nengo
 import numpy as np
 
-from snnc.api import Array, Graph, LoweringError, Node, Target, TensorType, ops
-from snnc_nengo.links import Link, Value, route
+from snnc.api import Array, Graph, LoweringContext, LoweringError, Node, TensorType, ops
+from snnc_nengo.connections import ConnectionPath, Vector, plan_connections
 from snnc_nengo.site import Lowered, Placed, Site, Term
 from snnc_nengo.transforms import Scale
 
@@ -42,7 +42,7 @@ class Built:
 
 def build(
     graph: Graph,
-    target: Target,
+    target: LoweringContext,
     builder: Callable[..., NetworkBuilder] | None = None,
     kind: type[nengo.Network] = nengo.Network,
 ) -> Built:
@@ -89,9 +89,9 @@ class NetworkBuilder:
     """Makes the objects of a network; the first five methods are what a simulator may want otherwise."""
 
     graph: Graph
-    target: Target
+    target: LoweringContext
     network: Any
-    values: dict[str, Value] = field(default_factory=dict)
+    values: dict[str, Vector] = field(default_factory=dict)
     holders: dict[str, str] = field(default_factory=dict)
     """The value of each node of the graph: its own, or the one that it is another shape of."""
     constants: dict[str, Array] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class NetworkBuilder:
         """Return what the lowering of a node is given."""
         return Site(node, inputs, constants, self.target.seed)
 
-    def connect(self, source: Any, target: Any, link: Link, label: str) -> None:
+    def connect(self, source: Any, target: Any, link: ConnectionPath, label: str) -> None:
         """Connect two objects as a link says."""
         whole = link.size == target.size_in
         transform = {} if link.transform is None else {"transform": link.transform.nengo()}
@@ -139,7 +139,7 @@ class NetworkBuilder:
                 self._lower(node)
         for name in (*self.graph.output_nodes.values(), *self.biases):
             self._held(name).needed = True
-        for name in route(self.values):
+        for name in plan_connections(self.values):
             self.values[name].obj = nengo.Node(size_in=self.values[name].size, label=name)
         self._connect()
         probes = {o: nengo.Probe(self._held(node).obj, label=o) for o, node in self.graph.output_nodes.items()}
@@ -170,16 +170,16 @@ class NetworkBuilder:
         name, size = node.name, node.type.size
         feeds, start = [], 0
         for source in self.graph.sources(name):
-            link = Link(self.graph[source].type.size, at=start)
+            link = ConnectionPath(self.graph[source].type.size, at=start)
             feeds.append((self.holders[source], link))
             start += link.size
-        self._add(Value(name, size, feeds, placed.obj))
+        self._add(Vector(name, size, feeds, placed.obj))
         self.holders[name] = name
         self.constants[name] = np.broadcast_to(np.float32(0), node.type.shape)
         if np.any(np.asarray(placed.scale) != 1):
             multiple = self._fresh(f"{name}.scaled")
             factor = np.broadcast_to(placed.scale, (size,))
-            self._add(Value(multiple, size, [(name, Link(size, Scale(factor)))]))
+            self._add(Vector(multiple, size, [(name, ConnectionPath(size, Scale(factor)))]))
             self.scaled[multiple] = Placed(placed.obj, factor.reshape(node.type.shape))
             self.holders[name] = multiple
 
@@ -193,7 +193,7 @@ class NetworkBuilder:
             self.constants[name] = constant
             return
         feeds = [self._feed(name, site, term, self.holders[sources[term.slot]]) for term in terms]
-        self._add(Value(name, node.type.size, feeds))
+        self._add(Vector(name, node.type.size, feeds))
         self.holders[name] = name
         self.constants[name] = np.broadcast_to(np.float32(0), node.type.shape) if biased else constant
         if biased:
@@ -203,16 +203,16 @@ class NetworkBuilder:
         zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in site.inputs]
         return bool(np.any(node.op.evaluate(*zeros)))
 
-    def _feed(self, name: str, site: Site, term: Term, source: str) -> tuple[str, Link]:
+    def _feed(self, name: str, site: Site, term: Term, source: str) -> tuple[str, ConnectionPath]:
         """Return the last link of a term, after adding the values between its maps."""
         size = site.inputs[term.slot].size
         for transform in term.path[:-1]:
             size = transform.size_out
             between = self._fresh(f"{name}.input")
-            self._add(Value(between, size, [(source, Link(size, transform))]))
+            self._add(Vector(between, size, [(source, ConnectionPath(size, transform))]))
             source = between
         last = term.path[-1] if term.path else None
-        return source, Link(last.size_out if last else size, last, term.synapse, term.at)
+        return source, ConnectionPath(last.size_out if last else size, last, term.synapse, term.at)
 
     def _connect(self) -> None:
         for value in (v for v in self.values.values() if v.obj is not None):
@@ -239,7 +239,7 @@ class NetworkBuilder:
             objects.setdefault(layer, objects[(own or nodes)[-1]])
         return objects
 
-    def _held(self, node: str) -> Value:
+    def _held(self, node: str) -> Vector:
         return self.values[self.holders[node]]
 
     def _fresh(self, wish: str) -> str:
@@ -248,5 +248,5 @@ class NetworkBuilder:
             name, k = f"{wish}_{k}", k + 1
         return name
 
-    def _add(self, value: Value) -> None:
+    def _add(self, value: Vector) -> None:
         self.values[value.name] = value

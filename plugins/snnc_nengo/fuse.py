@@ -18,8 +18,8 @@ from nengo.builder.operator import DotInc
 from nengo.builder.processes import SimProcess
 from nengo.builder.transforms import ConvInc
 
+from snnc_nengo.find_populations import Uses, changing_operators, find
 from snnc_nengo.operators import Correlate, Once, Population, Product, Smooth, is_lowpass
-from snnc_nengo.patterns import Uses, changing_operators, find
 
 
 class Network(nengo.Network):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Shape, convolve, ops, transposed
+from snnc.api import AnyArray, Array, Shape, convolve, ops
 from snnc_nengo.transforms import Convolution, SparseMatrix, Transform, moved, sparse
 
 GROUPS = 16
@@ -35,7 +35,7 @@ def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
     return padded(shape, pads), Convolution(kernel, wide, out_shape, op.strides, "valid", groups)
 
 
-def transposed_convolution(op: transposed.ConvTranspose, shape: Shape) -> tuple[Transform, ...]:
+def transposed_convolution(op: ops.ConvTranspose, shape: Shape) -> tuple[Transform, ...]:
     """Return the maps of a transposed convolution: zeros between and around the inputs, then a plain convolution."""
     indices = np.arange(math.prod(shape)).reshape(shape)
     for axis, (n, stride) in enumerate(zip(shape[:-1], op.strides, strict=True)):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from snnc.api import Op, lowering, ops, recurrent, reduce, resample, slices, transposed
+from snnc.api import Op, lowering, ops
 from snnc_nengo import geometry, probe
 from snnc_nengo.site import Lowered, Site, Term
 from snnc_nengo.transforms import SparseMatrix, sparse
@@ -17,35 +17,35 @@ def rearranged(op: Op, site: Site) -> Lowered:
     return (site.moving(op),)
 
 
-@lowering("nengo", reduce.Sum)
-def total(op: reduce.Sum, site: Site) -> Lowered:
+@lowering("nengo", ops.Sum)
+def total(op: ops.Sum, site: Site) -> Lowered:
     """Add up by a sparse matrix."""
     return (site.term(_gathering(op, site, 1.0)),)
 
 
-@lowering("nengo", reduce.Mean)
-def mean(op: reduce.Mean, site: Site) -> Lowered:
+@lowering("nengo", ops.Mean)
+def mean(op: ops.Mean, site: Site) -> Lowered:
     """Average by a sparse matrix."""
     return (site.term(_gathering(op, site, site.output.size / site.inputs[0].size)),)
 
 
-@lowering("nengo", resample.Resize)
-def resize(op: resample.Resize, site: Site) -> Lowered:
+@lowering("nengo", ops.Resize)
+def resize(op: ops.Resize, site: Site) -> Lowered:
     """Interpolate by a sparse matrix, the same for every channel."""
     *space, channels = site.inputs[0].shape
     return _repeated(op, site, [(*space, 1)], channels, inner=True)
 
 
-@lowering("nengo", transposed.ConvTranspose)
-def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
+@lowering("nengo", ops.ConvTranspose)
+def conv_transpose(op: ops.ConvTranspose, site: Site) -> Lowered:
     """Spread the input by a sparse matrix and convolve."""
     if len(op.strides) > 2:
         return (site.linear(op),)
     return (site.term(*geometry.transposed_convolution(op, site.inputs[0].shape)),)
 
 
-@lowering("nengo", slices.EachSlice)
-def each_slice(op: slices.EachSlice, site: Site) -> Lowered:
+@lowering("nengo", ops.EachSlice)
+def each_slice(op: ops.EachSlice, site: Site) -> Lowered:
     """Repeat the matrix of one slice, or compute what is not linear on the host."""
     if not op.is_linear:
         return site.host(op)
@@ -53,13 +53,13 @@ def each_slice(op: slices.EachSlice, site: Site) -> Lowered:
     return _repeated(op.op, site, [t.shape[1:] for t in site.inputs], count, inner=False)
 
 
-@lowering("nengo", recurrent.TimeFilter)
-def time_filter(op: recurrent.TimeFilter, site: Site) -> Lowered:
+@lowering("nengo", ops.TimeFilter)
+def time_filter(op: ops.TimeFilter, site: Site) -> Lowered:
     """Filter the whole sequence, which is one sample, by a sparse matrix."""
     return (site.linear(op),)
 
 
-def _gathering(op: reduce.Reduce, site: Site, share: float) -> SparseMatrix:
+def _gathering(op: ops.Reduce, site: Site, share: float) -> SparseMatrix:
     """Return the matrix that adds ``share`` of every element to its output."""
     (x,) = site.inputs
     kept = tuple(1 if axis in op.axes else n for axis, n in enumerate(x.shape))
@@ -86,7 +86,7 @@ def _repeated(op: Op, site: Site, shapes: list[tuple[int, ...]], count: int, *, 
     return tuple(terms)
 
 
-REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute, resample.Slice, resample.Repeat)
+REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute, ops.Slice, ops.Repeat)
 
 LAYOUT = [
     total,

@@ -9,7 +9,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from snnc.api import NeuronModel, State, Stream, SynapseModel, neurons
+from snnc.api import NeuronModel, RandomStream, State, SynapseModel, neurons
 from snnc_nengo.neuron_types import Izhikevich, SoftResetIF
 
 Make = Callable[[Any, dict[str, Any]], Any]
@@ -67,7 +67,7 @@ def neuron_type(model: NeuronModel, amplitude: float | None, start: State) -> tu
 
 def ensemble_seed(start: State) -> int | None:
     """Return the seed of an ensemble that lets Nengo draw the random numbers of a state, or None if it has none."""
-    streams = [value for value in start.values() if isinstance(value, Stream)]
+    streams = [value for value in start.values() if isinstance(value, RandomStream)]
     return streams[0].seed - 1 if streams else None
 
 

@@ -13,15 +13,15 @@ import numpy as np
 from snnc.api import (
     Array,
     Graph,
+    LoweringContext,
     LoweringError,
     Neurons,
     Program,
     Recording,
-    Target,
     UsageError,
-    feed,
     progress_bar,
     require_steps,
+    validated_inputs,
 )
 from snnc_nengo.build import Built
 from snnc_nengo.parallel import show_all
@@ -31,7 +31,7 @@ from snnc_nengo.simulate import Job, Shown, Simulation
 class NengoProgram(Program):
     """A ``nengo.Network`` of native objects, and how to run it."""
 
-    def __init__(self, graph: Graph, target: Target, built: Built) -> None:
+    def __init__(self, graph: Graph, target: LoweringContext, built: Built) -> None:
         """Hold a built network."""
         self.network = built.network
         self.graph = graph
@@ -65,7 +65,7 @@ class NengoProgram(Program):
     ) -> Recording:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {jobs}")
-        fed = feed(self.graph, inputs)
+        fed = validated_inputs(self.graph, inputs)
         batch = len(next(iter(fed.values())))
         require_steps(self.graph, fed, steps)
         rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in fed.items()}

@@ -21,8 +21,8 @@ from nengo.cache import NoDecoderCache
 
 from snnc.api import AnyArray, Array, ReadOut
 from snnc_nengo.build import Reading
+from snnc_nengo.find_populations import changing_operators
 from snnc_nengo.operators import Once, Population
-from snnc_nengo.patterns import changing_operators
 
 
 @dataclass(frozen=True)

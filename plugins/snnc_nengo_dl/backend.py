@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Graph, MissingExtraError, Target, UsageError
+from snnc.api import Backend, Graph, LoweringContext, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from snnc_nengo_dl.program import NengoDlProgram
@@ -28,7 +28,7 @@ class NengoDlBackend(Backend):
         if self.minibatch < 0:
             raise UsageError(f"nengo-dl: minibatch must be positive, or 0 to choose, not {self.minibatch}")
 
-    def lower(self, graph: Graph, target: Target) -> NengoDlProgram:
+    def lower(self, graph: Graph, target: LoweringContext) -> NengoDlProgram:
         """Return the program of a graph; raise MissingExtraError without NengoDL, LoweringError for what it lacks."""
         try:
             with warnings.catch_warnings():

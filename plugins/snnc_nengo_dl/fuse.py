@@ -7,7 +7,7 @@ from typing import Any
 
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import TimeUpdate
-from snnc_nengo.patterns import Pattern, Uses, find
+from snnc_nengo.find_populations import Pattern, Uses, find
 
 from snnc_nengo_dl.dynamics import dynamics
 from snnc_nengo_dl.population import Population

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl.builder import OpBuilder
 from snnc_nengo.site import Placed, Site, Term
-from snnc_tensorflow.site import Function, Steps
+from snnc_tensorflow.site import Function, StatefulFunction
 from snnc_tensorflow.site import Site as Rule
 
 from snnc.api import AnyArray, Array, Lowerings, Op, Shape, Stateful, for_batch, initial_state
-from snnc_nengo_dl.maps import TensorMap
+from snnc_nengo_dl.tensor_transform import TensorMap
 
 Tensor = Any
 
@@ -29,13 +29,13 @@ class TensorSite(Site):
     rules: Lowerings
     """Those of the TensorFlow backend."""
 
-    def rule(self, op: Op) -> Function | Steps | None:
+    def rule(self, op: Op) -> Function | StatefulFunction | None:
         """Return how TensorFlow computes an op, or None if it has no rule."""
         lower = self.rules.get(op)
         if lower is None:
             return None
         found = lower(op, Rule(self.node, self.inputs, self.dt, self.seed, self.rules, []))
-        return found if isinstance(found, (Function, Steps)) else Function(found)
+        return found if isinstance(found, (Function, StatefulFunction)) else Function(found)
 
     def moving(self, op: Op, slot: int = 0) -> Term:
         """Return the term of one input of an op that only moves and copies elements."""
@@ -62,7 +62,7 @@ class TensorSite(Site):
         """Return a node that computes the op for a minibatch; steps it, where it has a state."""
         rule, stateful = self.rule(op), isinstance(op, Stateful) and op.stateful
         label = f"{self.name} ({op.kind} on the host)"
-        if isinstance(rule, Steps) and not rule.shared:
+        if isinstance(rule, StatefulFunction) and not rule.shared:
             process = SteppedProcess(rule, self)
             node = nengo.Node(process, size_in=self.size_in, size_out=self.output.size, label=label)
         else:
@@ -94,7 +94,7 @@ class Computed:
 class SteppedProcess(nengo.Process):  # type: ignore[misc]
     """The process of a node that steps an op with a state; NengoDL keeps the state."""
 
-    def __init__(self, rule: Steps, site: TensorSite) -> None:
+    def __init__(self, rule: StatefulFunction, site: TensorSite) -> None:
         """Take the rule with the state of one sample before the first step."""
         super().__init__(default_size_in=site.size_in, default_size_out=site.output.size)
         self.rule, self.site = rule, site

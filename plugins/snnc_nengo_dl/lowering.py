@@ -6,8 +6,8 @@ from typing import Any
 
 from snnc_nengo.site import Lowered, Site
 
-from snnc.api import Op, Shape, convolve, lowering, ops, recurrent, reduce, resample, slices, transposed
-from snnc_nengo_dl.maps import TensorMap
+from snnc.api import Op, Shape, convolve, lowering, ops
+from snnc_nengo_dl.tensor_transform import TensorMap
 
 SPACES = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 
@@ -63,8 +63,8 @@ def conv(op: ops.Conv, site: Site) -> Lowered:
     return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, axis, site.name)),)
 
 
-@lowering("nengo-dl", transposed.ConvTranspose)
-def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Lowered:
+@lowering("nengo-dl", ops.ConvTranspose)
+def conv_transpose(op: ops.ConvTranspose, site: Site) -> Lowered:
     """Use TensorFlow's transposed convolution, and crop or pad what it gives."""
     if len(op.strides) not in SPACES or max(op.dilation, default=1) > 1:
         return (site.linear(op),)
@@ -103,8 +103,8 @@ def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
     return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size)),)
 
 
-@lowering("nengo-dl", slices.EachSlice)
-def each_slice(op: slices.EachSlice, site: Site) -> Lowered:
+@lowering("nengo-dl", ops.EachSlice)
+def each_slice(op: ops.EachSlice, site: Site) -> Lowered:
     """Compute all slices at once."""
     return mapped(op, site) if op.is_linear else site.host(op)
 
@@ -135,12 +135,12 @@ MAPPED: tuple[type[Op], ...] = (
     ops.GlobalAvgPool,
     ops.Permute,
     ops.ZeroPad,
-    recurrent.TimeFilter,
-    reduce.Mean,
-    reduce.Sum,
-    resample.Repeat,
-    resample.Resize,
-    resample.Slice,
+    ops.TimeFilter,
+    ops.Mean,
+    ops.Sum,
+    ops.Repeat,
+    ops.Resize,
+    ops.Slice,
 )
 
 LOWERINGS = [

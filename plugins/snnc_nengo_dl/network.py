@@ -17,13 +17,13 @@ from nengo_dl.graph_optimizer import (
     remove_identity_muls,
 )
 from snnc_nengo.build import Built, NetworkBuilder, build
-from snnc_nengo.links import Link
+from snnc_nengo.connections import ConnectionPath
 from snnc_nengo.site import Site
 
-from snnc.api import Array, Graph, Neurons, Node, Target, TensorType, is_temporal
+from snnc.api import Array, Graph, LoweringContext, Neurons, Node, TensorType, is_temporal
 from snnc_nengo_dl.fuse import Fuse
 from snnc_nengo_dl.host import TensorSite
-from snnc_nengo_dl.maps import TensorMap, padded
+from snnc_nengo_dl.tensor_transform import TensorMap, padded
 from snnc_nengo_dl.training import WEIGHTED, Trainable, channels, tied, trainable
 
 
@@ -34,11 +34,11 @@ class TensorBuilder(NetworkBuilder):
         rules = self.target.others["tensorflow"]
         return TensorSite(node, inputs, constants, self.target.seed, self.target.dt, rules)
 
-    def connect(self, source: Any, target: Any, link: Link, label: str) -> None:
+    def connect(self, source: Any, target: Any, link: ConnectionPath, label: str) -> None:
         whole = link.size == target.size_in
         wide = None if whole else padded(link.transform, link.size, link.at, target.size_in)
         if wide is not None:
-            link = Link(target.size_in, wide, link.synapse)
+            link = ConnectionPath(target.size_in, wide, link.synapse)
         super().connect(source, target, link, label)
 
     def add_bias(self, name: str, bias: Array, target: Any) -> None:
@@ -64,7 +64,7 @@ class TrainedBuilder(TensorBuilder):
 class HeldBuilder(TensorBuilder):
     """Makes a network whose inputs are variables, so that they need no copy for every step."""
 
-    def __init__(self, graph: Graph, target: Target, network: Any, held: Mapping[str, Any]) -> None:
+    def __init__(self, graph: Graph, target: LoweringContext, network: Any, held: Mapping[str, Any]) -> None:
         """Take the variable of each input, ``(batch, size)``."""
         super().__init__(graph, target, network)
         self.held = held
@@ -79,7 +79,7 @@ class HeldBuilder(TensorBuilder):
         return nengo_dl.TensorNode(shown, shape_out=(node.type.size,), pass_time=True, label=node.name)
 
 
-def built(graph: Graph, target: Target) -> tuple[Built, Trainable]:
+def built(graph: Graph, target: LoweringContext) -> tuple[Built, Trainable]:
     """Return the network of a graph and what of it can be trained, with settings under which NengoDL is fast."""
     result = build(graph, target, TrainedBuilder)
     parameters = trainable(graph, result)
@@ -93,7 +93,7 @@ def built(graph: Graph, target: Target) -> tuple[Built, Trainable]:
     return result, parameters
 
 
-def built_on(graph: Graph, target: Target, held: Mapping[str, Any]) -> Built:
+def built_on(graph: Graph, target: LoweringContext, held: Mapping[str, Any]) -> Built:
     """Return the network of a graph whose inputs are variables; it cannot be trained."""
     return build(graph, target, functools.partial(HeldBuilder, held=held))
 

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from nengo.builder.operator import Operator
 from nengo_dl.builder import OpBuilder
+from snnc_nengo.find_populations import Pattern
 from snnc_nengo.operators import compact
-from snnc_nengo.patterns import Pattern
 from snnc_tensorflow.loop import LEAST
 
 from snnc_nengo_dl.dynamics import dynamics

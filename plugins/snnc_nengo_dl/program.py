@@ -13,16 +13,16 @@ from snnc_nengo.program import NengoProgram
 from snnc.api import (
     Array,
     Graph,
+    LoweringContext,
     Op,
     Recording,
-    Target,
     UsageError,
     evaluate_nodes,
-    feed,
     is_temporal,
-    lighten,
+    move_filters,
     progress_bar,
     require_steps,
+    validated_inputs,
 )
 from snnc_nengo_dl.network import built
 from snnc_nengo_dl.simulation import Simulation
@@ -42,7 +42,7 @@ class NengoDlProgram(NengoProgram):
     and computes the rest once a sample.
     """
 
-    def __init__(self, graph: Graph, target: Target, minibatch: int) -> None:
+    def __init__(self, graph: Graph, target: LoweringContext, minibatch: int) -> None:
         """Build the network."""
         whole, self.trainable = built(graph, target)
         super().__init__(graph, target, whole)
@@ -61,7 +61,7 @@ class NengoDlProgram(NengoProgram):
     ) -> Recording:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {jobs}")
-        fed = feed(self.graph, inputs)
+        fed = validated_inputs(self.graph, inputs)
         require_steps(self.graph, fed, steps)
         names = tuple(dict.fromkeys(watch))
         self.require_readable(names)
@@ -130,7 +130,7 @@ class NengoDlProgram(NengoProgram):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
                 graph = self._split.moving.copy()
-                lighten(graph, watch)
+                move_filters(graph, watch)
                 self._simulations[key] = Simulation(graph, self.target, size, watch)
         return self._simulations[key]
 

@@ -7,10 +7,10 @@ import functools
 from nengo_dl.builder import Builder, NengoBuilder
 from nengo_dl.process_builders import SimProcessBuilder
 
+from snnc_nengo_dl.apply_map import ApplyMap, ApplyMapBuilder, TensorTransform, build_transform
 from snnc_nengo_dl.host import SteppedBuilder, SteppedProcess
-from snnc_nengo_dl.linear import ApplyMap, ApplyMapBuilder, TensorTransform, build_transform
 from snnc_nengo_dl.population import Population, PopulationBuilder
-from snnc_nengo_dl.tally import Tally, TallyBuilder
+from snnc_nengo_dl.running_sums import Tally, TallyBuilder
 
 
 @functools.cache

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl import utils
 
-from snnc.api import AnyArray, Array, Graph, LoweringError, Target, is_temporal
+from snnc.api import AnyArray, Array, Graph, LoweringContext, LoweringError, is_temporal
 from snnc_nengo_dl.network import built_on, configure
-from snnc_nengo_dl.tally import Tallies
+from snnc_nengo_dl.running_sums import Tallies
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Shown:
 class Simulation:
     """A network for minibatches of one size, built once."""
 
-    def __init__(self, graph: Graph, target: Target, size: int, watch: tuple[str, ...]) -> None:
+    def __init__(self, graph: Graph, target: LoweringContext, size: int, watch: tuple[str, ...]) -> None:
         """Build; that is the slow part."""
         device = None if utils.tf_gpu_installed else "/cpu:0"
         self._size = size

@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 from snnc_nengo.build import Built
 
-from snnc.api import AnyArray, Array, Graph, LoweringError, Neurons, Node, Op, Synapse, ops, transposed
-from snnc_nengo_dl.linear import TensorTransform
-from snnc_nengo_dl.maps import TensorMap
+from snnc.api import AnyArray, Array, Graph, LoweringError, Neurons, Node, Op, Synapse, ops
+from snnc_nengo_dl.apply_map import TensorTransform
+from snnc_nengo_dl.tensor_transform import TensorMap
 
-WEIGHTED: Mapping[type[Op], str] = {ops.Dense: "weight", ops.Conv: "kernel", transposed.ConvTranspose: "kernel"}
+WEIGHTED: Mapping[type[Op], str] = {ops.Dense: "weight", ops.Conv: "kernel", ops.ConvTranspose: "kernel"}
 """Ops whose weights and biases can be trained, and the name of their weights."""
 UNIFORM = 1e-6
 """How far biases of one channel may differ and be one number, relative to the largest: the rounding of float32."""
@@ -166,4 +166,5 @@ def _set(graph: Graph, name: str, field: str, value: AnyArray) -> None:
 
 def _map(connection: Any) -> TensorMap | None:
     transform = connection.transform
-    return transform.map if isinstance(transform, TensorTransform) else None
+    found = transform.map if isinstance(transform, TensorTransform) else None
+    return found if isinstance(found, TensorMap) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Graph, MissingExtraError, Target
+from snnc.api import Backend, Graph, LoweringContext, MissingExtraError
 
 if TYPE_CHECKING:
     from snnc_tensorflow.program import TensorflowProgram
@@ -21,7 +21,7 @@ class TensorflowBackend(Backend):
     engines: ClassVar[tuple[str, ...]] = ("program", "numpy")
     exported: ClassVar[tuple[str, str]] = ("saved_model.pb", "a SavedModel")
 
-    def lower(self, graph: Graph, target: Target) -> TensorflowProgram:
+    def lower(self, graph: Graph, target: LoweringContext) -> TensorflowProgram:
         """Return the program of a graph; raise MissingExtraError without TensorFlow, UnsupportedOpError for ops."""
         try:
             import tensorflow  # noqa: F401

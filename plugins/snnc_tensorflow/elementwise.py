@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import Lowering, Op, activations, causal, combine, deferred, functions, lowering, ops
-from snnc_tensorflow.lazy import tf
+from snnc.api import Lowering, Op, lowering, ops
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Function, Site, Tensor
 
 
-def _relu(op: activations.Relu, x: Tensor) -> Tensor:
+def _relu(op: ops.Relu, x: Tensor) -> Tensor:
     if op.negative_slope == 0 and op.threshold == 0:
         y = tf.maximum(x, 0.0)
         return y if op.max_value is None else tf.minimum(y, op.max_value)
@@ -21,7 +21,7 @@ def _relu(op: activations.Relu, x: Tensor) -> Tensor:
     return tf.where(x >= op.threshold, high, op.negative_slope * (x - op.threshold))
 
 
-def _gelu(op: activations.Gelu, x: Tensor) -> Tensor:
+def _gelu(op: ops.Gelu, x: Tensor) -> Tensor:
     if op.approximate:
         return 0.5 * x * (1 + tf.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + tf.math.erf(x / math.sqrt(2)))
@@ -53,34 +53,34 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 ACTIVATIONS: dict[type[Op], Callable[[Any, Tensor], Tensor]] = {
-    activations.Relu: _relu,
-    activations.Elu: lambda op, x: _elu(x, op.alpha),
-    activations.Selu: lambda op, x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
-    activations.Gelu: _gelu,
-    activations.Swish: lambda op, x: x * tf.sigmoid(x),
-    activations.Sigmoid: lambda op, x: tf.sigmoid(x),
-    activations.HardSigmoid: lambda op, x: tf.clip_by_value(op.slope * x + 0.5, 0.0, 1.0),
-    activations.HardSwish: lambda op, x: x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0),
-    activations.Tanh: lambda op, x: tf.tanh(x),
-    activations.Softplus: lambda op, x: tf.math.softplus(x),
-    activations.Softsign: lambda op, x: x / (1 + tf.abs(x)),
-    activations.Exponential: lambda op, x: tf.exp(x),
-    functions.Function: lambda op, x: FUNCTIONS[op.name](x),
-    functions.Power: lambda op, x: tf.pow(x, op.exponent),
-    functions.Clip: lambda op, x: tf.clip_by_value(x, op.low, op.high),
-    functions.Mish: lambda op, x: x * tf.tanh(tf.math.softplus(x)),
-    functions.NotEqual: lambda op, x: tf.cast(tf.not_equal(x, np.float32(op.value)), tf.float32),
+    ops.Relu: _relu,
+    ops.Elu: lambda op, x: _elu(x, op.alpha),
+    ops.Selu: lambda op, x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
+    ops.Gelu: _gelu,
+    ops.Swish: lambda op, x: x * tf.sigmoid(x),
+    ops.Sigmoid: lambda op, x: tf.sigmoid(x),
+    ops.HardSigmoid: lambda op, x: tf.clip_by_value(op.slope * x + 0.5, 0.0, 1.0),
+    ops.HardSwish: lambda op, x: x * tf.clip_by_value(x / 6 + 0.5, 0.0, 1.0),
+    ops.Tanh: lambda op, x: tf.tanh(x),
+    ops.Softplus: lambda op, x: tf.math.softplus(x),
+    ops.Softsign: lambda op, x: x / (1 + tf.abs(x)),
+    ops.Exponential: lambda op, x: tf.exp(x),
+    ops.Function: lambda op, x: FUNCTIONS[op.name](x),
+    ops.Power: lambda op, x: tf.pow(x, op.exponent),
+    ops.Clip: lambda op, x: tf.clip_by_value(x, op.low, op.high),
+    ops.Mish: lambda op, x: x * tf.tanh(tf.math.softplus(x)),
+    ops.NotEqual: lambda op, x: tf.cast(tf.not_equal(x, np.float32(op.value)), tf.float32),
     ops.Identity: lambda op, x: x,
-    causal.LastStep: lambda op, x: x,
+    ops.LastStep: lambda op, x: x,
 }
 """Ops of one input in which each element depends on one element alone."""
 
 JOINS: dict[type[Op], Callable[[Tensor, Tensor], Tensor]] = {
     ops.Add: lambda a, b: a + b,
-    combine.Multiply: lambda a, b: a * b,
-    combine.Maximum: lambda a, b: tf.maximum(a, b),
-    combine.Minimum: lambda a, b: tf.minimum(a, b),
-    combine.Divide: lambda a, b: a / b,
+    ops.Multiply: lambda a, b: a * b,
+    ops.Maximum: lambda a, b: tf.maximum(a, b),
+    ops.Minimum: lambda a, b: tf.minimum(a, b),
+    ops.Divide: lambda a, b: a / b,
 }
 """Ops that join all their inputs element by element, two at a time."""
 
@@ -108,8 +108,8 @@ def _join(op: Any, site: Site) -> Function:
     return Function(call, fuse=True)
 
 
-@lowering("tensorflow", activations.PRelu)
-def prelu(op: activations.PRelu, site: Site) -> Function:
+@lowering("tensorflow", ops.PRelu)
+def prelu(op: ops.PRelu, site: Site) -> Function:
     """Lower a rectifier with learnt slopes."""
     alpha = site.weight(op.alpha)
     return Function(lambda x: tf.where(x > 0, x, alpha * x), fuse=True)
@@ -135,26 +135,26 @@ def batch_norm(op: ops.BatchNorm, site: Site) -> Function:
     return Function(lambda x: x * scale + shift, fuse=True)
 
 
-@lowering("tensorflow", activations.Pulsed)
-def pulsed(op: activations.Pulsed, site: Site) -> Function:
+@lowering("tensorflow", ops.SpikingActivation)
+def pulsed(op: ops.SpikingActivation, site: Site) -> Function:
     """Lower an activation that is not swapped for the spiking neurons it stands for."""
     return Function(site.inner(op.activation, *site.inputs), fuse=True)
 
 
-@lowering("tensorflow", activations.Softmax)
-def softmax(op: activations.Softmax, site: Site) -> Function:
+@lowering("tensorflow", ops.Softmax)
+def softmax(op: ops.Softmax, site: Site) -> Function:
     """Lower a softmax over any axis."""
     return Function(lambda x: tf.nn.softmax(x, axis=_with_batch(op.axis)))
 
 
-@lowering("tensorflow", activations.LogSoftmax)
-def log_softmax(op: activations.LogSoftmax, site: Site) -> Function:
+@lowering("tensorflow", ops.LogSoftmax)
+def log_softmax(op: ops.LogSoftmax, site: Site) -> Function:
     """Lower the logarithm of a softmax over any axis."""
     return Function(lambda x: tf.nn.log_softmax(x, axis=_with_batch(op.axis)))
 
 
-@lowering("tensorflow", deferred.Deferred)
-def answer(op: deferred.Deferred, site: Site) -> Function:
+@lowering("tensorflow", ops.ReadOutActivation)
+def answer(op: ops.ReadOutActivation, site: Site) -> Function:
     """Lower what is done to the read-out; programs get graphs without it, exports apply it to the mean."""
     return Function(site.inner(op.activation, *site.inputs))
 

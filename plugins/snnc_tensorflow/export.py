@@ -12,14 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from snnc.api import Graph, ReadOut, Target, UsageError, deferred, is_temporal, readout
-from snnc_tensorflow.lazy import tf
+from snnc.api import (
+    Graph,
+    LastReadOut,
+    LoweringContext,
+    LowPassReadOut,
+    MeanReadOut,
+    ReadOut,
+    UsageError,
+    is_temporal,
+    ops,
+)
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.loop import runner
-from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.lowered_graph import LoweredGraph
 from snnc_tensorflow.site import Site, Tensor, Tensors
 
 
-def save(machine: Machine, target: Target, finished: Graph, folder: Path) -> None:
+def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder: Path) -> None:
     """Write a SavedModel.
 
     Args:
@@ -74,12 +84,12 @@ def save(machine: Machine, target: Target, finished: Graph, folder: Path) -> Non
 def _weights(read_out: ReadOut, steps: Tensor, dt: float) -> Tensor:
     """Return the weight of each step in what is read out; raise UsageError for a read-out of a plugin."""
     t = tf.range(steps)
-    if isinstance(read_out, readout.Mean):
+    if isinstance(read_out, MeanReadOut):
         first = tf.minimum(tf.cast(tf.cast(steps, tf.float64) * read_out.start, tf.int32), steps - 1)
         weights = tf.cast(t >= first, tf.float32)
-    elif isinstance(read_out, readout.Last):
+    elif isinstance(read_out, LastReadOut):
         weights = tf.cast(tf.equal(t, steps - 1), tf.float32)
-    elif isinstance(read_out, readout.LowPass):
+    elif isinstance(read_out, LowPassReadOut):
         weights = tf.exp(tf.cast(t - (steps - 1), tf.float32) * (dt / read_out.tau))
     else:
         raise UsageError(f"cannot export the read-out {read_out.kind!r}; use mean, last or low-pass")
@@ -92,12 +102,12 @@ def _argument(name: str) -> str:
     return plain if plain[:1].isalpha() and plain != "steps" else f"x_{plain}"
 
 
-def _finisher(machine: Machine, target: Target, finished: Graph) -> Callable[[str, Tensor, bool], Tensor]:
+def _finisher(machine: LoweredGraph, target: LoweringContext, finished: Graph) -> Callable[[str, Tensor, bool], Tensor]:
     """Return ``f(output, values, every step or not)``, which applies what is deferred to an output's read-out."""
     calls = {}
     for name, node in finished.output_nodes.items():
         op = finished[node].op
-        if isinstance(op, deferred.Deferred):
+        if isinstance(op, ops.ReadOutActivation):
             types = tuple(finished[s].type for s in finished.sources(node))
             site = Site(finished[node], types, target.dt, target.seed, target.lowerings, machine.weights)
             calls[name] = site.inner(op, *types)

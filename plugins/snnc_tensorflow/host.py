@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.api import AnyArray, LoweringError, Neurons, Stream
-from snnc_tensorflow.lazy import tf
-from snnc_tensorflow.site import Function, Site, Steps, Tensor, Tensors
+from snnc.api import AnyArray, LoweringError, Neurons, RandomStream
+from snnc_tensorflow.import_tensorflow import tf
+from snnc_tensorflow.site import Function, Site, StatefulFunction, Tensor, Tensors
 
 
 def function(op: Neurons, site: Site) -> Function:
@@ -21,10 +21,10 @@ def function(op: Neurons, site: Site) -> Function:
     return Function(call, host=True)
 
 
-def population(op: Neurons, site: Site) -> Steps:
+def population(op: Neurons, site: Site) -> StatefulFunction:
     """Return a population with a state, stepped in numpy; raise LoweringError where the state is not arrays."""
     start = site.start
-    if any(isinstance(value, Stream) for value in start.values()):
+    if any(isinstance(value, RandomStream) for value in start.values()):
         raise LoweringError(
             f"node {site.node.name!r}: neurons {op.model.kind!r} draw random numbers in numpy, and TensorFlow has no "
             "rule for them; run them on another backend"
@@ -43,4 +43,4 @@ def population(op: Neurons, site: Site) -> Steps:
         kept = {name: tf.ensure_shape(v, state[name].shape) for name, v in zip(names, new, strict=True)}
         return tf.ensure_shape(y, x.shape), kept
 
-    return Steps(arrays, step, fuse=False, host=True)
+    return StatefulFunction(arrays, step, fuse=False, host=True)

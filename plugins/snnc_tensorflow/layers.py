@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import Array, Lowering, LoweringError, Op, Shape, convolve, lowering, ops, resample, transposed
-from snnc_tensorflow.lazy import tf
+from snnc.api import Array, Lowering, LoweringError, Op, Shape, convolve, lowering, ops
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Function, Site, Tensor
 
 
@@ -100,8 +100,8 @@ def _depthwise(op: ops.Conv, site: Site) -> Any:
     return call
 
 
-@lowering("tensorflow", transposed.ConvTranspose)
-def conv_transpose(op: transposed.ConvTranspose, site: Site) -> Function:
+@lowering("tensorflow", ops.ConvTranspose)
+def conv_transpose(op: ops.ConvTranspose, site: Site) -> Function:
     """Lower a transposed convolution: its full result, cut or padded."""
     rank, space = op.kernel.ndim - 2, site.inputs[0].shape[:-1]
     if rank > 3:
@@ -155,8 +155,8 @@ def _global_pool(op: Op, site: Site) -> Function:
     return Function(lambda x: reduce(x, axes))
 
 
-@lowering("tensorflow", resample.Embedding)
-def embedding(op: resample.Embedding, site: Site) -> Function:
+@lowering("tensorflow", ops.Embedding)
+def embedding(op: ops.Embedding, site: Site) -> Function:
     """Lower a look-up of rows."""
     table = site.weight(op.table)
     last = float(len(op.table) - 1)

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from snnc_tensorflow.lazy import tf
-from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.import_tensorflow import tf
+from snnc_tensorflow.lowered_graph import LoweredGraph
 from snnc_tensorflow.plan import Group, Plan, drive_of, make_plan
 from snnc_tensorflow.site import Function, Tensor, Tensors
 
 LEAST = 1024
 """Elements of one sample from which on XLA pays: to call it costs as much as some ten small operations."""
 CHUNK = 4
-"""Steps at a time. What is left over is done step by step."""
+"""StatefulFunction at a time. What is left over is done step by step."""
 
 
-def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:
+def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:
     """Return ``f(inputs, state, weights)``, to be traced.
 
     It advances the network by one step for each of the ``weights`` ``(steps,)``, which are those of means over time. It
@@ -84,7 +84,7 @@ def runner(machine: Machine, watch: Sequence[str] = (), *, every_step: bool) -> 
     return run
 
 
-def _still(machine: Machine, plan: Plan, inputs: Tensors) -> Tensors:
+def _still(machine: LoweredGraph, plan: Plan, inputs: Tensors) -> Tensors:
     """Return all values that do not change, with the drives of what they drive."""
     values = machine.finish(inputs, plan.static)
     return {**values, **{drive_of(name): machine.drive(name, values) for name in plan.driven}}
@@ -102,7 +102,7 @@ def _swapped(x: Tensor) -> Tensor:
     return tf.transpose(x, (1, 0, *range(2, x.shape.rank)))
 
 
-def _call(machine: Machine, plan: Plan, group: Group, still: Tensors, count: int) -> Callable[..., Any]:
+def _call(machine: LoweredGraph, plan: Plan, group: Group, still: Tensors, count: int) -> Callable[..., Any]:
     """Return the function of a group: from what it reads and its state to what it gives and its new state.
 
     What changes from step to step is ``(count * batch, *shape)``, one step behind the other.

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.api import Lowering, LoweringError, NeuronModel, lowering, neurons, spiking_pool
+from snnc.api import Lowering, LoweringError, NeuronModel, lowering, neurons, ops
 from snnc_tensorflow import host, random
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.layers import pooled
-from snnc_tensorflow.lazy import tf
-from snnc_tensorflow.site import Function, Lowered, Site, Steps, Tensor, Tensors
+from snnc_tensorflow.site import Function, Lowered, Site, StatefulFunction, Tensor, Tensors
 
 Rule: TypeAlias = "Callable[[Any, Tensors, Tensor, float], tuple[Tensor, Tensors]]"
 """From the model, the state, the drive and the step in seconds to spikes (or Hz) and the new state."""
@@ -137,7 +137,7 @@ def population(op: neurons.Neurons, site: Site) -> Lowered:
 
     start, shared = random.start(site.start, each=isinstance(model, neurons.Poisson))
     drawing = isinstance(model, (neurons.Stochastic, neurons.Poisson))
-    return Steps(start, step, drive, shared, fuse=not drawing, host=isinstance(model, neurons.Poisson))
+    return StatefulFunction(start, step, drive, shared, fuse=not drawing, host=isinstance(model, neurons.Poisson))
 
 
 def _factor(values: Any, site: Site) -> Callable[[Tensor], Tensor]:
@@ -169,7 +169,7 @@ def _rates(op: neurons.Neurons, site: Site) -> Function:
 
 
 @lowering("tensorflow", neurons.Synapse)
-def synapse(op: neurons.Synapse, site: Site) -> Steps:
+def synapse(op: neurons.Synapse, site: Site) -> StatefulFunction:
     """Lower a filter over time."""
     model = op.model
     ratio = site.dt / model.tau
@@ -179,7 +179,7 @@ def synapse(op: neurons.Synapse, site: Site) -> Steps:
         def lowpass(state: Tensors, x: Tensor) -> tuple[Tensor, Tensors]:
             return state["y"], {"y": state["y"] * keep + x * come}
 
-        return Steps({"y": site.start["y"]}, lowpass)
+        return StatefulFunction({"y": site.start["y"]}, lowpass)
     if not isinstance(model, neurons.Alpha):
         raise LoweringError(f"node {site.node.name!r}: TensorFlow has no synapse {model.kind!r}; use lowpass or alpha")
     slope = np.float32(ratio * math.exp(-ratio))
@@ -189,11 +189,11 @@ def synapse(op: neurons.Synapse, site: Site) -> Steps:
         first, second = state["first"], state["second"]
         return second, {"second": keep * second + slope * first + rest * x, "first": keep * first + come * x}
 
-    return Steps(site.start, alpha)
+    return StatefulFunction(site.start, alpha)
 
 
-@lowering("tensorflow", spiking_pool.SpikingMaxPool)
-def spiking_max_pool(op: spiking_pool.SpikingMaxPool, site: Site) -> Steps:
+@lowering("tensorflow", ops.SpikingMaxPool)
+def spiking_max_pool(op: ops.SpikingMaxPool, site: Site) -> StatefulFunction:
     """Lower max pooling that follows the sums of its inputs."""
     space = site.inputs[0].shape[:-1]
 
@@ -205,7 +205,7 @@ def spiking_max_pool(op: spiking_pool.SpikingMaxPool, site: Site) -> Steps:
         largest = pooled(sums, op, space, maximum=True)
         return largest - largest_before, {"sums": sums, "largest": largest}
 
-    return Steps(site.start, step)
+    return StatefulFunction(site.start, step)
 
 
 LOWERINGS: list[Lowering] = [population, synapse, spiking_max_pool]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from snnc.api import Graph, is_temporal
-from snnc_tensorflow.site import Lowered, Steps
+from snnc_tensorflow.site import Lowered, StatefulFunction
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def make_plan(graph: Graph, lowered: Mapping[str, Lowered], watch: Collection[st
         if node.name not in needed or node.op.arity == 0:
             continue
         still = {*sequences, *dynamic}.isdisjoint(graph.sources(node.name))
-        steps = isinstance(lowered[node.name], Steps)
+        steps = isinstance(lowered[node.name], StatefulFunction)
         if still and not steps:
             static.append(node.name)
             continue
@@ -91,7 +91,7 @@ def _tail(graph: Graph, lowered: Mapping[str, Lowered], dynamic: Sequence[str], 
     tail: set[str] = set()
     for name in reversed(dynamic):
         ends = all(reader in tail for reader, _ in graph.readers(name) if reader in dynamic)
-        affine = graph[name].op.is_linear and not isinstance(lowered[name], Steps)
+        affine = graph[name].op.is_linear and not isinstance(lowered[name], StatefulFunction)
         if ends and affine and name not in watch:
             tail.add(name)
     return [name for name in dynamic if name in tail]

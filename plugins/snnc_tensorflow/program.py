@@ -11,21 +11,21 @@ import numpy as np
 from snnc.api import (
     Array,
     Graph,
+    LoweringContext,
     Neurons,
     Program,
     ReadOut,
     Recording,
-    Target,
     UsageError,
-    feed,
-    lighten,
+    move_filters,
     progress_bar,
     require_steps,
+    validated_inputs,
 )
 from snnc_tensorflow.export import save
-from snnc_tensorflow.lazy import tf
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.loop import CHUNK, runner
-from snnc_tensorflow.machine import Machine
+from snnc_tensorflow.lowered_graph import LoweredGraph
 from snnc_tensorflow.site import Tensor, Tensors
 
 ELEMENTS = 1 << 25
@@ -35,11 +35,11 @@ ELEMENTS = 1 << 25
 class TensorflowProgram(Program):
     """One ``tf.function`` for each kind of question, made when it is first asked."""
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(self, graph: Graph, target: LoweringContext) -> None:
         """Lower the graph."""
         self.graph = graph
         self.target = target
-        self._machines: dict[tuple[str, ...], Machine] = {}
+        self._machines: dict[tuple[str, ...], LoweredGraph] = {}
         self._functions: dict[tuple[tuple[str, ...], bool, bool], Any] = {}
         self._machine()
 
@@ -63,7 +63,7 @@ class TensorflowProgram(Program):
         done = self._present(inputs, weights, names, every_step=True, progress=progress)
         return Recording(done["outputs"], done["means"], done["totals"])
 
-    def answers(
+    def decode(
         self,
         inputs: Mapping[str, Array],
         steps: int,
@@ -95,7 +95,7 @@ class TensorflowProgram(Program):
         Returns:
             The outputs ``(batch, steps, *shape)`` by name, and the state after the last step.
         """
-        fed = feed(self.graph, inputs)
+        fed = validated_inputs(self.graph, inputs)
         require_steps(self.graph, fed, steps)
         done = self._function((), every_step=True, fresh=False)(fed, np.zeros(steps, np.float32), state)
         return {name: y.numpy() for name, y in done["outputs"].items()}, done["state"]
@@ -104,13 +104,13 @@ class TensorflowProgram(Program):
         """Write a SavedModel; see ``snnc_tensorflow.export``."""
         save(self._machine(), self.target, finished, folder)
 
-    def _machine(self, watch: Sequence[str] = ()) -> Machine:
+    def _machine(self, watch: Sequence[str] = ()) -> LoweredGraph:
         """Return the lowered graph with filters where vectors are short, which keeps the value of populations only."""
         kept = tuple(name for name in watch if not isinstance(self.graph[name].op, Neurons))
         if kept not in self._machines:
             graph = self.graph.copy()
-            lighten(graph, kept)
-            self._machines[kept] = Machine(graph, self.target)
+            move_filters(graph, kept)
+            self._machines[kept] = LoweredGraph(graph, self.target)
         return self._machines[kept]
 
     def _function(self, watch: tuple[str, ...], *, every_step: bool, fresh: bool) -> Any:
@@ -146,7 +146,7 @@ class TensorflowProgram(Program):
         progress: bool,
     ) -> dict[str, dict[str, Array]]:
         """Show every sample from a fresh state; return arrays of the whole batch by what and by name."""
-        fed = feed(self.graph, inputs)
+        fed = validated_inputs(self.graph, inputs)
         require_steps(self.graph, fed, len(weights))
         function = self._function(watch, every_step=every_step, fresh=True)
         done: list[Any] = []

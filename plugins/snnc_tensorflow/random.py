@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import AnyArray, Shape, State, Stream
-from snnc_tensorflow.lazy import tf
+from snnc.api import AnyArray, RandomStream, Shape, State
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Tensor, Tensors
 
 SIZE, SHIFT = 624, 397
@@ -23,7 +23,7 @@ UPPER, LOWER, MATRIX, WORD = 0x80000000, 0x7FFFFFFF, 0x9908B0DF, 0xFFFFFFFF
 
 
 def start(state: State, *, each: bool) -> tuple[dict[str, AnyArray], frozenset[str]]:
-    """Return a state with each ``Stream`` as the words of its generator, and the names that all samples share.
+    """Return a state with each ``RandomStream`` as the words of its generator, and the names that all samples share.
 
     Args:
         state: of one sample.
@@ -32,7 +32,7 @@ def start(state: State, *, each: bool) -> tuple[dict[str, AnyArray], frozenset[s
     arrays: dict[str, AnyArray] = {}
     drawing: set[str] = set()
     for name, value in state.items():
-        if isinstance(value, Stream):
+        if isinstance(value, RandomStream):
             key, position = _words(np.random.RandomState(value.seed))
             arrays |= {f"{name}.key": key, f"{name}.position": np.asarray(position, dtype=np.int64)}
             drawing |= {f"{name}.key", f"{name}.position"}

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.api import Lowering, LoweringError, causal, lowering, recurrent
-from snnc_tensorflow.lazy import tf
-from snnc_tensorflow.site import Function, Site, Steps, Tensor, Tensors
+from snnc.api import Lowering, LoweringError, lowering, ops
+from snnc_tensorflow.import_tensorflow import tf
+from snnc_tensorflow.site import Function, Site, StatefulFunction, Tensor, Tensors
 
 States: TypeAlias = tuple[Tensor, ...]
 Cell: TypeAlias = Callable[[Tensor, States], States]
@@ -17,7 +17,7 @@ Cell: TypeAlias = Callable[[Tensor, States], States]
 Parts: TypeAlias = Callable[[Any, Site], tuple[Callable[[Tensor], Tensor], Cell]]
 
 
-def _advance(op: recurrent.Recurrent, cell: Cell, x: Tensor, out: Tensor, states: States, mask: Tensor | None) -> Any:
+def _advance(op: ops.Recurrent, cell: Cell, x: Tensor, out: Tensor, states: States, mask: Tensor | None) -> Any:
     """Return the output and the states after a step, as ``Recurrent.advance`` does."""
     new = cell(x, states)
     if mask is None:
@@ -27,7 +27,7 @@ def _advance(op: recurrent.Recurrent, cell: Cell, x: Tensor, out: Tensor, states
     return kept, tuple(tf.where(keep, a, b) for a, b in zip(new, states, strict=True))
 
 
-def _layer(op: recurrent.Recurrent, site: Site, parts: Parts) -> Function:
+def _layer(op: ops.Recurrent, site: Site, parts: Parts) -> Function:
     project, cell = parts(op, site)
 
     def call(x: Tensor, *rest: Tensor) -> Tensor:
@@ -39,11 +39,11 @@ def _layer(op: recurrent.Recurrent, site: Site, parts: Parts) -> Function:
             out, new = _advance(op, cell, now[0], out, tuple(old), now[1] if op.masked else None)
             return (out, *new)
 
-        in_time = (
+        stepwise = (
             tf.transpose(project(x), (1, 0, 2)),
             tf.transpose(rest[0]) if op.masked else tf.zeros_like(x[0, :, 0]),
         )
-        out, *after = tf.scan(step, in_time, (zeros, *states), reverse=op.backwards)
+        out, *after = tf.scan(step, stepwise, (zeros, *states), reverse=op.backwards)
         if op.gives == "sequence":
             # a scan backwards puts the results where the inputs were; the op wants the order of reading
             return tf.transpose(tf.reverse(out, [0]) if op.backwards else out, (1, 0, 2))
@@ -53,7 +53,7 @@ def _layer(op: recurrent.Recurrent, site: Site, parts: Parts) -> Function:
     return Function(call)
 
 
-def _product(op: recurrent.Recurrent, site: Site, bias: Tensor) -> Callable[[Tensor], Tensor]:
+def _product(op: ops.Recurrent, site: Site, bias: Tensor) -> Callable[[Tensor], Tensor]:
     kernel = site.weight(op.kernel)
     return lambda x: tf.tensordot(x, kernel, 1) + bias
 
@@ -95,10 +95,10 @@ def _gru(op: Any, site: Site) -> tuple[Callable[[Tensor], Tensor], Cell]:
     return _product(op, site, bias), cell
 
 
-PARTS: dict[type[recurrent.Recurrent], Parts] = {
-    recurrent.SimpleRnn: _simple_rnn,
-    recurrent.Lstm: _lstm,
-    recurrent.Gru: _gru,
+PARTS: dict[type[ops.Recurrent], Parts] = {
+    ops.SimpleRnn: _simple_rnn,
+    ops.Lstm: _lstm,
+    ops.Gru: _gru,
 }
 """For each layer, what its input adds to the gates, and its cell."""
 
@@ -107,8 +107,8 @@ def _whole(op: Any, site: Site) -> Function:
     return _layer(op, site, PARTS[type(op)])
 
 
-@lowering("tensorflow", causal.Cell)
-def cell(op: causal.Cell, site: Site) -> Steps:
+@lowering("tensorflow", ops.Cell)
+def cell(op: ops.Cell, site: Site) -> StatefulFunction:
     """Lower one step of a recurrent layer in a stream."""
     layer = op.op
     if type(layer) not in PARTS:
@@ -126,22 +126,22 @@ def cell(op: causal.Cell, site: Site) -> Steps:
         new = {"out": out, **dict(zip(names, states, strict=True))}
         return {"state": states[0], "cell": states[-1]}.get(layer.gives, out), new
 
-    return Steps(site.start, step, drive, fuse=False)
+    return StatefulFunction(site.start, step, drive, fuse=False)
 
 
-@lowering("tensorflow", causal.DelayLine)
-def delay_line(op: causal.DelayLine, site: Site) -> Steps:
+@lowering("tensorflow", ops.DelayLine)
+def delay_line(op: ops.DelayLine, site: Site) -> StatefulFunction:
     """Lower the slices of the last steps."""
 
     def step(state: Tensors, x: Tensor) -> tuple[Tensor, Tensors]:
         slices = tf.concat([state["slices"][:, 1:], x[:, None]], axis=1)
         return slices[:, :: op.dilation], {"slices": slices}
 
-    return Steps(site.start, step, fuse=False)
+    return StatefulFunction(site.start, step, fuse=False)
 
 
-@lowering("tensorflow", causal.Running)
-def running(op: causal.Running, site: Site) -> Steps:
+@lowering("tensorflow", ops.Running)
+def running(op: ops.Running, site: Site) -> StatefulFunction:
     """Lower the mean, sum, largest or smallest so far; sums are float64, as the evaluator has them."""
     rank = len(site.inputs[0].shape)
 
@@ -160,11 +160,11 @@ def running(op: causal.Running, site: Site) -> Steps:
             y = so_far / tf.maximum(count, 1)
         return tf.cast(y, tf.float32), {"so_far": so_far, "count": count}
 
-    return Steps(site.start, step, lambda *inputs: inputs)
+    return StatefulFunction(site.start, step, lambda *inputs: inputs)
 
 
-@lowering("tensorflow", causal.Filter)
-def causal_filter(op: causal.Filter, site: Site) -> Steps:
+@lowering("tensorflow", ops.Filter)
+def causal_filter(op: ops.Filter, site: Site) -> StatefulFunction:
     """Lower one step of a filter in a stream."""
     rule = _filter_rule(op.op, site)
 
@@ -172,10 +172,10 @@ def causal_filter(op: causal.Filter, site: Site) -> Steps:
         y, slope = rule((state["y"], state["slope"]), x)
         return y, {"y": y, "slope": slope}
 
-    return Steps(site.start, step)
+    return StatefulFunction(site.start, step)
 
 
-def _filter_rule(op: recurrent.TimeFilter, site: Site) -> Callable[[Any, Tensor], Any]:
+def _filter_rule(op: ops.TimeFilter, site: Site) -> Callable[[Any, Tensor], Any]:
     """Return the function from y and slope, and the present input, to those after the step."""
     ratios = op.dt / np.maximum(op.tau, 1e-8)
     ratio, decay = site.weight(ratios), site.weight(np.exp(-ratios))
@@ -190,8 +190,8 @@ def _filter_rule(op: recurrent.TimeFilter, site: Site) -> Callable[[Any, Tensor]
     return step
 
 
-@lowering("tensorflow", recurrent.TimeFilter)
-def time_filter(op: recurrent.TimeFilter, site: Site) -> Function:
+@lowering("tensorflow", ops.TimeFilter)
+def time_filter(op: ops.TimeFilter, site: Site) -> Function:
     """Lower a filter along the first axis of its input."""
     rule, initial = _filter_rule(op, site), site.weight(op.initial)
 

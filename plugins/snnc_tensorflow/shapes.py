@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import Lowering, combine, lowering, ops, reduce, resample, slices
-from snnc_tensorflow.lazy import tf
+from snnc.api import Lowering, interpolation_matrix, lowering, ops, with_batch
+from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Function, Site, Tensor
 
 
@@ -37,8 +37,8 @@ def concatenate(op: ops.Concatenate, site: Site) -> Function:
     return Function(lambda *inputs: tf.concat(inputs, axis))
 
 
-@lowering("tensorflow", combine.Einsum)
-def einsum(op: combine.Einsum, site: Site) -> Function:
+@lowering("tensorflow", ops.Einsum)
+def einsum(op: ops.Einsum, site: Site) -> Function:
     """Lower a sum of products over indices."""
     left, _, right = op.equation.partition("->")
     batch = next(letter for letter in string.ascii_letters if letter not in op.equation)
@@ -46,8 +46,8 @@ def einsum(op: combine.Einsum, site: Site) -> Function:
     return Function(lambda *inputs: tf.einsum(equation, *inputs))
 
 
-@lowering("tensorflow", resample.Slice)
-def pick(op: resample.Slice, site: Site) -> Function:
+@lowering("tensorflow", ops.Slice)
+def pick(op: ops.Slice, site: Site) -> Function:
     """Lower a slice; one that goes backwards may end before the first element."""
     where: list[slice] = [slice(None)]
     for first, count, step in zip(op.start, op.size, op.step, strict=True):
@@ -56,8 +56,8 @@ def pick(op: resample.Slice, site: Site) -> Function:
     return Function(lambda x: x[tuple(where)])
 
 
-@lowering("tensorflow", resample.Repeat)
-def repeat(op: resample.Repeat, site: Site) -> Function:
+@lowering("tensorflow", ops.Repeat)
+def repeat(op: ops.Repeat, site: Site) -> Function:
     """Lower the repetition of elements."""
 
     def call(x: Tensor) -> Tensor:
@@ -68,13 +68,13 @@ def repeat(op: resample.Repeat, site: Site) -> Function:
     return Function(call)
 
 
-@lowering("tensorflow", resample.Resize)
-def resize(op: resample.Resize, site: Site) -> Function:
+@lowering("tensorflow", ops.Resize)
+def resize(op: ops.Resize, site: Site) -> Function:
     """Lower a resampling: one matrix an axis."""
     letters = string.ascii_lowercase[: len(op.size) + 2]
     steps = []
     for axis, (old, new) in enumerate(zip(site.inputs[0].shape, op.size, strict=False), start=1):
-        matrix = site.weight(resample.interpolation_matrix(old, new, op.interpolation))
+        matrix = site.weight(interpolation_matrix(old, new, op.interpolation))
         moved = letters.replace(letters[axis], "z")
         steps.append((f"{letters},z{letters[axis]}->{moved}", matrix))
 
@@ -88,17 +88,17 @@ def resize(op: resample.Resize, site: Site) -> Function:
 
 def _reduce(op: Any, site: Site) -> Function:
     rule = {
-        reduce.Sum: tf.reduce_sum,
-        reduce.Mean: tf.reduce_mean,
-        reduce.Max: tf.reduce_max,
-        reduce.Min: tf.reduce_min,
+        ops.Sum: tf.reduce_sum,
+        ops.Mean: tf.reduce_mean,
+        ops.Max: tf.reduce_max,
+        ops.Min: tf.reduce_min,
     }[type(op)]
-    axes = reduce.with_batch(op.axes)
+    axes = with_batch(op.axes)
     return Function(lambda x: rule(x, axes, keepdims=op.keepdims))
 
 
-@lowering("tensorflow", reduce.MaskedMean)
-def masked_mean(op: reduce.MaskedMean, site: Site) -> Function:
+@lowering("tensorflow", ops.MaskedMean)
+def masked_mean(op: ops.MaskedMean, site: Site) -> Function:
     """Lower the mean of the steps that a mask leaves."""
     rank = len(site.inputs[0].shape)
 
@@ -109,10 +109,10 @@ def masked_mean(op: reduce.MaskedMean, site: Site) -> Function:
     return Function(call)
 
 
-@lowering("tensorflow", reduce.Standardize)
-def standardize(op: reduce.Standardize, site: Site) -> Function:
+@lowering("tensorflow", ops.Standardize)
+def standardize(op: ops.Standardize, site: Site) -> Function:
     """Lower a normalisation by the moments of the sample itself."""
-    axes = reduce.with_batch(op.axes)
+    axes = with_batch(op.axes)
 
     def call(x: Tensor) -> Tensor:
         if op.center:
@@ -122,10 +122,10 @@ def standardize(op: reduce.Standardize, site: Site) -> Function:
     return Function(call)
 
 
-@lowering("tensorflow", reduce.UnitNorm)
-def unit_norm(op: reduce.UnitNorm, site: Site) -> Function:
+@lowering("tensorflow", ops.UnitNorm)
+def unit_norm(op: ops.UnitNorm, site: Site) -> Function:
     """Lower a normalisation to length one."""
-    axes = reduce.with_batch(op.axes)
+    axes = with_batch(op.axes)
 
     def call(x: Tensor) -> Tensor:
         square = tf.reduce_sum(tf.square(x), axes, keepdims=True)
@@ -134,8 +134,8 @@ def unit_norm(op: reduce.UnitNorm, site: Site) -> Function:
     return Function(call)
 
 
-@lowering("tensorflow", slices.EachSlice)
-def each_slice(op: slices.EachSlice, site: Site) -> Function:
+@lowering("tensorflow", ops.EachSlice)
+def each_slice(op: ops.EachSlice, site: Site) -> Function:
     """Lower an op on every slice along the first axis: the slices are more samples."""
     inner = site.inner(op.op, *(t.with_shape(t.shape[1:]) for t in site.inputs))
 
@@ -155,7 +155,7 @@ LOWERINGS: list[Lowering] = [
     pick,
     repeat,
     resize,
-    *(Lowering("tensorflow", cls, _reduce) for cls in (reduce.Sum, reduce.Mean, reduce.Max, reduce.Min)),
+    *(Lowering("tensorflow", cls, _reduce) for cls in (ops.Sum, ops.Mean, ops.Max, ops.Min)),
     masked_mean,
     standardize,
     unit_norm,

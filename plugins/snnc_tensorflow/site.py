@@ -4,11 +4,11 @@ A lowering is a function ``f(op, site)`` made with ``@lowering("tensorflow", OpC
 ``snnc_register_lowerings``. It runs once, while the program is built, and gives back one of two things:
 
 - a ``Function`` (or any plain callable), for an op whose output depends on its inputs of the same step alone;
-- ``Steps``, for a stateful op: the state of one sample before the first step, and the rule of a step.
+- ``StatefulFunction``, for a stateful op: the state of one sample before the first step, and the rule of a step.
 
 Both compute with float32 tensors ``(batch, *shape)``, channels last, inside a ``tf.function``. Arrays that an op needs
-are made tensors with ``site.weight``. Take TensorFlow from ``snnc_tensorflow.lazy``, or import it inside the function:
-lowerings are collected before anybody chose a backend.
+are made tensors with ``site.weight``. Take TensorFlow from ``snnc_tensorflow.import_tensorflow``, or import it
+inside the function: lowerings are collected before anybody chose a backend.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from snnc.api import AnyArray, Lowerings, Node, Op, State, Stateful, TensorType, UnsupportedOpError, initial_state
-from snnc_tensorflow.lazy import tf
+from snnc_tensorflow.import_tensorflow import tf
 
 Tensor: TypeAlias = Any
 Tensors: TypeAlias = dict[str, Any]
@@ -37,7 +37,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Steps:
+class StatefulFunction:
     """The rule of a stateful op."""
 
     start: Mapping[str, AnyArray]
@@ -52,7 +52,7 @@ class Steps:
     host: bool = False
 
 
-Lowered: TypeAlias = "Function | Steps"
+Lowered: TypeAlias = "Function | StatefulFunction"
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def compile_command(
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.compiler import compile
 
     compiled = compile(
@@ -126,10 +126,10 @@ def tune(
     config: Config = None,
 ) -> None:
     """Search neurons, scales, steps and read-out for the cheapest network that keeps the accuracy."""
-    from snnc import reports
     from snnc import tune as search
-    from snnc.calibration import samples as samples_of
+    from snnc.cli import reports
     from snnc.compiler import import_model
+    from snnc.samples import samples as samples_of
 
     if minimise not in ("steps", "spikes", "energy"):
         raise UsageError(f"--minimise must be steps, spikes or energy, not {minimise!r}")

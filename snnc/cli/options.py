@@ -64,7 +64,7 @@ def by_layer(values: list[str] | None, what: str, kind: type[T]) -> Any:
 
 def with_option(spec: str, name: str, value: str) -> str:
     """Return ``name{option=value}`` with one more option."""
-    from snnc.passes.spec import parse, write
+    from snnc.text_form import parse, write
 
     head, options = parse(spec)
     return write(head, {**options, name: value})

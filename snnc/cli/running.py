@@ -24,7 +24,7 @@ def run(
     jobs: Jobs = None,
 ) -> None:
     """Run an artifact on inputs; print the read-out, or write the outputs of every step."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.compiler import load
     from snnc.files import npz_bytes, write_file
 
@@ -54,7 +54,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure accuracy, firing rates, spikes and synaptic operations on labelled samples."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.compiler import load
 
     compiled = load(folder)
@@ -62,7 +62,7 @@ def evaluate(
     measured = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine, jobs=jobs, progress=True)
     reports.evaluation(measured, json=json)
     if plots is not None:
-        from snnc.plots import write_plots
+        from snnc.cli.plots import write_plots
 
         write_plots(plots, compiled, measured, samples.inputs)
 
@@ -83,7 +83,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compare an artifact with the model: import, rewrite and backend error, and the layer at fault."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.compiler import load
 
     compiled = load(folder)
@@ -119,7 +119,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Measure several compilations of one model on the same labelled samples, side by side."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.comparison import compare as compare_all
     from snnc.compiler import load
 

@@ -33,7 +33,7 @@ def show(
 @app.command()
 def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None, skip: Skip = None) -> None:
     """Print the passes of a compilation in their order, with who provides each."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.passes.plan import plan as make_plan
     from snnc.registry import Registry
 
@@ -47,7 +47,7 @@ def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None,
 @app.command()
 def plugins() -> None:
     """Print what every plugin provides, and which plugins could not be loaded."""
-    from snnc import reports
+    from snnc.cli import reports
     from snnc.registry import Registry
 
     reports.plugins(Registry.discover())

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from snnc.errors import FrontendError
-from snnc.ir.causal import LastStep
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, frozen_array
 from snnc.ir.store import Kinds
 from snnc.ir.types import AnyArray, Array, Shape, TensorType
+from snnc.ops.causal import LastStep
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ def importer(
 
     def decorate(function: ImportFunction) -> Importer:
         summary = (function.__doc__ or "").strip().split("\n")[0]
-        in_time = function if slicewise else temporal
-        return Importer(frontend, class_name, function, find, summary, masking, limits, in_time)
+        stepwise = function if slicewise else temporal
+        return Importer(frontend, class_name, function, find, summary, masking, limits, stepwise)
 
     return decorate
 

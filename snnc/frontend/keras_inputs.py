@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from snnc.errors import FrontendError, UsageError, unknown
 from snnc.frontend.keras_config import LayerSpec, ModelSpec, refs
 from snnc.frontend.keras_weights import leaves
-from snnc.ir.ops import Input
 from snnc.ir.types import Shape
+from snnc.ops.layers import Input
 
 Given: TypeAlias = Shape | Mapping[str, Shape] | None
 _REMEDY = "say it with input_shape=... (--input-shape), without the batch"

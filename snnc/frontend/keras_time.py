@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from snnc.ir import activations, ops
-from snnc.ir.activations import Activation
-from snnc.ir.convolve import Pads
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
-from snnc.ir.slices import EachSlice
 from snnc.ir.types import Shape
+from snnc.ops.activations import Activation
+from snnc.ops.each_slice import EachSlice
+from snnc.ops.kernels.convolve import Pads
 
 Inside: TypeAlias = Callable[[Graph, str], str]
 """Adds a layer to a graph behind the given node and returns the node of its output."""
@@ -84,9 +84,9 @@ def _lift_one(op: Op, steps: int, shape: Shape, output: Shape) -> Op:
             return replace(op, axis=op.axis + 1 if op.axis >= 0 else op.axis)
         case ops.Dense():
             return replace(op, activation=_lift_activation(op.activation, len(shape)))
-        case Activation() if not isinstance(op, activations.PRelu):
+        case Activation() if not isinstance(op, ops.PRelu):
             return _lift_activation(op, len(shape)) or op
-        case ops.Identity() | ops.BatchNorm() | ops.Affine() | activations.PRelu():
+        case ops.Identity() | ops.BatchNorm() | ops.Affine() | ops.PRelu():
             return op  # they broadcast from the right
         case _:
             return EachSlice(op=op)
@@ -98,6 +98,6 @@ def _no_padding_first(pads: Pads) -> Pads:
 
 def _lift_activation(activation: Activation | None, rank: int) -> Activation | None:
     """Return the activation over the same axis of a tensor that has one axis more in front."""
-    if isinstance(activation, (activations.Softmax, activations.LogSoftmax)) and activation.axis >= 0:
+    if isinstance(activation, (ops.Softmax, ops.LogSoftmax)) and activation.axis >= 0:
         return replace(activation, axis=activation.axis - rank)
     return activation

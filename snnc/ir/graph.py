@@ -183,7 +183,7 @@ class Graph:
             DataError: the arrays do not fit the inputs.
 
         """
-        from snnc.ir.evaluate import evaluate
+        from snnc.engine.rate import evaluate
 
         return evaluate(self, x)
 
@@ -227,7 +227,7 @@ class Graph:
         self.revision += 1
         return node
 
-    def credit(self, name: str, origin: Origin) -> None:
+    def set_origin(self, name: str, origin: Origin) -> None:
         """Set where a node comes from, as a loader knows it."""
         self._set(replace(self[name], origin=origin))
 

@@ -43,6 +43,8 @@ class Record:
     """Fields that never change. Arrays become read-only float32, lists become tuples."""
 
     kind: ClassVar[str]
+    family: ClassVar[str]
+    """The word for such records in a stored graph: ``op``, ``neuron`` or ``synapse``."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
@@ -110,6 +112,8 @@ def show(value: Any) -> str:
 
 class Op(Record, ABC):
     """One node's computation. Shapes carry neither batch nor time; ``evaluate`` sees a leading batch axis."""
+
+    family: ClassVar[str] = "op"
 
     arity: ClassVar[int | None] = 1
     """Number of inputs; None for one or more."""

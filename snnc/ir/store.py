@@ -14,7 +14,6 @@ from snnc.errors import FileError, GraphError, unknown
 from snnc.files import npz_bytes, read_json, read_npz, require_file
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import NeuronModel, SynapseModel
 from snnc.ir.node import Origin
 from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
@@ -28,8 +27,8 @@ class Kinds:
     """The classes that a stored graph may name, by kind."""
 
     op: Mapping[str, type[Op]]
-    neuron: Mapping[str, type[NeuronModel]]
-    synapse: Mapping[str, type[SynapseModel]]
+    neuron: Mapping[str, type[Record]]
+    synapse: Mapping[str, type[Record]]
 
 
 def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
@@ -44,7 +43,7 @@ def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
                 arrays[names[id(value)]] = value
             return {"array": names[id(value)]}
         if isinstance(value, Record):
-            return {_family(value): value.kind, "attrs": {k: encode(v) for k, v in value.attrs().items()}}
+            return {value.family: value.kind, "attrs": {k: encode(v) for k, v in value.attrs().items()}}
         if isinstance(value, tuple):
             return [encode(v) for v in value]
         if isinstance(value, np.generic):
@@ -122,13 +121,7 @@ def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kind
         if not isinstance(op, Op):
             raise GraphError(f"node {entry['name']!r} holds no op")
         graph.add(entry["name"], op, entry["inputs"])
-        graph.credit(entry["name"], Origin(tuple(entry["layers"]), tuple(entry["passes"])))
+        graph.set_origin(entry["name"], Origin(tuple(entry["layers"]), tuple(entry["passes"])))
     graph.set_outputs(document["outputs"])
     check(graph)
     return graph
-
-
-def _family(value: Record) -> str:
-    if isinstance(value, Op):
-        return "op"
-    return "neuron" if isinstance(value, NeuronModel) else "synapse"

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from snnc.engine.read_out import MeanReadOut, ReadOut
+from snnc.engine.simulate import simulate
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import NeuronModel, SynapseModel
-from snnc.ir.readout import Mean, ReadOut
-from snnc.ir.simulate import simulate
 from snnc.ir.types import Array
+from snnc.neurons import NeuronModel, SynapseModel
 
 V = TypeVar("V")
 PerLayer: TypeAlias = V | Mapping[str, V] | None
@@ -54,7 +54,7 @@ class Context:
     """Seconds a step."""
     steps: int = 30
     """The number of steps a sample is going to be shown."""
-    read_out: ReadOut = field(default_factory=Mean)
+    read_out: ReadOut = field(default_factory=MeanReadOut)
     """How the outputs of all steps become one answer."""
     notes: list[str] = field(default_factory=list)
     """What the user should know about this compilation, a line each; passes append to it."""
@@ -112,7 +112,7 @@ class Pass(ABC):
     def apply(self, graph: Graph, context: Context) -> None:
         """Change the graph through its mutators. It is valid before and after, not necessarily in between."""
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         """Yield what is not as this pass leaves it; checked when its stage has finished, and from then on."""
         yield from ()
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.ir import ops
-from snnc.ir.evaluate import evaluate_nodes
+from snnc import ops
+from snnc.engine.rate import evaluate_nodes
+from snnc.engine.temporal import over_slices
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons
-from snnc.ir.sequence import over_slices
+from snnc.neurons import Neurons
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
 

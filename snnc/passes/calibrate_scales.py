@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from snnc.ir.evaluate import evaluate_nodes
+from snnc.engine.rate import evaluate_nodes
+from snnc.engine.temporal import as_samples
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons
-from snnc.ir.sequence import as_samples
 from snnc.ir.types import AnyArray, Array
+from snnc.neurons import Neurons
 from snnc.passes.base import Context, Pass, Stage
 
 FLOOR = 0.1
@@ -54,7 +54,7 @@ class CalibrateScales(Pass):
         populations = [
             node.name
             for node in graph
-            if isinstance(node.op, Neurons) and node.op.model.scalable and np.all(np.asarray(node.op.scale) == 1)
+            if isinstance(node.op, Neurons) and node.op.model.scale_invariant and np.all(np.asarray(node.op.scale) == 1)
         ]
         activations = as_samples(graph, evaluate_nodes(graph, context.samples, set(populations)))
         for name in populations:

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.types import Array
@@ -50,7 +49,7 @@ class DecomposeActivations(Pass):
             if summands:
                 _decompose(graph, node, summands)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             if terms(node):
                 yield f"node {node.name!r} is a sum of plain ReLUs"
@@ -59,11 +58,11 @@ class DecomposeActivations(Pass):
 def terms(node: Node) -> Sequence[Term]:
     """Return the ReLU terms whose sum is the activation, or nothing if it is plain already or not such a sum."""
     op = node.op
-    if isinstance(op, act.PRelu):
+    if isinstance(op, ops.PRelu):
         return (1.0, 0.0, 1.0), (-1.0, 0.0, -op.alpha)
-    if isinstance(op, act.HardSigmoid):
+    if isinstance(op, ops.HardSigmoid):
         return (op.slope, 0.5, 1.0), (op.slope, -0.5, -1.0)
-    if not isinstance(op, act.Relu) or op.plain or op.threshold:
+    if not isinstance(op, ops.Relu) or op.plain or op.threshold:
         return ()
     summands: list[Term] = [(1.0, 0.0, 1.0)]
     if op.max_value is not None:
@@ -80,7 +79,7 @@ def _decompose(graph: Graph, node: Node, summands: Sequence[Term]) -> None:
         name, read = f"{node.name}.{i}", source
         if (slope, offset) != (1.0, 0.0):
             read = _affine(graph, node, f"{name}.in", source, np.float32(slope), offset)
-        graph.add(graph.fresh_name(name), act.Relu(), [read], layers=node.origin.layers)
+        graph.add(graph.fresh_name(name), ops.Relu(), [read], layers=node.origin.layers)
         if not isinstance(weight, float) or weight != 1.0:
             name = _affine(graph, node, f"{name}.out", name, np.asarray(weight, dtype=np.float32), 0.0)
         parts.append(name)

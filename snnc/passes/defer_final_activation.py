@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir.activations import Activation
-from snnc.ir.deferred import Deferred
 from snnc.ir.graph import Graph
+from snnc.ops.activations import Activation
+from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.passes.base import Context, Pass, Stage
 
 
@@ -38,7 +38,7 @@ class DeferFinalActivation(Pass):
         for name in dict.fromkeys(graph.output_nodes.values()):
             node = graph[name]
             if isinstance(node.op, Activation) and not graph.readers(name):
-                graph.replace(name, Deferred(activation=node.op))
+                graph.replace(name, ReadOutActivation(activation=node.op))
                 context.note(
                     f"the final {node.op.kind} of {name!r} is applied to the averaged read-out, not every step"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import activations as act
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.base import Context, Pass, Stage
 
@@ -33,7 +33,7 @@ class DropFinalSoftmax(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         for output, name in graph.output_nodes.items():
             node = graph[name]
-            monotone = isinstance(node.op, (act.Softmax, act.LogSoftmax)) and not graph.readers(name)
+            monotone = isinstance(node.op, (ops.Softmax, ops.LogSoftmax)) and not graph.readers(name)
             if monotone and node.op.axis in (-1, len(node.type.shape) - 1):  # type: ignore[attr-defined]
                 graph.remove(name)
                 context.note(f"the final {node.op.kind} of output {output!r} is dropped: its values are logits now")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.passes.base import Context, Pass, Stage
@@ -37,7 +37,7 @@ class DropIdentities(Pass):
             if is_identity(graph, node):
                 graph.remove(node.name)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             if isinstance(node.op, ops.Identity):
                 yield f"node {node.name!r} does nothing"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph, rewrite
 from snnc.ir.node import Node
 from snnc.ir.op import Op
@@ -52,7 +52,7 @@ class FoldBatchNorm(Pass):
                 if folded is not None:
                     graph.fuse((affine, after), folded)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             if isinstance(node.op, ops.BatchNorm):
                 yield f"node {node.name!r} is a batch normalisation"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
@@ -41,7 +41,7 @@ class FuseLinear(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         fuse_linear(graph)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             found = _mergeable(graph, node.name)
             if found is not None:

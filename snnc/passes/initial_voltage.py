@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons, SoftResetIf
+from snnc.neurons import Neurons, SoftResetIf
 from snnc.passes.base import Context, Pass, Stage
 
 

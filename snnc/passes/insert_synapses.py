@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnc import neurons
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Alpha, Lowpass, Neurons, Synapse, SynapseModel
+from snnc.neurons import Lowpass, Neurons, Synapse, SynapseModel
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
-from snnc.passes.spec import build_record
+from snnc.text_form import build_record
 
-SYNAPSES: dict[str, type[SynapseModel]] = {"lowpass": Lowpass, "alpha": Alpha}
+SYNAPSES = {model.kind: model for model in neurons.SYNAPSES}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.base import Context, Pass, Stage
 

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from snnc.analysis.errors import relative_error
+from snnc.analysis.ideal_rates import with_ideal_rates
+from snnc.engine.rate import evaluate
 from snnc.errors import PassError, SnncError, StageError
 from snnc.ir.check import check
-from snnc.ir.evaluate import evaluate
 from snnc.ir.graph import Graph
-from snnc.ir.intended import intended
 from snnc.ir.op import Op
 from snnc.ir.types import Array
-from snnc.measure import relative_error
 from snnc.passes.base import Context, Pass, Stage
-from snnc.passes.spec import write
+from snnc.text_form import write
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def run(
         last = i + 1 == len(plan) or plan[i + 1].stage > step.stage
         before, start = graph.copy(), time.perf_counter()
         if step.stage > Stage.SPIKE and context.model is None:
-            context = replace(context, model=intended(graph))
+            context = replace(context, model=with_ideal_rates(graph))
         try:
             with graph.authored_by(step.name):
                 step.apply(graph, context)
@@ -121,6 +121,6 @@ def run(
 
 
 def _hold(graph: Graph, finished: Sequence[Pass]) -> None:
-    broken = [f"{p.name}: {problem}" for p in finished for problem in p.promise(graph)]
+    broken = [f"{p.name}: {problem}" for p in finished for problem in p.postcondition(graph)]
     if broken:
         raise StageError(f"the graph no longer keeps what an earlier pass left: {'; '.join(broken)}")

@@ -8,7 +8,7 @@ from typing import Any
 from snnc.errors import PassSpecError, UsageError, unknown
 from snnc.passes.base import Pass
 from snnc.passes.order import order
-from snnc.passes.spec import build, parse
+from snnc.text_form import build, parse
 
 
 def plan(

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import activations as act
-from snnc.ir import ops
-from snnc.ir.activations import Activation
+from snnc import ops
 from snnc.ir.graph import Graph
+from snnc.ops.activations import Activation
 from snnc.passes.base import Context, Pass, Stage
 
 RISING: tuple[type[Activation], ...] = (
-    act.Sigmoid,
-    act.HardSigmoid,
-    act.Tanh,
-    act.Softplus,
-    act.Softsign,
-    act.Exponential,
-    act.Selu,
+    ops.Sigmoid,
+    ops.HardSigmoid,
+    ops.Tanh,
+    ops.Softplus,
+    ops.Softsign,
+    ops.Exponential,
+    ops.Selu,
 )
 """Activations that never fall; Relu and Elu do so for some of their options only."""
 
@@ -55,14 +54,14 @@ class PoolBeforeActivation(Pass):
             if not rises(activation.op) or graph.sole_reader(activation.name) != node.name:
                 continue
             graph.split(node.name, graph.fresh_name(f"{node.name}.max"), node.op, activation.op)
-            graph.credit(node.name, activation.origin.joined([graph[node.name].origin]))
+            graph.set_origin(node.name, activation.origin.joined([graph[node.name].origin]))
             graph.remove(activation.name)
 
 
 def rises(op: object) -> bool:
     """Return whether an activation is elementwise and never falls."""
-    if isinstance(op, act.Relu):
+    if isinstance(op, ops.Relu):
         return op.negative_slope >= 0 and op.threshold >= 0
-    if isinstance(op, act.Elu):
+    if isinstance(op, ops.Elu):
         return op.alpha >= 0
     return isinstance(op, RISING)

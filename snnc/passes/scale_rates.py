@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons
+from snnc.neurons import Neurons
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 
 
@@ -50,7 +50,7 @@ class ScaleRates(Pass):
             key = choice.key(*layer_keys(node.origin.layers, node.name))
             if key is None:
                 continue
-            if not op.model.scalable and op.model.exact:
+            if not op.model.scale_invariant and op.model.exact:
                 if key != "*":
                     raise UsageError(
                         f"scale: layer {node.name!r} has {op.model.kind} neurons, whose rate curve is no straight "

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import ops
+from snnc import ops
+from snnc.engine.temporal import is_temporal
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons
 from snnc.ir.node import Node
-from snnc.ir.sequence import is_temporal
-from snnc.ir.spiking_pool import SpikingMaxPool
+from snnc.neurons import Neurons
+from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.passes.base import Context, Pass, Stage
 
 FORGETFUL = 0.9
@@ -52,7 +52,7 @@ class SpikingMaxPooling(Pass):
             elif isinstance(op, ops.GlobalMaxPool):
                 _swap_global(graph, node, decay)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in behind_spikes(graph):
             if isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
                 yield f"node {node.name!r} pools spikes step by step"

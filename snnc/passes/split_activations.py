@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.base import Context, Pass, Stage
 
@@ -38,7 +38,7 @@ class SplitActivations(Pass):
                 linear = replace(node.op, activation=None)
                 graph.split(node.name, graph.fresh_name(f"{node.name}.linear"), linear, node.op.activation)
 
-    def promise(self, graph: Graph) -> Iterator[str]:
+    def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph:
             if isinstance(node.op, WITH_ACTIVATION) and node.op.activation is not None:
                 yield f"node {node.name!r} has its activation inside"

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.errors import UsageError
-from snnc.ir.activations import Activation, Pulsed
 from snnc.ir.graph import Graph
-from snnc.ir.integrate_and_fire import BASES, Regular
-from snnc.ir.neurons import NeuronModel, Neurons
 from snnc.ir.node import Node
+from snnc.neurons import NeuronModel, Neurons
+from snnc.neurons.integrate_and_fire import BASES, Regular
+from snnc.ops.activations import Activation, SpikingActivation
 from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
-from snnc.passes.spec import build_record
+from snnc.text_form import build_record
 
 DEFAULT = "spiking-relu"
 KEEP = "none"
@@ -25,7 +25,7 @@ class SwapActivations(Pass):
     """Swap each activation for a population of neurons that can stand for it.
 
     ``neurons`` is a neuron model such as ``lif{tau_rc=0.05}``, for all layers or by layer or activation name (the
-    rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model represents takes the rate
+    rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model can_replace takes the rate
     neuron of its own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
 
     Before::
@@ -72,10 +72,10 @@ class SwapActivations(Pass):
 def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
     activation = node.op
     assert isinstance(activation, Activation)
-    pulsed = isinstance(activation, Pulsed)
-    if isinstance(activation, Pulsed):
+    pulsed = isinstance(activation, SpikingActivation)
+    if isinstance(activation, SpikingActivation):
         activation = activation.activation
-    if model.represents(activation):
+    if model.can_replace(activation):
         return model
     if key != "*":
         able = [k for k, cls in context.neurons.items() if _represents(cls, activation)]
@@ -90,7 +90,7 @@ def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> Neuro
 
 
 def _represents(cls: type[NeuronModel], activation: Activation) -> bool:
-    return cls().represents(activation)
+    return cls().can_replace(activation)
 
 
 def _tell(kept: list[Node], nodes: list[Node], context: Context) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.ir import ops
-from snnc.ir.causal import Filter, Running
+from snnc import ops
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import NeuronModel, Neurons, RatesToSpikes, SpikingRelu, Synapse
+from snnc.neurons import NeuronModel, Neurons, RatesToSpikes, SpikingRelu, Synapse
+from snnc.ops.causal import Filter, Running
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.spiking_max_pool import behind_spikes
 

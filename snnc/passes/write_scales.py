@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import Neurons, Synapse
 from snnc.ir.node import Node
 from snnc.ir.op import Op
-from snnc.ir.spiking_pool import SpikingMaxPool
 from snnc.ir.types import AnyArray
+from snnc.neurons import Neurons, Synapse
+from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
 
@@ -58,7 +58,7 @@ class WriteScales(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         for node in list(graph):
             op = node.op
-            if not isinstance(op, Neurons) or not op.model.scalable or np.all(np.asarray(op.scale) == 1):
+            if not isinstance(op, Neurons) or not op.model.scale_invariant or np.all(np.asarray(op.scale) == 1):
                 continue
             scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
             graph.insert_before(node.name, 0, graph.fresh_name(f"{node.name}.divide"), _factor(1 / scale))

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.ir.census import census
+from snnc.analysis.census import census
 from tests.conftest import ROOT
 from tests.frontend.against_keras import keras_2
 from tests.frontend.loading import relative_error

@@ -6,8 +6,8 @@ import pytest
 import snnc
 from snnc import compiled
 from snnc.errors import DataError, UsageError
+from snnc.evaluation.verify import Check, Finding
 from snnc.passes.base import Pass, Stage
-from snnc.verify import Check, Finding
 from tests import models
 
 

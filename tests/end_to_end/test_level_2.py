@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc.engine.read_out import MeanReadOut
 from snnc.errors import DataError, UsageError
-from snnc.ir.readout import Mean
 from tests import models
 
 
@@ -30,7 +30,7 @@ def test_calibration_makes_few_steps_enough_and_the_journal_says_by_how_much(mod
     want = c.source.evaluate(fresh)["out"]
     errors = [np.abs(g.predict(fresh, 8) - want).mean() / np.abs(want).mean() for g in (plain, c)]
     assert errors[1] < 0.15 < errors[0]
-    assert c.read_out == Mean(start=0.0)
+    assert c.read_out == MeanReadOut(start=0.0)
     assert c.default_steps == 8
 
 

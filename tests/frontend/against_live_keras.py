@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from snnc.ir.check import check
 from tests.frontend.loading import import_model, relative_error
@@ -27,7 +28,12 @@ def agree(model, rng, *xs, tolerance=1e-5):
     graph = import_model(model)
     check(graph)
     got = list(graph.evaluate(dict(zip(graph.inputs, xs, strict=True))).values())
-    want = model(list(xs) if len(xs) > 1 else xs[0], training=False)
+    try:
+        want = model(list(xs) if len(xs) > 1 else xs[0], training=False)
+    except Exception as error:
+        if "only supports NHWC" in str(error):
+            pytest.skip("TensorFlow cannot pool channels-first on this processor")
+        raise
     want = want if isinstance(want, (list, tuple)) else [want]
     assert len(got) == len(want)
     for a, b in zip(got, want, strict=True):

@@ -16,12 +16,35 @@ from tests.conftest import ROOT
 from tests.frontend.loading import import_model, relative_error
 
 MODELS = Path(os.environ.get("SNNC_SHARED", ROOT.parent / "shared")) / "models"
-FILES = sorted(p for p in MODELS.rglob("*") if p.suffix in (".h5", ".keras")) if MODELS.is_dir() else []
+FILES = sorted(p for p in MODELS.rglob("*") if p.suffix in (".h5", ".keras") and p.with_suffix(".io.npz").exists())
+NOT_YET = {
+    "k2_additive_attention.keras",
+    "k2_bidir_state.keras",
+    "k2_category_onehot.keras",
+    "k2_einsum_dense.keras",
+    "k2_mha.keras",
+    "k3_mha.keras",
+    "k3_spectral.keras",
+    "ops_maxpool.keras",
+    "ops_take.keras",
+    "ops_where.keras",
+    "r15b_cudnn_gru.h5",
+    "r30_yolo_tail.keras",
+    "tf_einsum.h5",
+    "tf_maxpool.h5",
+    "tf_shape_reshape.h5",
+    "tf_where.h5",
+}
+"""Files with layers that have no importer: refused, and by name. One that is imported has to leave this list."""
 
 
 @pytest.mark.skipif(not FILES, reason="the shared sample models are not on this machine")
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(MODELS)))
 def test_a_file_gives_what_keras_gave(path):
+    if path.name in NOT_YET:
+        with pytest.raises(FrontendError, match=r"^(cannot import \d+ layer\(s\): )?layer '"):
+            import_model(path)
+        return
     data = np.load(path.with_suffix(".io.npz"), allow_pickle=False)
     xs = [data[f"x{k}"] for k in range(len([name for name in data.files if name[0] == "x"]))]
     ys = [data[f"y{k}"] for k in range(len([name for name in data.files if name[0] == "y"]))]

@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import FrontendError, UnsupportedLayerError, UsageError
 from snnc.frontend import frontends, importers
 from snnc.frontend.base import importer
 from snnc.frontend.saved import SavedFrontend
-from snnc.ir import activations, neurons, ops, store
+from snnc.ir import store
 from snnc.ir.check import check
 from tests.frontend.keras_files import (
     dense,
@@ -39,7 +40,7 @@ def test_nodes_are_named_after_layers_and_know_them(rng, tmp_path):
     graph = import_model(path)
     check(graph)
     assert [node.name for node in graph] == ["dense_input", "dense"]
-    assert graph["dense"].op.activation == activations.Relu()
+    assert graph["dense"].op.activation == ops.Relu()
     assert graph["dense"].origin.layers == ("dense",)
     assert (graph.inputs, graph.outputs) == (("dense_input",), ("dense",))
 
@@ -269,11 +270,11 @@ def test_hard_sigmoid_means_what_its_keras_meant(tmp_path):
     ("value", "op"),
     [
         (None, ops.Identity()),
-        ("relu6", activations.Relu(max_value=6.0)),
-        ({"class_name": "LeakyReLU", "config": {"alpha": 0.2}}, activations.Relu(negative_slope=0.2)),
-        ({"class_name": "ReLU", "config": {"max_value": [6.0]}}, activations.Relu(max_value=6.0)),
-        ({"class_name": "function", "config": "gelu", "registered_name": "gelu"}, activations.Gelu()),
-        ({"class_name": "Activation", "config": {"activation": "tanh"}}, activations.Tanh()),
+        ("relu6", ops.Relu(max_value=6.0)),
+        ({"class_name": "LeakyReLU", "config": {"alpha": 0.2}}, ops.Relu(negative_slope=0.2)),
+        ({"class_name": "ReLU", "config": {"max_value": [6.0]}}, ops.Relu(max_value=6.0)),
+        ({"class_name": "function", "config": "gelu", "registered_name": "gelu"}, ops.Gelu()),
+        ({"class_name": "Activation", "config": {"activation": "tanh"}}, ops.Tanh()),
     ],
 )
 def test_activations_in_every_form(tmp_path, value, op):
@@ -303,7 +304,7 @@ def test_a_saved_graph_is_read_again(rng, tmp_path):
     folder.mkdir()
     for name, data in store.dump({store.GRAPH_FILE: graph}).items():
         (folder / name).write_bytes(data)
-    kinds = store.Kinds({cls.kind: cls for cls in (ops.Input, ops.Dense, activations.Relu)}, {}, neurons_by_kind())
+    kinds = store.Kinds({cls.kind: cls for cls in (ops.Input, ops.Dense, ops.Relu)}, {}, neurons_by_kind())
     saved = SavedFrontend(kinds)
     assert saved.accepts(folder)
     assert not saved.accepts(path)

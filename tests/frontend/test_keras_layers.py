@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from snnc.errors import FrontendError, ShapeError
-from snnc.ir.activations import Relu
+from snnc.ops.activations import Relu
 from tests.frontend.keras_files import functional, kernel, layer, sequential, source, write_h5, write_zip
 from tests.frontend.loading import import_model
 

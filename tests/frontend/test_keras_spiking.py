@@ -9,9 +9,9 @@ import pytest
 
 import snnc
 import snnc.api  # so that it is not made while the fixture has its own initial_state in place
-from snnc.ir import simulate
-from snnc.ir.integrate_and_fire import Regular, SpikingRelu
-from snnc.ir.neurons import Neurons
+from snnc.engine import simulate
+from snnc.neurons import Neurons
+from snnc.neurons.integrate_and_fire import Regular, SpikingRelu
 
 FOLDER = Path(__file__).parent / "keras_spiking"
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnc import ops
 from snnc.frontend.keras_time import distribute, lift
-from snnc.ir import activations as act
-from snnc.ir import ops
 from snnc.ir.graph import Graph
-from snnc.ir.reduce import Standardize
-from snnc.ir.slices import EachSlice
 from snnc.ir.types import TensorType
+from snnc.ops.each_slice import EachSlice
+from snnc.ops.reduce import Standardize
 from tests.conftest import batch_norm, conv, dense
 
 _rng = np.random.default_rng(3)
 NATIVE = [
-    (dense(_rng, 3, 4, act.Softmax()), (5, 3)),
-    (dense(_rng, 3, 4, act.Softmax(axis=0)), (5, 3)),
-    (conv(_rng, (3, 2), 2, 4, padding="same", strides=(2, 1), activation=act.Relu()), (5, 6, 2)),
+    (dense(_rng, 3, 4, ops.Softmax()), (5, 3)),
+    (dense(_rng, 3, 4, ops.Softmax(axis=0)), (5, 3)),
+    (conv(_rng, (3, 2), 2, 4, padding="same", strides=(2, 1), activation=ops.Relu()), (5, 6, 2)),
     (conv(_rng, (3,), 4, 4, groups=2, dilation=(2,)), (7, 4)),
     (ops.AvgPool(size=(2, 3), strides=(2, 2), padding="same"), (5, 6, 2)),
     (ops.MaxPool(size=(2,), strides=(1,)), (5, 2)),
@@ -30,10 +29,10 @@ NATIVE = [
     (ops.Reshape(shape=(3, -1)), (2, 6)),
     (ops.Permute(order=(2, 0, 1)), (2, 3, 4)),
     (ops.Identity(), (3,)),
-    (act.PRelu(alpha=_rng.normal(size=(1, 3))), (2, 3)),
-    (act.Softmax(axis=0), (3, 2)),
-    (act.LogSoftmax(axis=1), (3, 2, 2)),
-    (act.Tanh(), (3, 2)),
+    (ops.PRelu(alpha=_rng.normal(size=(1, 3))), (2, 3)),
+    (ops.Softmax(axis=0), (3, 2)),
+    (ops.LogSoftmax(axis=1), (3, 2, 2)),
+    (ops.Tanh(), (3, 2)),
 ]
 
 
@@ -59,7 +58,7 @@ def test_a_join_inside_moves_its_axis(rng):
     graph.add("x", ops.Input(shape=(3, 2, 2)))
 
     def inside(inner, source):
-        first = inner.add("relu", act.Relu(), [source]).name
+        first = inner.add("relu", ops.Relu(), [source]).name
         return inner.add("join", ops.Concatenate(axis=0), [source, first]).name
 
     assert distribute(graph, "steps", "x", inside) == "join"

@@ -143,7 +143,7 @@ def test_groups_are_counted_by_class_not_by_name(rng, tmp_path, container, group
 
 def test_more_than_ten_arrays_are_in_the_order_of_numbers(rng, tmp_path):
     from snnc.frontend.base import importer
-    from snnc.ir.ops import Affine
+    from snnc.ops.layers import Affine
 
     @importer("keras", "Many", [f"w{k}" for k in range(12)])
     def many(layer, inputs, builder):

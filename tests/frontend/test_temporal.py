@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc.engine.temporal import ending, given, length, seconds
 from snnc.errors import FrontendError, UsageError
-from snnc.ir.sequence import ending, given, length, seconds
 from tests.frontend.against_keras import keras_2, outputs_of, randomise
 from tests.frontend.loading import relative_error
 from tests.models import dense_layer, input_layer, layer, sequential, write_keras

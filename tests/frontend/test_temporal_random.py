@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import snnc
-from snnc.ir.sequence import given as as_given
+from snnc.engine.temporal import given as as_given
 from snnc.registry import Registry
 from tests.frontend.loading import import_model, relative_error
 from tests.models import input_layer, layer, sequential, write_keras

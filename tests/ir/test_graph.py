@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import DataError, GraphError, ShapeError
-from snnc.ir import activations as act
-from snnc.ir import neurons, ops
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
 from snnc.ir.node import Origin
@@ -14,7 +13,7 @@ from tests.conftest import dense
 def test_the_printed_form_is_one_line_a_node():
     graph = chain(
         ops.Input(shape=(6,)),
-        ops.Dense(weight=np.ones((6, 4)), bias=np.ones(4), activation=act.Relu()),
+        ops.Dense(weight=np.ones((6, 4)), bias=np.ones(4), activation=ops.Relu()),
         neurons.Neurons(model=neurons.Lif(), scale=0.01),
         names=["x", "dense", "fire"],
     )
@@ -43,7 +42,7 @@ def test_the_same_tensor_may_be_read_twice_and_in_order(rng):
 
 
 def test_a_change_of_type_travels_downstream(rng):
-    graph = chain(ops.Input(shape=(4,)), act.Relu(), ops.Reshape(shape=(2, 2)), ops.Add(), names=["x", "r", "s", "t"])
+    graph = chain(ops.Input(shape=(4,)), ops.Relu(), ops.Reshape(shape=(2, 2)), ops.Add(), names=["x", "r", "s", "t"])
     graph.replace("r", neurons.Neurons(model=neurons.SpikingRelu()))
     assert [str(graph[n].type) for n in ("r", "s", "t")] == ["spikes[4]", "spikes[2,2]", "spikes[2,2]"]
     graph.insert_after("r", "filter", neurons.Synapse(model=neurons.Lowpass(tau=0.01)))
@@ -52,26 +51,26 @@ def test_a_change_of_type_travels_downstream(rng):
 
 
 def test_chains_stop_at_branches_and_outputs(rng):
-    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), act.Relu(), dense(rng, 4, 4), act.Relu())
-    assert [[n.name for n in run] for run in graph.chains(ops.Dense, act.Relu)] == [
+    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Relu(), dense(rng, 4, 4), ops.Relu())
+    assert [[n.name for n in run] for run in graph.chains(ops.Dense, ops.Relu)] == [
         ["dense", "relu"],
         ["dense_1", "relu_1"],
     ]
     graph.set_outputs({"relu_1": "relu_1", "dense": "dense"})
-    assert [[n.name for n in run] for run in graph.chains(ops.Dense, act.Relu)] == [["dense_1", "relu_1"]]
+    assert [[n.name for n in run] for run in graph.chains(ops.Dense, ops.Relu)] == [["dense_1", "relu_1"]]
 
 
 def test_fuse_refuses_to_hide_a_tensor_that_something_else_reads(rng):
-    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), act.Relu())
+    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Relu())
     graph.set_outputs({"relu": "relu", "dense": "dense"})
     with pytest.raises(GraphError, match="something else reads it"):
-        graph.fuse([graph["dense"], graph["relu"]], act.Relu())
+        graph.fuse([graph["dense"], graph["relu"]], ops.Relu())
 
 
 def test_fuse_keeps_the_last_name_and_all_origins(rng):
-    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Identity(), act.Relu())
+    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Identity(), ops.Relu())
     with graph.authored_by("merge"):
-        graph.fuse([graph["dense"], graph["identity"], graph["relu"]], dense(rng, 4, 4, act.Relu()))
+        graph.fuse([graph["dense"], graph["identity"], graph["relu"]], dense(rng, 4, 4, ops.Relu()))
     assert kinds(graph) == ["input", "dense"]
     assert graph["relu"].origin == Origin(("dense", "identity", "relu"), ("merge",))
     assert [n.name for n in graph.find("identity")] == ["relu"]
@@ -100,7 +99,7 @@ def test_remove_and_insert_before(residual):
 def test_prune_deletes_what_no_output_needs_but_not_inputs(rng):
     graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4))
     graph.add("unused", ops.Input(shape=(1,)))
-    graph.add("dead", act.Relu(), ["dense"])
+    graph.add("dead", ops.Relu(), ["dense"])
     with pytest.raises(GraphError, match="'dead' is read by nothing"):
         check(graph)
     assert graph.prune() == ("dead",)
@@ -149,7 +148,7 @@ def test_check_finds_each_broken_invariant(residual):
         broken.set_outputs({})
         check(broken)
     with pytest.raises(GraphError, match="op kind 'softplus' is not registered"):
-        check(chain(ops.Input(shape=(1,)), act.Softplus()), {"input": ops.Input})
+        check(chain(ops.Input(shape=(1,)), ops.Softplus()), {"input": ops.Input})
     with pytest.raises(GraphError, match="feed-forward, but has the cycle"):
         broken = residual.copy()
         broken._graph.add_edge("add", "conv2", key=1)

@@ -3,15 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from snnc import builtin
+from snnc import builtin, neurons, ops
 from snnc.errors import FileError, SnncError
-from snnc.ir import neurons, ops
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE, WEIGHTS_FILE, Kinds, dump, load
 from snnc.passes.insert_synapses import SYNAPSES
 from snnc.testing import chain
 from tests.conftest import dense
-from tests.ir.samples import OPS
+from tests.ops.samples import OPS
 
 KINDS = Kinds(
     op={op.kind: op for op in builtin.snnc_register_ops()},

@@ -1,9 +1,9 @@
 import numpy as np
 
-from snnc.ir import neurons, ops
-from snnc.ir.evaluate import evaluate_nodes
-from snnc.ir.readout import Mean
-from snnc.ir.simulate import simulate
+from snnc import neurons, ops
+from snnc.engine.rate import evaluate_nodes
+from snnc.engine.read_out import MeanReadOut
+from snnc.engine.simulate import simulate
 from snnc.passes.calibrate_biases import CalibrateBiases
 from snnc.testing import apply, chain, random_inputs
 from tests.conftest import conv, dense
@@ -32,7 +32,7 @@ def test_the_spiking_means_come_closer_to_those_in_rate_mode(rng):
     """Nengo's spiking ReLU rectifies jumping currents, so its means are too large before the correction."""
     before = network(rng, neurons.SpikingRelu(), scale=0.01)
     samples = random_inputs(before, 24)
-    after = apply(CalibrateBiases(), before, samples=samples, steps=20, read_out=Mean(start=0.0))
+    after = apply(CalibrateBiases(), before, samples=samples, steps=20, read_out=MeanReadOut(start=0.0))
     wanted = evaluate_nodes(before, samples, {"second"})["second"].mean(axis=(0, 1, 2))
     errors = [np.abs(means_by_channel(g, samples, "second", 20) - wanted).max() for g in (before, after)]
     assert errors[1] < 0.7 * errors[0]
@@ -40,7 +40,7 @@ def test_the_spiking_means_come_closer_to_those_in_rate_mode(rng):
 
 def test_only_biases_change(rng):
     before = network(rng, neurons.SoftResetIf(), scale=0.001)
-    after = apply(CalibrateBiases(), before, samples=random_inputs(before, 8), steps=8, read_out=Mean(start=0.0))
+    after = apply(CalibrateBiases(), before, samples=random_inputs(before, 8), steps=8, read_out=MeanReadOut(start=0.0))
     assert [n.op.kind for n in after] == [n.op.kind for n in before]
     kernels = [[n.op.kernel for n in g if isinstance(n.op, ops.Conv)] for g in (before, after)]
     biases = [[n.op.bias for n in g if isinstance(n.op, ops.Conv)] for g in (before, after)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from snnc.ir import neurons, ops
+from snnc import neurons, ops
 from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.testing import apply, assert_same_outputs, chain, random_inputs
 from tests.conftest import conv, dense

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import MODELS
+from snnc.neurons import MODELS
 from snnc.passes.base import Context
 from snnc.passes.drop_final_softmax import DropFinalSoftmax
 from snnc.passes.pipeline import run
@@ -12,7 +11,7 @@ from snnc.testing import apply, chain, kinds, random_inputs
 from tests.conftest import dense
 
 
-@pytest.mark.parametrize("final", [act.Softmax(), act.LogSoftmax(), act.Softmax(axis=0)])
+@pytest.mark.parametrize("final", [ops.Softmax(), ops.LogSoftmax(), ops.Softmax(axis=0)])
 def test_the_class_chosen_stays_and_the_drop_is_recorded(rng, final):
     before = chain(ops.Input(shape=(4,)), dense(rng, 4, 3), final, names=["x", "dense", "probabilities"])
     context = Context(neurons={model.kind: model for model in MODELS})
@@ -27,13 +26,13 @@ def test_the_class_chosen_stays_and_the_drop_is_recorded(rng, final):
 
 
 def test_a_softmax_inside_or_over_another_axis_stays(rng):
-    inside = chain(ops.Input(shape=(4,)), act.Softmax(), dense(rng, 4, 3))
+    inside = chain(ops.Input(shape=(4,)), ops.Softmax(), dense(rng, 4, 3))
     assert apply(DropFinalSoftmax(), inside) == inside
-    other = chain(ops.Input(shape=(2, 3)), act.Softmax(axis=0))
+    other = chain(ops.Input(shape=(2, 3)), ops.Softmax(axis=0))
     assert apply(DropFinalSoftmax(), other) == other
     both = Graph()
     both.add("x", ops.Input(shape=(3,)))
-    both.add("soft", act.Softmax(), ["x"])
+    both.add("soft", ops.Softmax(), ["x"])
     both.add("more", dense(rng, 3, 3), ["soft"])
     both.set_outputs({"soft": "soft", "more": "more"})
     assert apply(DropFinalSoftmax(), both) == both

@@ -1,8 +1,7 @@
 import pytest
 
+from snnc import ops
 from snnc.errors import PassError
-from snnc.ir import activations as act
-from snnc.ir import ops
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.drop_identities import DropIdentities
 from snnc.passes.pipeline import run
@@ -26,7 +25,7 @@ def test_drops_what_does_nothing(rng):
 
 def test_keeps_what_does_something(rng):
     before = chain(
-        ops.Input(shape=(2, 3)), ops.Permute(order=(1, 0)), ops.Reshape(shape=(-1,)), act.Relu(), dense(rng, 6, 2)
+        ops.Input(shape=(2, 3)), ops.Permute(order=(1, 0)), ops.Reshape(shape=(-1,)), ops.Relu(), dense(rng, 6, 2)
     )
     assert apply(DropIdentities(), before) == before
 

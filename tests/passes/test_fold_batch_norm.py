@@ -1,7 +1,6 @@
 import numpy as np
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.fold_batch_norm import FoldBatchNorm
 from snnc.testing import apply, assert_same_outputs, chain, kinds
@@ -25,14 +24,14 @@ def test_folds_into_the_conv_before_whatever_its_geometry(rng):
 
 
 def test_folds_into_the_layer_after_an_activation(rng):
-    before = chain(ops.Input(shape=(6, 6, 2)), act.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4))
+    before = chain(ops.Input(shape=(6, 6, 2)), ops.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4))
     after = apply(FoldBatchNorm(), before)
     assert kinds(after) == ["input", "relu", "conv"]
     assert_same_outputs(before, after)
 
 
 def test_does_not_fold_forward_over_padding_which_would_see_the_shift(rng):
-    before = chain(ops.Input(shape=(6, 6, 2)), act.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4, padding="same"))
+    before = chain(ops.Input(shape=(6, 6, 2)), ops.Relu(), batch_norm(rng, 2), conv(rng, (3, 3), 2, 4, padding="same"))
     after = apply(FoldBatchNorm(), before)
     assert kinds(after) == ["input", "relu", "affine", "conv"]
     assert_same_outputs(before, after)

@@ -1,7 +1,6 @@
 import pytest
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.fuse_linear import FuseLinear
 from snnc.testing import apply, assert_same_outputs, chain, kinds
@@ -16,7 +15,7 @@ from tests.conftest import conv, dense
         ((6,), lambda r: [ops.Affine(scale=r.normal(size=6), shift=r.normal(size=6)), dense(r, 6, 3)], ["dense"]),
         ((2, 6), lambda r: [ops.Reshape(shape=(3, 4)), ops.Reshape(shape=(12,))], ["reshape"]),
         ((2, 3, 4), lambda r: [ops.Permute(order=(2, 0, 1)), ops.Permute(order=(0, 2, 1))], ["permute"]),
-        ((2, 3, 4), lambda r: [ops.Permute(order=(2, 0, 1)), ops.Permute(order=(1, 2, 0)), act.Relu()], ["relu"]),
+        ((2, 3, 4), lambda r: [ops.Permute(order=(2, 0, 1)), ops.Permute(order=(1, 2, 0)), ops.Relu()], ["relu"]),
         ((4, 4, 2), lambda r: [ops.ZeroPad(padding=((1, 0), (2, 1))), conv(r, (3, 3), 2, 4)], ["conv"]),
         ((4, 4, 2), lambda r: [ops.ZeroPad(padding=((1, 1), (1, 1))), conv(r, (3, 3), 2, 4, padding="same")], ["conv"]),
         ((4, 4, 2), lambda r: [ops.ZeroPad(padding=((1, 0), (0, 0)))] * 2, ["zero-pad"]),
@@ -35,7 +34,7 @@ def test_leaves_a_bottleneck_that_is_cheaper_as_two(rng):
 
 
 def test_leaves_what_an_activation_parts(rng):
-    before = chain(ops.Input(shape=(8,)), dense(rng, 8, 6), act.Relu(), dense(rng, 6, 3))
+    before = chain(ops.Input(shape=(8,)), dense(rng, 8, 6), ops.Relu(), dense(rng, 6, 3))
     assert apply(FuseLinear(), before) == before
 
 

@@ -1,4 +1,4 @@
-from snnc.ir import neurons, ops
+from snnc import neurons, ops
 from snnc.passes.initial_voltage import InitialVoltage
 from snnc.testing import apply, assert_same_outputs, chain
 

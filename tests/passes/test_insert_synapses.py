@@ -1,7 +1,7 @@
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import PassError
-from snnc.ir import neurons, ops
 from snnc.ir.graph import Graph
 from snnc.passes.insert_synapses import InsertSynapses
 from snnc.testing import apply, assert_same_outputs, kinds

@@ -1,5 +1,4 @@
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.passes import BUILTIN
 from snnc.passes.base import Context
 from snnc.passes.max_to_average import MaxToAverage
@@ -24,7 +23,7 @@ def test_all_max_pools_become_average_pools_and_a_note_says_so(rng):
 
 
 def test_other_graphs_stay(rng):
-    before = chain(ops.Input(shape=(4,)), dense(rng, 4, 3), act.Relu())
+    before = chain(ops.Input(shape=(4,)), dense(rng, 4, 3), ops.Relu())
     context = Context()
     assert apply(MaxToAverage(), before) == before
     run(before, [MaxToAverage()], context)

@@ -1,8 +1,7 @@
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import PassError
-from snnc.ir import activations as act
-from snnc.ir import neurons, ops
 from snnc.passes import BUILTIN
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.order import order
@@ -60,9 +59,9 @@ def test_the_given_graph_is_not_touched(residual):
 
 
 def test_changed_is_what_differs_not_what_was_written(rng):
-    graph = chain(ops.Input(shape=(3,)), act.Relu())
-    rewritten = step("rewritten", lambda g: g.replace("relu", act.Relu()))
-    slower = step("slower", lambda g: g.replace("relu", act.Relu(negative_slope=0.5)))
+    graph = chain(ops.Input(shape=(3,)), ops.Relu())
+    rewritten = step("rewritten", lambda g: g.replace("relu", ops.Relu()))
+    slower = step("slower", lambda g: g.replace("relu", ops.Relu(negative_slope=0.5)))
     _, journal = run(graph, [rewritten, slower], CONTEXT, samples=random_inputs(graph))
     assert [(e.name, e.changed) for e in journal] == [("rewritten", False), ("slower", True)]
     assert journal[0].error is None
@@ -71,7 +70,7 @@ def test_changed_is_what_differs_not_what_was_written(rng):
 
 def test_the_author_is_recorded_in_the_origin(rng):
     graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2), names=["x", "d"])
-    after, _ = run(graph, [step("my-pass", lambda g: g.insert_after("d", "r", act.Relu()))], CONTEXT)
+    after, _ = run(graph, [step("my-pass", lambda g: g.insert_after("d", "r", ops.Relu()))], CONTEXT)
     assert str(after["r"].origin) == "my-pass <- keras:d"
     assert str(after["d"].origin) == "keras:d"
 
@@ -81,7 +80,7 @@ def test_the_author_is_recorded_in_the_origin(rng):
     [
         (lambda g: 1 / 0, "pass 'breaks' .after fine.: ZeroDivisionError: division by zero"),
         (lambda g: g["nowhere"], "no node 'nowhere'"),
-        (lambda g: g.add("dead", act.Relu(), ["dense"]), "'dead' is read by nothing"),
+        (lambda g: g.add("dead", ops.Relu(), ["dense"]), "'dead' is read by nothing"),
         (lambda g: g.replace("dense", ops.Reshape(shape=(7,))), "node 'dense'.*does not fit"),
     ],
 )
@@ -95,7 +94,7 @@ def test_a_pass_may_use_registered_ops_only(rng):
     graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
     known = {op.kind: op for op in (ops.Input, ops.Dense)}
     assert kinds(run(graph, [], CONTEXT, kinds=known)[0]) == ["input", "dense"]
-    foreign = step("foreign", lambda g: g.insert_after("dense", "s", act.Softplus()))
+    foreign = step("foreign", lambda g: g.insert_after("dense", "s", ops.Softplus()))
     with pytest.raises(PassError, match="'softplus' is not registered"):
         run(graph, [foreign], CONTEXT, kinds=known)
 
@@ -105,7 +104,7 @@ def test_what_calibrates_aims_at_the_graph_as_the_stage_spike_left_it(rng):
     graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2), names=["x", "d"])
     look = step("look", lambda g: None, stage=Stage.CALIBRATE)
     type(look).apply = lambda self, graph, context: seen.append(context.model)
-    spike = step("spike", lambda g: g.insert_after("d", "n", act.Relu()), stage=Stage.SPIKE)
+    spike = step("spike", lambda g: g.insert_after("d", "n", ops.Relu()), stage=Stage.SPIKE)
     scale = step("scale", lambda g: g.replace("d", dense(rng, 3, 2)), stage=Stage.SCALE)
     run(graph, [spike, scale, look], CONTEXT)
     wanted, _ = run(graph, [spike], CONTEXT)

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.pool_before_activation import PoolBeforeActivation
 from snnc.testing import apply, assert_same_outputs, chain, kinds
@@ -13,7 +12,7 @@ POOL = ops.MaxPool(size=(2, 2), strides=(2, 2))
 
 @pytest.mark.parametrize(
     "activation",
-    [act.Relu(), act.Relu(max_value=1.0, negative_slope=0.1), act.Elu(), act.Selu(), act.Sigmoid(), act.Tanh()],
+    [ops.Relu(), ops.Relu(max_value=1.0, negative_slope=0.1), ops.Elu(), ops.Selu(), ops.Sigmoid(), ops.Tanh()],
     ids=repr,
 )
 @pytest.mark.parametrize("pool", [POOL, ops.GlobalMaxPool()], ids=repr)
@@ -35,7 +34,7 @@ def test_the_maximum_is_taken_first(activation, pool, rng):
 
 
 def test_an_activation_moves_behind_several_pools():
-    before = chain(ops.Input(shape=(8, 8, 2)), act.Relu(), POOL, POOL)
+    before = chain(ops.Input(shape=(8, 8, 2)), ops.Relu(), POOL, POOL)
     after = apply(PoolBeforeActivation(), before)
     assert kinds(after) == ["input", "max-pool", "max-pool", "relu"]
     assert_same_outputs(before, after)
@@ -44,13 +43,13 @@ def test_an_activation_moves_behind_several_pools():
 @pytest.mark.parametrize(
     "activation",
     [
-        act.Gelu(),
-        act.Swish(),
-        act.Softmax(),
-        act.Relu(negative_slope=-0.1),
-        act.Relu(threshold=-1.0),
-        act.Elu(alpha=-1.0),
-        act.PRelu(alpha=np.ones(2)),
+        ops.Gelu(),
+        ops.Swish(),
+        ops.Softmax(),
+        ops.Relu(negative_slope=-0.1),
+        ops.Relu(threshold=-1.0),
+        ops.Elu(alpha=-1.0),
+        ops.PRelu(alpha=np.ones(2)),
         ops.AvgPool(size=(1, 1), strides=(1, 1)),
     ],
     ids=repr,
@@ -63,7 +62,7 @@ def test_what_may_fall_stays(activation):
 def test_values_that_something_else_reads_stay():
     before = Graph()
     before.add("x", ops.Input(shape=(4, 4, 2)))
-    before.add("relu", act.Relu(), ["x"])
+    before.add("relu", ops.Relu(), ["x"])
     before.add("pool", POOL, ["relu"])
     before.set_outputs({"relu": "relu", "pool": "pool"})
     assert apply(PoolBeforeActivation(), before) == before

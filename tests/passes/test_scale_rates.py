@@ -1,7 +1,7 @@
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import PassError
-from snnc.ir import neurons, ops
 from snnc.passes.scale_rates import ScaleRates
 from snnc.testing import apply, assert_same_outputs, chain
 from tests.conftest import dense

@@ -1,9 +1,8 @@
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import PassError
-from snnc.ir import activations as act
-from snnc.ir import neurons, ops
-from snnc.ir.spiking_pool import SpikingMaxPool
+from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.passes.base import Context
 from snnc.passes.drop_identities import DropIdentities
 from snnc.passes.fuse_linear import FuseLinear
@@ -48,7 +47,7 @@ def test_pools_of_a_temporal_model_forget():
     assert after["max-pool"].op == SpikingMaxPool(size=(2, 2), strides=(2, 1), padding="same", decay=0.9)
 
 
-@pytest.mark.parametrize("first", [RATES, act.Relu(), POOL])
+@pytest.mark.parametrize("first", [RATES, ops.Relu(), POOL])
 def test_pools_of_what_does_not_spike_stay(first, rng):
     before = chain(ops.Input(shape=(6, 6, 2)), first, POOL, SPIKING, conv(rng, (1, 1), 2, 2))
     assert apply(SpikingMaxPooling(), before) == before

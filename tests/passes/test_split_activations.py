@@ -1,5 +1,4 @@
-from snnc.ir import activations as act
-from snnc.ir import ops
+from snnc import ops
 from snnc.passes.split_activations import SplitActivations
 from snnc.testing import apply, assert_same_outputs, chain, kinds
 from tests.conftest import conv, dense
@@ -8,9 +7,9 @@ from tests.conftest import conv, dense
 def test_splits_dense_and_conv_and_keeps_the_layers_name(rng):
     before = chain(
         ops.Input(shape=(5, 5, 2)),
-        conv(rng, (3, 3), 2, 4, activation=act.Relu()),
+        conv(rng, (3, 3), 2, 4, activation=ops.Relu()),
         ops.Reshape(shape=(-1,)),
-        dense(rng, 36, 3, act.Tanh()),
+        dense(rng, 36, 3, ops.Tanh()),
         names=["x", "conv", "flat", "out"],
     )
     after = apply(SplitActivations(), before)
@@ -27,7 +26,7 @@ def test_leaves_linear_layers(rng):
 
 
 def test_a_taken_name_gets_a_number(rng):
-    before = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), dense(rng, 4, 4, act.Relu()), names=["x", "a.linear", "a"])
+    before = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), dense(rng, 4, 4, ops.Relu()), names=["x", "a.linear", "a"])
     after = apply(SplitActivations(), before)
     assert "a.linear_1" in after
     assert_same_outputs(before, after)

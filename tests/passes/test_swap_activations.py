@@ -1,8 +1,7 @@
 import pytest
 
+from snnc import neurons, ops
 from snnc.errors import PassError
-from snnc.ir import activations as act
-from snnc.ir import neurons, ops
 from snnc.passes.base import Context
 from snnc.passes.pipeline import run
 from snnc.passes.swap_activations import SwapActivations
@@ -16,11 +15,11 @@ def network(rng):
     return chain(
         ops.Input(shape=(4,)),
         dense(rng, 4, 5),
-        act.Relu(),
+        ops.Relu(),
         dense(rng, 5, 5),
-        act.Tanh(),
+        ops.Tanh(),
         dense(rng, 5, 3),
-        act.Softmax(),
+        ops.Softmax(),
         names=["x", "d1", "r1", "d2", "t2", "d3", "soft"],
     )
 
@@ -43,7 +42,7 @@ def test_swaps_relu_takes_the_rate_neuron_of_its_name_and_leaves_the_rest_with_a
 def test_choices_by_layer_by_activation_and_none(rng):
     after = apply(SwapActivations(neurons={"r1": "lif{tau_rc=0.05}", "tanh": "none"}), network(rng))
     assert after["r1"].op.model == neurons.Lif(tau_rc=0.05)
-    assert after["t2"].op == act.Tanh()
+    assert after["t2"].op == ops.Tanh()
 
 
 def test_a_model_may_be_given_as_an_object(rng):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from snnc.ir import neurons, ops
-from snnc.ir.causal import Running
+from snnc import neurons, ops
+from snnc.ops.causal import Running
 from snnc.passes.base import Context
 from snnc.passes.pipeline import run
 from snnc.passes.warn_of_collapse import WarnOfCollapse

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from snnc.ir import neurons, ops
+from snnc import neurons, ops
+from snnc.engine.simulate import simulate
 from snnc.ir.graph import Graph
-from snnc.ir.simulate import simulate
 from snnc.passes.write_scales import WriteScales
 from snnc.testing import apply, assert_same_outputs, chain, kinds, random_inputs
 from tests.conftest import conv, dense

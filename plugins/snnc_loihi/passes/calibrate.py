@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, intended
+from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, with_ideal_rates
 from snnc_loihi.ops import affine
-from snnc_loihi.regions import behind, populations
+from snnc_loihi.placement_queries import populations, synapse_of
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Calibrate(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
-        model = context.model or intended(graph)
+        model = context.model or with_ideal_rates(graph)
         names = [node.name for node in populations(graph) if node.name in model]
         wanted = evaluate_nodes(model, context.samples, set(names))
         for name in names:
             factor, shift = _least_squares(context.spiking_mean(graph, name), wanted[name])
-            graph.insert_after(behind(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
+            graph.insert_after(synapse_of(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
             fuse_linear(graph)
 
 

@@ -7,10 +7,22 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from snnc.api import Array, Context, Graph, Neurons, Node, Pass, Stage, UsageError, evaluate_nodes, intended, ops
+from snnc.api import (
+    Array,
+    Context,
+    Graph,
+    Neurons,
+    Node,
+    Pass,
+    Stage,
+    UsageError,
+    evaluate_nodes,
+    ops,
+    with_ideal_rates,
+)
 from snnc_loihi.models import LoihiEncoder
 from snnc_loihi.ops import affine
-from snnc_loihi.regions import encodes, is_link, on_chip, populations, roots
+from snnc_loihi.placement_queries import is_encoder, is_link, linear_sources, on_chip, populations
 
 
 @dataclass(frozen=True)
@@ -82,17 +94,17 @@ class Encode(Pass):
 
 def _values(graph: Graph) -> list[str]:
     """Return the nodes on the host whose values the chip reads, in topological order."""
-    read = {root.name for node in populations(graph) for root in roots(graph, node.name) if not _spikes(root)}
+    read = {root.name for node in populations(graph) for root in linear_sources(graph, node.name) if not _spikes(root)}
     return [node.name for node in graph if node.name in read]
 
 
 def _spikes(node: Node) -> bool:
-    return on_chip(node) or encodes(node)
+    return on_chip(node) or is_encoder(node)
 
 
 def _first(graph: Graph) -> list[Node]:
     """Return the populations that read nothing of the chip."""
-    return [node for node in populations(graph) if not any(on_chip(root) for root in roots(graph, node.name))]
+    return [node for node in populations(graph) if not any(on_chip(root) for root in linear_sources(graph, node.name))]
 
 
 def _leads_to_chip(graph: Graph, name: str) -> bool:
@@ -107,4 +119,4 @@ def _seen(graph: Graph, names: list[str], context: Context) -> dict[str, Array]:
         if names:
             context.note("without calibration samples, inputs are taken to be between 0 and 1 (--calibration x.npz)")
         samples = {name: np.ones((1, *graph[name].type.shape), dtype=np.float32) for name in graph.inputs}
-    return evaluate_nodes(intended(graph), samples, set(names))
+    return evaluate_nodes(with_ideal_rates(graph), samples, set(names))

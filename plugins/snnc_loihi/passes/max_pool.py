@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from snnc.api import Context, Graph, Node, Op, Pass, PassError, Shape, Stage, activations, ops, resample
+from snnc.api import Context, Graph, Node, Op, Pass, PassError, Shape, Stage, ops
 from snnc_loihi.ops import affine
 
 
@@ -89,7 +89,7 @@ def compare(graph: Graph, node: Node) -> None:
         best = _add(graph, node, "flat", ops.Reshape(shape=node.type.shape), best)
     if _never_negative(graph[source].op):
         # one population for what reads the pool: else each weight behind it would be stored for every summand
-        graph.rebuild(node.name, activations.Relu(), [best])
+        graph.rebuild(node.name, ops.Relu(), [best])
     else:
         graph.rebuild(node.name, graph[best].op, graph.sources(best))
     graph.prune()
@@ -103,7 +103,7 @@ def _parts(shape: Shape, axis: int, size: int, stride: int) -> Iterator[Op]:
     """Yield what reads the first, the second, ... element of each window along an axis."""
     count = (shape[axis] - size) // stride + 1
     for offset in range(size):
-        yield resample.Slice(
+        yield ops.Slice(
             start=tuple(offset if i == axis else 0 for i in range(len(shape))),
             size=tuple(count if i == axis else n for i, n in enumerate(shape)),
             step=tuple(stride if i == axis else 1 for i in range(len(shape))),
@@ -117,9 +117,9 @@ def _larger(graph: Graph, node: Node, pair: list[str]) -> str:
     a, b = pair
     minus = _add(graph, node, "minus", affine(-1.0), a)
     difference = _add(graph, node, "difference", ops.Add(), b, minus)
-    more = _add(graph, node, "more", activations.Relu(), difference)
+    more = _add(graph, node, "more", ops.Relu(), difference)
     return _add(graph, node, "larger", ops.Add(), a, more)
 
 
 def _never_negative(op: Op) -> bool:
-    return isinstance(op, activations.Relu) and op.negative_slope == 0 and op.threshold >= 0
+    return isinstance(op, ops.Relu) and op.negative_slope == 0 and op.threshold >= 0

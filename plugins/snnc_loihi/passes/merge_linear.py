@@ -26,7 +26,7 @@ from snnc.api import (
 )
 from snnc_loihi.forms import Correlation, Form, Same, added, as_same, grid, matrix, then
 from snnc_loihi.ops import Shift, SparseMap
-from snnc_loihi.regions import populations
+from snnc_loihi.placement_queries import populations
 
 AXONS = 4096
 """The most sources of a matrix that a core takes. Those of a convolution are positions, whatever their channels, so

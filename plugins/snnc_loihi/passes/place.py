@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.api import Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons
-from snnc_loihi.regions import is_link, on_chip, populations
+from snnc_loihi.placement_queries import is_link, on_chip, populations
 
 
 @dataclass(frozen=True)

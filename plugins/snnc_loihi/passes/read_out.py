@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc.api import Context, Graph, Node, Pass, Stage, Synapse, ops
-from snnc_loihi.ops import Received
-from snnc_loihi.regions import is_link, on_chip, populations
+from snnc_loihi.ops import ChipOutput
+from snnc_loihi.placement_queries import is_link, on_chip, populations
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _read(graph: Graph, population: Node, given: Node) -> None:
         if smooth or not _is_matrix(graph, reader):
             if received is None:
                 received = graph.fresh_name(f"{population.name}.received")
-                graph.add(received, Received(), [population.name], layers=layers)
+                graph.add(received, ChipOutput(), [population.name], layers=layers)
             source = received
         if smooth:
             if filtered is None:

@@ -7,19 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import (
-    AnyArray,
-    Array,
-    Context,
-    Graph,
-    Neurons,
-    Pass,
-    Stage,
-    UsageError,
-    evaluate_nodes,
-    intended,
-)
-from snnc_loihi.regions import populations
+from snnc.api import AnyArray, Array, Context, Graph, Neurons, Pass, Stage, UsageError, evaluate_nodes, with_ideal_rates
+from snnc_loihi.placement_queries import populations
 
 FLOOR = 0.1
 """The least range of a channel, as a share of its layer's: a silent channel must not get an endless gain."""
@@ -63,7 +52,7 @@ class SetRates(Pass):
         names = [
             n.name for n in populations(graph) if isinstance(n.op, Neurons) and np.all(np.asarray(n.op.scale) == 1)
         ]
-        activations = evaluate_nodes(intended(graph), context.samples, set(names))
+        activations = evaluate_nodes(with_ideal_rates(graph), context.samples, set(names))
         for name in names:
             op = graph[name].op
             assert isinstance(op, Neurons)

@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.api import AnyArray, Context, Graph, Neurons, Pass, Stage, fuse_linear, ops
 from snnc_loihi.ops import affine
-from snnc_loihi.regions import behind, encodes, on_chip
+from snnc_loihi.placement_queries import is_encoder, on_chip, synapse_of
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,16 @@ class WriteScales(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         for node in list(graph):
             op = node.op
-            if not (on_chip(node) or encodes(node)) or not isinstance(op, Neurons) or np.all(np.asarray(op.scale) == 1):
+            if (
+                not (on_chip(node) or is_encoder(node))
+                or not isinstance(op, Neurons)
+                or np.all(np.asarray(op.scale) == 1)
+            ):
                 continue
             scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
             _divide(graph, node.name, scale)
             graph.replace(node.name, replace(op, scale=1.0))
-            graph.insert_after(behind(graph, node.name), graph.fresh_name(f"{node.name}.times"), affine(scale))
+            graph.insert_after(synapse_of(graph, node.name), graph.fresh_name(f"{node.name}.times"), affine(scale))
         fuse_linear(graph)
 
 

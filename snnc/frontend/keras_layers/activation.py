@@ -7,37 +7,36 @@ from typing import Any
 
 import numpy as np
 
+from snnc import ops
 from snnc.errors import unknown
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.ir import activations as act
-from snnc.ir import ops
-from snnc.ir.activations import Activation
-from snnc.ir.functions import Mish
+from snnc.ops.activations import Activation
+from snnc.ops.functions import Mish
 
 Make = Callable[[Layer], Activation | None]
 
 BY_NAME: Mapping[str, Make] = {
     "linear": lambda layer: None,
-    "relu": lambda layer: act.Relu(),
-    "relu6": lambda layer: act.Relu(max_value=6.0),
-    "leaky_relu": lambda layer: act.Relu(negative_slope=0.2),
-    "elu": lambda layer: act.Elu(),
-    "selu": lambda layer: act.Selu(),
-    "gelu": lambda layer: act.Gelu(),
-    "swish": lambda layer: act.Swish(),
-    "silu": lambda layer: act.Swish(),
-    "sigmoid": lambda layer: act.Sigmoid(),
-    "hard_sigmoid": lambda layer: act.HardSigmoid(slope=0.2 if layer.keras < (3,) else 1 / 6),
-    "hard_swish": lambda layer: act.HardSwish(),
-    "hard_silu": lambda layer: act.HardSwish(),
-    "tanh": lambda layer: act.Tanh(),
-    "softplus": lambda layer: act.Softplus(),
-    "softsign": lambda layer: act.Softsign(),
-    "exponential": lambda layer: act.Exponential(),
-    "softmax": lambda layer: act.Softmax(),
-    "softmax_v2": lambda layer: act.Softmax(),
-    "log_softmax": lambda layer: act.LogSoftmax(),
+    "relu": lambda layer: ops.Relu(),
+    "relu6": lambda layer: ops.Relu(max_value=6.0),
+    "leaky_relu": lambda layer: ops.Relu(negative_slope=0.2),
+    "elu": lambda layer: ops.Elu(),
+    "selu": lambda layer: ops.Selu(),
+    "gelu": lambda layer: ops.Gelu(),
+    "swish": lambda layer: ops.Swish(),
+    "silu": lambda layer: ops.Swish(),
+    "sigmoid": lambda layer: ops.Sigmoid(),
+    "hard_sigmoid": lambda layer: ops.HardSigmoid(slope=0.2 if layer.keras < (3,) else 1 / 6),
+    "hard_swish": lambda layer: ops.HardSwish(),
+    "hard_silu": lambda layer: ops.HardSwish(),
+    "tanh": lambda layer: ops.Tanh(),
+    "softplus": lambda layer: ops.Softplus(),
+    "softsign": lambda layer: ops.Softsign(),
+    "exponential": lambda layer: ops.Exponential(),
+    "softmax": lambda layer: ops.Softmax(),
+    "softmax_v2": lambda layer: ops.Softmax(),
+    "log_softmax": lambda layer: ops.LogSoftmax(),
     "mish": lambda layer: Mish(),
 }
 """By the name that a config has; hard_sigmoid changed its meaning with Keras 3."""
@@ -77,7 +76,7 @@ def config_activation(layer: Layer) -> Activation | None:
 
 def _relu(config: Mapping[str, Any], layer: Layer) -> Activation:
     limit = config.get("max_value")
-    return act.Relu(
+    return ops.Relu(
         negative_slope=number(layer, config.get("negative_slope", 0.0)),
         threshold=number(layer, config.get("threshold", 0.0)),
         max_value=None if limit is None else number(layer, limit),
@@ -86,13 +85,13 @@ def _relu(config: Mapping[str, Any], layer: Layer) -> Activation:
 
 def _leaky(config: Mapping[str, Any], layer: Layer) -> Activation:
     slope = config["negative_slope"] if "negative_slope" in config else config.get("alpha", 0.3)
-    return act.Relu(negative_slope=number(layer, slope))
+    return ops.Relu(negative_slope=number(layer, slope))
 
 
 def _thresholded(config: Mapping[str, Any], layer: Layer) -> Activation:
     """Keep x where x > theta. Relu keeps x >= threshold, which the next number above theta makes the same."""
     theta = np.float32(number(layer, config.get("theta", 1.0)))
-    return act.Relu(threshold=float(np.nextafter(theta, np.float32(np.inf))))
+    return ops.Relu(threshold=float(np.nextafter(theta, np.float32(np.inf))))
 
 
 def _softmax(config: Mapping[str, Any], layer: Layer) -> Activation:
@@ -101,7 +100,7 @@ def _softmax(config: Mapping[str, Any], layer: Layer) -> Activation:
         axis = axis[0]
     if not isinstance(axis, int) or axis == 0:
         raise layer_error(layer, f"a softmax over axis {axis!r} cannot be imported; flatten those axes first")
-    return act.Softmax(axis=softmax_axis(layer, axis))
+    return ops.Softmax(axis=softmax_axis(layer, axis))
 
 
 def softmax_axis(layer: Layer, axis: int) -> int:
@@ -115,7 +114,7 @@ AS_LAYER: Mapping[str, Callable[[Mapping[str, Any], Layer], Activation]] = {
     "ReLU": _relu,
     "LeakyReLU": _leaky,
     "ThresholdedReLU": _thresholded,
-    "ELU": lambda config, layer: act.Elu(alpha=number(layer, config.get("alpha", 1.0))),
+    "ELU": lambda config, layer: ops.Elu(alpha=number(layer, config.get("alpha", 1.0))),
     "Softmax": _softmax,
 }
 """Activation layers without weights, which may also stand as the activation of another layer."""
@@ -161,4 +160,4 @@ def prelu(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     for axis in shared:
         shape[axis_without_batch(layer, axis, len(shape))] = 1
     alpha = layer.weight("alpha", ((1, *shape) if layer.temporal else tuple(shape)))
-    return builder.add(act.PRelu(alpha=layer.once("alpha", lambda: alpha.reshape(shape))), *inputs)
+    return builder.add(ops.PRelu(alpha=layer.once("alpha", lambda: alpha.reshape(shape))), *inputs)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer
-from snnc.ir import ops
 
 
 def _layer_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:

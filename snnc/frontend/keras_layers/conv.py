@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from snnc import ops
 from snnc.frontend.base import Builder, ImportFunction, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import config_activation
 from snnc.frontend.keras_layers.dense import bias, bias_role, count, kernel_and_bias
 from snnc.frontend.keras_layers.layout import add_spatial, channels, sizes
-from snnc.ir import ops
-from snnc.ir.causal import DelayLine
-from snnc.ir.convolve import span
 from snnc.ir.op import Op
-from snnc.ir.transposed import ConvTranspose
 from snnc.ir.types import Shape
+from snnc.ops.causal import DelayLine
+from snnc.ops.conv_transpose import ConvTranspose
+from snnc.ops.kernels.convolve import span
 
 
 def padding(layer: Layer, size: Shape, dilation: Shape) -> ops.Padding:
@@ -103,12 +103,12 @@ def _window(source: str, builder: Builder, size: int, dilation: int) -> str:
 
 
 def _other_in_time(function: ImportFunction) -> ImportFunction:
-    def in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    def stepwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
         """Convolve over time where causal, by a layer that reads the slices so far."""
         (size,), (dilation,) = _over_time(layer, inputs[0], builder)
         return _over_window(function, layer, inputs[0], builder, size, dilation)
 
-    return in_time
+    return stepwise
 
 
 def _depthwise_roles(config: Mapping[str, Any]) -> Sequence[Role]:
@@ -208,8 +208,8 @@ _KINDS = (
     ("SeparableConv{}D", (1, 2), _separable_roles, _separable, _other_in_time(_separable)),
 )
 ALIKE = [
-    importer("keras", name.format(rank), roles, temporal=in_time if rank == 1 or name == "Conv{}D" else None)(function)
-    for name, ranks, roles, function, in_time in _KINDS
+    importer("keras", name.format(rank), roles, temporal=stepwise if rank == 1 or name == "Conv{}D" else None)(function)
+    for name, ranks, roles, function, stepwise in _KINDS
     for rank in ranks
 ]
 """Convolutions with any stride, padding, dilation and groups, in both layouts."""

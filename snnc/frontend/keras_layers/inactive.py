@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer
 from snnc.frontend.keras_layers.norm import TRAINING, inference_only
-from snnc.ir import ops
 
 _NOISE = (
     "Dropout",

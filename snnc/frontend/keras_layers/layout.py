@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, layer_error, stream_error
-from snnc.ir import ops
-from snnc.ir.causal import LastStep
-from snnc.ir.convolve import spatial
 from snnc.ir.op import Op
 from snnc.ir.types import Shape
+from snnc.ops.causal import LastStep
+from snnc.ops.kernels.convolve import spatial
 
 
 def channels_first(layer: Layer) -> bool:

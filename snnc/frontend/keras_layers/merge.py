@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.ir import ops
-from snnc.ir.combine import Einsum, Maximum, Minimum, Multiply
 from snnc.ir.op import Op
-from snnc.ir.reduce import UnitNorm
+from snnc.ops.combine import Einsum, Maximum, Minimum, Multiply
+from snnc.ops.reduce import UnitNorm
 
 
 def join_masks(layer: Layer, inputs: Sequence[str], builder: Builder, output: str) -> None:

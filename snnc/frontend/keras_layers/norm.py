@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.ir import ops
 from snnc.ir.op import Op
-from snnc.ir.reduce import Standardize, UnitNorm
 from snnc.ir.types import Array, Shape
+from snnc.ops.reduce import Standardize, UnitNorm
 
 TRAINING = "a call with training=True"
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, Slot, layer_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.ir import ops
-from snnc.ir.resample import Repeat
 from snnc.ir.types import Array, Shape
+from snnc.ops.resample import Repeat
 
 Operand: TypeAlias = "str | Array"
 """A node of the graph, or a constant without the batch."""

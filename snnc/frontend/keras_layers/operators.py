@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import softmax_axis
 from snnc.frontend.keras_layers.layout import add_last
 from snnc.frontend.keras_layers.merge import same_rank
 from snnc.frontend.keras_layers.operands import Operand, affine, argument, axes, number, operand, tensor, tensors
-from snnc.ir import activations as act
-from snnc.ir import ops
-from snnc.ir.causal import Running
-from snnc.ir.combine import Divide, Einsum, Maximum, Minimum, Multiply
-from snnc.ir.functions import Clip, Function, NotEqual, Power
 from snnc.ir.op import Op
-from snnc.ir.reduce import Max, Mean, Min, Sum, UnitNorm
 from snnc.ir.types import Array
+from snnc.ops.causal import Running
+from snnc.ops.combine import Divide, Einsum, Maximum, Minimum, Multiply
+from snnc.ops.functions import Clip, Function, NotEqual, Power
+from snnc.ops.reduce import Max, Mean, Min, Sum, UnitNorm
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -75,7 +74,7 @@ def _largest(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
     if isinstance(a, str) and isinstance(b, str):
         return builder.add(Maximum(), a, b)
     source, limit = _one_number(layer, a, b)
-    return builder.add(act.Relu() if limit == 0 else Clip(low=limit, high=_LARGEST), source)
+    return builder.add(ops.Relu() if limit == 0 else Clip(low=limit, high=_LARGEST), source)
 
 
 def _smallest(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
@@ -128,7 +127,7 @@ def _clip(layer: Layer) -> Op:
     low, high = (
         float(argument(layer, k, names)) for k, names in ((1, "clip_value_min x_min"), (2, "clip_value_max x_max"))
     )
-    return act.Relu(max_value=high) if low == 0 < high else Clip(low=low, high=high)
+    return ops.Relu(max_value=high) if low == 0 < high else Clip(low=low, high=high)
 
 
 def _cast(layer: Layer) -> Op:
@@ -139,31 +138,31 @@ def _cast(layer: Layer) -> Op:
 
 
 _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
-    "Relu": ("nn.relu", lambda layer: act.Relu()),
-    "Relu6": ("nn.relu6", lambda layer: act.Relu(max_value=6.0)),
+    "Relu": ("nn.relu", lambda layer: ops.Relu()),
+    "Relu6": ("nn.relu6", lambda layer: ops.Relu(max_value=6.0)),
     "LeakyRelu": (
         "nn.leaky_relu",
-        lambda layer: act.Relu(negative_slope=float(argument(layer, 1, "alpha negative_slope", 0.2))),
+        lambda layer: ops.Relu(negative_slope=float(argument(layer, 1, "alpha negative_slope", 0.2))),
     ),
-    "Elu": ("nn.elu", lambda layer: act.Elu(alpha=float(argument(layer, 1, "alpha", 1.0)))),
-    "Selu": ("nn.selu", lambda layer: act.Selu()),
+    "Elu": ("nn.elu", lambda layer: ops.Elu(alpha=float(argument(layer, 1, "alpha", 1.0)))),
+    "Selu": ("nn.selu", lambda layer: ops.Selu()),
     "Gelu": (
         "nn.gelu",
         # tf.nn.gelu is exact unless asked, keras.ops.gelu approximate
-        lambda layer: act.Gelu(approximate=bool(argument(layer, 1, "approximate", layer.class_name == "ops.Gelu"))),
+        lambda layer: ops.Gelu(approximate=bool(argument(layer, 1, "approximate", layer.class_name == "ops.Gelu"))),
     ),
-    "Silu": ("nn.silu", lambda layer: act.Swish()),
-    "Swish": ("nn.swish", lambda layer: act.Swish()),
-    "Sigmoid": ("nn.sigmoid", lambda layer: act.Sigmoid()),
-    "HardSigmoid": ("nn.hard_sigmoid", lambda layer: act.HardSigmoid(slope=1 / 6)),
-    "HardSilu": ("nn.hard_silu", lambda layer: act.HardSwish()),
-    "HardSwish": ("nn.hard_swish", lambda layer: act.HardSwish()),
-    "Tanh": ("nn.tanh", lambda layer: act.Tanh()),
-    "Softplus": ("nn.softplus", lambda layer: act.Softplus()),
-    "Softsign": ("nn.softsign", lambda layer: act.Softsign()),
-    "Softmax": ("nn.softmax", lambda layer: act.Softmax(axis=_softmax_axis(layer))),
-    "LogSoftmax": ("nn.log_softmax", lambda layer: act.LogSoftmax(axis=_softmax_axis(layer))),
-    "Exp": ("math.exp", lambda layer: act.Exponential()),
+    "Silu": ("nn.silu", lambda layer: ops.Swish()),
+    "Swish": ("nn.swish", lambda layer: ops.Swish()),
+    "Sigmoid": ("nn.sigmoid", lambda layer: ops.Sigmoid()),
+    "HardSigmoid": ("nn.hard_sigmoid", lambda layer: ops.HardSigmoid(slope=1 / 6)),
+    "HardSilu": ("nn.hard_silu", lambda layer: ops.HardSwish()),
+    "HardSwish": ("nn.hard_swish", lambda layer: ops.HardSwish()),
+    "Tanh": ("nn.tanh", lambda layer: ops.Tanh()),
+    "Softplus": ("nn.softplus", lambda layer: ops.Softplus()),
+    "Softsign": ("nn.softsign", lambda layer: ops.Softsign()),
+    "Softmax": ("nn.softmax", lambda layer: ops.Softmax(axis=_softmax_axis(layer))),
+    "LogSoftmax": ("nn.log_softmax", lambda layer: ops.LogSoftmax(axis=_softmax_axis(layer))),
+    "Exp": ("math.exp", lambda layer: ops.Exponential()),
     "Absolute": ("math.abs", lambda layer: Function(name="abs")),
     "Abs": ("abs", lambda layer: Function(name="abs")),
     "Ceil": ("math.ceil", lambda layer: Function(name="ceil")),

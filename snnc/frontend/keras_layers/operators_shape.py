@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import add_last, axis_without_batch
 from snnc.frontend.keras_layers.operands import argument, axes, tensors
-from snnc.ir import ops
-from snnc.ir.resample import INTERPOLATIONS, Repeat, Resize, Slice, crop, reverse
 from snnc.ir.types import Shape
+from snnc.ops.resample import INTERPOLATIONS, Repeat, Resize, Slice, crop, reverse
 
 
 def _whole(layer: Layer, value: Any, what: str) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, stream_error
 from snnc.frontend.keras_layers.conv import padding
 from snnc.frontend.keras_layers.layout import add_last, add_spatial, channels_first, sizes, to_last
-from snnc.ir import ops
-from snnc.ir.causal import Running
 from snnc.ir.op import Op
-from snnc.ir.reduce import MaskedMean
+from snnc.ops.causal import Running
+from snnc.ops.reduce import MaskedMean
 
 
 def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -60,8 +60,8 @@ def _so_far(layer: Layer, inputs: Sequence[str], builder: Builder, *, keepdims: 
 
 
 ALIKE = [
-    importer("keras", f"{kind}Pooling{rank}D", temporal=in_time if rank == 1 else None)(function)
-    for function, in_time, kinds in (
+    importer("keras", f"{kind}Pooling{rank}D", temporal=stepwise if rank == 1 else None)(function)
+    for function, stepwise, kinds in (
         (_pooling, _pooling_in_time, ("Average", "Max")),
         (_global, _global_in_time, ("GlobalAverage", "GlobalMax")),
     )

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.dense import count
 from snnc.frontend.keras_layers.layout import add_spatial, channels_first
 from snnc.frontend.keras_layers.norm import axes
-from snnc.ir import ops
 from snnc.ir.op import Op
-from snnc.ir.resample import INTERPOLATIONS, Resize, crop
 from snnc.ir.types import Array, Shape
+from snnc.ops.resample import INTERPOLATIONS, Resize, crop
 
 _EPSILON = 1e-7
 OTHER = f"interpolation other than {', '.join(INTERPOLATIONS)}"

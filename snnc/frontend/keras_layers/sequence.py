@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import named
 from snnc.frontend.keras_layers.dense import count
 from snnc.frontend.keras_layers.layout import add_last
-from snnc.ir import ops
-from snnc.ir.causal import Cell
-from snnc.ir.combine import Multiply
-from snnc.ir.functions import NotEqual
-from snnc.ir.recurrent import Gru, Lstm, Recurrent, SimpleRnn
-from snnc.ir.reduce import Max
-from snnc.ir.resample import Embedding, reverse
 from snnc.ir.types import Array
+from snnc.ops.causal import Cell
+from snnc.ops.combine import Multiply
+from snnc.ops.functions import NotEqual
+from snnc.ops.recurrent import Gru, Lstm, Recurrent, SimpleRnn
+from snnc.ops.reduce import Max
+from snnc.ops.resample import Embedding, reverse
 
 
 @importer("keras", "Embedding", ("embeddings",), slicewise=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.dense import count
 from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
 from snnc.frontend.keras_layers.preprocess import OTHER, interpolation
-from snnc.ir import ops
-from snnc.ir.convolve import Pads
 from snnc.ir.op import Op
-from snnc.ir.resample import Repeat, Resize, crop
 from snnc.ir.types import Shape
+from snnc.ops.kernels.convolve import Pads
+from snnc.ops.resample import Repeat, Resize, crop
 
 
 def _flatten_over_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:

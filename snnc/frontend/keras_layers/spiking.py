@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.activation import config_activation
 from snnc.frontend.keras_layers.layout import add_last
-from snnc.ir import activations, ops
-from snnc.ir.causal import Filter
 from snnc.ir.op import Op
-from snnc.ir.recurrent import TimeFilter
-from snnc.ir.resample import crop
 from snnc.ir.types import Shape, TensorType
+from snnc.ops.causal import Filter
+from snnc.ops.recurrent import TimeFilter
+from snnc.ops.resample import crop
 
 _FILTER = (Role("initial_level", group="layer/cell"), Role("tau", group="layer/cell"))
 
@@ -37,8 +37,8 @@ _LIMITS = "time_major, stateful, return_state"
 def _spiking_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply the activation to each slice; the neurons fire as the layer's do."""
     op = config_activation(layer) or ops.Identity()
-    if isinstance(op, (activations.Tanh, activations.Sigmoid)):  # they do not spike elsewhere, where nobody says so
-        op = activations.Pulsed(activation=op)
+    if isinstance(op, (ops.Tanh, ops.Sigmoid)):  # they do not spike elsewhere, where nobody says so
+        op = ops.SpikingActivation(activation=op)
     return _last_step(layer, builder, op, inputs[0])
 
 

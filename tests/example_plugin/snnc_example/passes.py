@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import Context, Graph, Pass, Stage, activations, ops
+from snnc.api import Context, Graph, Pass, Stage, ops
 from snnc_example.ops import Distance
 
 
@@ -34,6 +34,6 @@ class SplitDistance(Pass):
                 affine = graph.fresh_name(f"{node.name}.{side}.in")
                 graph.add(affine, ops.Affine(scale=scale, shift=shift), [source], layers=node.origin.layers)
                 part = graph.fresh_name(f"{node.name}.{side}")
-                graph.add(part, activations.Relu(), [affine], layers=node.origin.layers)
+                graph.add(part, ops.Relu(), [affine], layers=node.origin.layers)
                 parts.append(part)
             graph.rebuild(node.name, ops.Add(), parts)

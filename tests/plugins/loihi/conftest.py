@@ -1,6 +1,6 @@
 import contextlib
 
-from snnc_loihi.load import load
+from snnc_loihi.import_nengo_loihi import load
 
 from snnc.api import MissingExtraError
 

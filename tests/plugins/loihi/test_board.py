@@ -8,12 +8,12 @@ pytest.importorskip("nengo_loihi")
 
 from snnc_loihi.board import fit
 from snnc_loihi.core_map import draw, text_map, write_map
-from snnc_loihi.layers import Limits
+from snnc_loihi.layer_costs import Limits
 from snnc_loihi.planner import plan
 from snnc_loihi.utilisation import utilisation
 
 import snnc
-from snnc.api import LoweringError, activations
+from snnc.api import LoweringError, ops
 from tests.plugins.loihi.graphs import conv, row
 from tests.plugins.loihi.networks import IGNORED, Handmade, built, loihi_lif, signed
 
@@ -132,7 +132,7 @@ def test_a_map_in_letters():
 
 def test_the_cores_of_a_compiled_model(tmp_path):
     pytest.importorskip("matplotlib")
-    graph = row((6, 6, 1), conv(3, 1, 4), activations.Relu(), conv(2, 4, 6), activations.Relu(), conv(3, 6, 2))
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
     program = snnc.compile(graph, backend="loihi", verify=False).program
     found = program.utilisation()
     assert len(found.cores) == program.resources["cores"]

@@ -3,7 +3,7 @@ from snnc_loihi.passes.calibrate import Calibrate
 from snnc_loihi.passes.set_rates import SetRates
 
 import snnc
-from snnc.api import Neurons, Synapse, activations, evaluate_nodes, intended, neurons, simulate
+from snnc.api import Neurons, Synapse, evaluate_nodes, neurons, ops, simulate, with_ideal_rates
 from snnc.testing import apply
 from tests.plugins.loihi.graphs import chip, conv, dense, random, row
 
@@ -30,7 +30,7 @@ def layers():
         conv(4, 8, 5),
         name="n",
     )
-    return apply(SetRates(), graph, samples=samples(graph)), intended(graph)
+    return apply(SetRates(), graph, samples=samples(graph)), with_ideal_rates(graph)
 
 
 def said(graph, name, x):
@@ -82,7 +82,7 @@ def test_other_neurons_are_left_alone():
 
 
 def test_it_is_kept_where_samples_held_back_say_so():
-    graph = row((6, 6, 1), conv(3, 1, 4), activations.Relu(), conv(4, 4, 3), name="whole")
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(4, 4, 3), name="whole")
     c = snnc.compile(graph, backend="loihi", calibration=samples(graph)["x"], verify=False, build=False)
     (entry,) = (e for e in c.journal if e.name == "loihi-calibrate")
     assert entry.changed

@@ -3,7 +3,7 @@ import pytest
 from snnc_loihi.models import LoihiEncoder, LoihiSignedIf
 from snnc_loihi.passes.encode import Encode
 
-from snnc.api import Neurons, PassError, activations
+from snnc.api import Neurons, PassError, ops
 from snnc.testing import apply, assert_same_outputs, kinds
 from tests.plugins.loihi.graphs import chip, conv, dense, row
 
@@ -54,7 +54,7 @@ def test_the_first_layer_may_be_the_encoder():
 
 
 def test_what_a_host_op_gives_is_encoded_behind_it():
-    graph = row((5,), activations.Tanh(), dense(5, 4), chip(), dense(4, 2), activations.Softmax())
+    graph = row((5,), ops.Tanh(), dense(5, 4), chip(), dense(4, 2), ops.Softmax())
     assert encoders(encoded(graph)) == ["tanh.spikes"]
 
 
@@ -64,5 +64,5 @@ def test_without_samples_the_range_is_taken_to_be_0_to_1():
 
 
 def test_a_graph_with_nothing_on_the_chip_stays():
-    graph = row((5,), dense(5, 4), activations.Relu())
+    graph = row((5,), dense(5, 4), ops.Relu())
     assert apply(Encode(), graph) == graph

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("nengo_loihi")
 
 import nengo_loihi
+from snnc_loihi.check_network import check_network
 from snnc_loihi.emulator import Emulator
-from snnc_loihi.guards import check_network
 from snnc_loihi.models import LoihiSignedIf
 from snnc_loihi.neuron_types import chip_type
 from snnc_nengo.neuron_types import SoftResetIF

@@ -5,17 +5,18 @@ import pytest
 
 pytest.importorskip("nengo_loihi")
 
-from snnc_loihi.regions import on_chip
+from snnc_loihi.placement_queries import on_chip
 
 import snnc
-from snnc.api import Graph, Neurons, activations, combine, ops, recurrent, reduce, resample, transposed
+from snnc.api import Graph, Neurons, ops
+from snnc.ops import resample
 from tests.plugins.loihi.graphs import conv, dense, random, row
 from tests.plugins.loihi.networks import IGNORED
 from tests.plugins.loihi.test_program import assert_same, digits
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
 
-RELU = activations.Relu()
+RELU = ops.Relu()
 FLAT = ops.Reshape(shape=(-1,))
 IMAGE = (8, 8, 2)
 
@@ -31,7 +32,7 @@ def norm(channels):
 
 def up(inputs, outputs):
     kernel, none = random(2, 2, outputs, inputs), ((0, 0), (0, 0))
-    return transposed.ConvTranspose(kernel=kernel, bias=random(outputs), strides=(2, 2), dilation=(1, 1), crops=none)
+    return ops.ConvTranspose(kernel=kernel, bias=random(outputs), strides=(2, 2), dilation=(1, 1), crops=none)
 
 
 def images(*steps, size):
@@ -58,21 +59,21 @@ ON_CHIP = {
     "max pooling": images(ops.MaxPool(size=(2, 2), strides=(2, 2)), conv(2, 4, 6), size=24),
     "padding": images(ops.ZeroPad(padding=((1, 2), (0, 1))), conv(3, 4, 3), size=105),
     "cropping": images(resample.crop((6, 6, 4), ((1, 1), (1, 0), (0, 0))), conv(2, 4, 6), size=72),
-    "upsampling": images(resample.Repeat(times=(2, 2, 1)), conv(3, 4, 2), size=200),
-    "upsampling, bilinear": images(resample.Resize(size=(9, 9)), conv(3, 4, 2), size=98),
+    "upsampling": images(ops.Repeat(times=(2, 2, 1)), conv(3, 4, 2), size=200),
+    "upsampling, bilinear": images(ops.Resize(size=(9, 9)), conv(3, 4, 2), size=98),
     "permuting": images(ops.Permute(order=(1, 0, 2)), conv(3, 4, 4), size=64),
-    "leaky ReLU": row((6,), dense(6, 16), activations.Relu(negative_slope=0.3), dense(16, 5)),
-    "PReLU": row((6,), dense(6, 16), activations.PRelu(alpha=random(16)), dense(16, 5)),
-    "ReLU6": row((6,), dense(6, 16), activations.Relu(max_value=0.7), dense(16, 5)),
-    "softmax": row((6,), dense(6, 16), RELU, dense(16, 5), activations.Softmax()),
+    "leaky ReLU": row((6,), dense(6, 16), ops.Relu(negative_slope=0.3), dense(16, 5)),
+    "PReLU": row((6,), dense(6, 16), ops.PRelu(alpha=random(16)), dense(16, 5)),
+    "ReLU6": row((6,), dense(6, 16), ops.Relu(max_value=0.7), dense(16, 5)),
+    "softmax": row((6,), dense(6, 16), RELU, dense(16, 5), ops.Softmax()),
 }
 
-LSTM = recurrent.Lstm(kernel=random(6, 32), recurrent=random(8, 32), bias=random(32), gives="last")
+LSTM = ops.Lstm(kernel=random(6, 32), recurrent=random(8, 32), bias=random(32), gives="last")
 ON_HOST = {
-    "sigmoid": (row((6,), dense(6, 16), RELU, dense(16, 8), activations.Sigmoid(), dense(8, 5)), 1),
-    "tanh before": (row((6,), dense(6, 8), activations.Tanh(), dense(8, 16), RELU, dense(16, 5)), 1),
-    "gelu": (row((6,), dense(6, 16), RELU, dense(16, 8), activations.Gelu(), dense(8, 5)), 1),
-    "layer norm": (row((6,), dense(6, 24), RELU, reduce.Standardize(axes=(0,)), dense(24, 8), RELU, dense(8, 5)), 1),
+    "sigmoid": (row((6,), dense(6, 16), RELU, dense(16, 8), ops.Sigmoid(), dense(8, 5)), 1),
+    "tanh before": (row((6,), dense(6, 8), ops.Tanh(), dense(8, 16), RELU, dense(16, 5)), 1),
+    "gelu": (row((6,), dense(6, 16), RELU, dense(16, 8), ops.Gelu(), dense(8, 5)), 1),
+    "layer norm": (row((6,), dense(6, 24), RELU, ops.Standardize(axes=(0,)), dense(24, 8), RELU, dense(8, 5)), 1),
     "LSTM": (row((4, 6), LSTM, dense(8, 16), RELU, dense(16, 5)), 1),
 }
 
@@ -128,10 +129,10 @@ def test_what_no_core_can_do_is_on_the_host_before_or_behind(graph, kept):
 
 
 def test_a_product_in_the_middle_is_refused_where_nothing_is_left():
-    graph = joined(combine.Multiply(), ())
+    graph = joined(ops.Multiply(), ())
     c, _ = compiled(graph)
     assert any("join (multiply): the chip cannot do it" in note for note in c.notes)
-    narrow = row((6,), dense(6, 16), RELU, reduce.Standardize(axes=(0,)), activations.Softplus(), dense(16, 5))
+    narrow = row((6,), dense(6, 16), RELU, ops.Standardize(axes=(0,)), ops.Softplus(), dense(16, 5))
     c, _ = compiled(narrow)
     assert sum(on_chip(node) for node in c.graph) == 1
 

@@ -3,7 +3,8 @@ import pytest
 from snnc_loihi.ops import Shift, SparseMap
 from snnc_loihi.passes.merge_linear import MergeLinear
 
-from snnc.api import Graph, Neurons, PassError, Synapse, activations, neurons, ops, reduce, resample, transposed
+from snnc.api import Graph, Neurons, PassError, Synapse, neurons, ops
+from snnc.ops import resample
 from snnc.testing import apply, assert_same_outputs, kinds, random_inputs
 from tests.plugins.loihi.graphs import chip, conv, dense, encoder, random, row
 
@@ -75,14 +76,14 @@ def test_what_is_plain_already_stays():
         ((8, 8, 3), (ops.GlobalAvgPool(), dense(3, 5)), ops.Dense),
         ((8, 8, 3), (ops.AvgPool(size=(3, 3), strides=(3, 3), padding="same"), dense(3, 5)), SparseMap),
         ((4, 4, 3), (ops.Permute(order=(1, 0, 2)), ops.Reshape(shape=(-1,)), dense(48, 5)), ops.Dense),
-        ((8, 8, 3), (resample.Repeat(times=(2, 2, 1)), conv(3, 3, 4)), SparseMap),
-        ((4, 4, 3), (resample.Resize(size=(8, 8)),), SparseMap),
+        ((8, 8, 3), (ops.Repeat(times=(2, 2, 1)), conv(3, 3, 4)), SparseMap),
+        ((4, 4, 3), (ops.Resize(size=(8, 8)),), SparseMap),
         ((9, 9, 3), (resample.crop((9, 9, 3), ((1, 1), (1, 1), (0, 0))), conv(2, 3, 4)), SparseMap),
         ((6, 3), (conv(3, 3, 4, rank=1),), ops.Conv),
         ((6, 3), (conv(3, 3, 4, rank=1, padding=((2, 0),)),), ops.Conv),
         ((4, 4, 4, 2), (conv(2, 2, 2, rank=3),), SparseMap),
         ((6, 3), (dense(3, 4),), ops.Conv),
-        ((6, 3), (reduce.Mean(axes=(0,)), dense(3, 4)), ops.Dense),
+        ((6, 3), (ops.Mean(axes=(0,)), dense(3, 4)), ops.Dense),
         ((8, 8, 16), (conv(3, 16, 16, groups=16),), SparseMap),
         ((24,), (ops.Reshape(shape=(4, 6)), conv(2, 6, 3, rank=1)), ops.Conv),
     ],
@@ -94,7 +95,7 @@ def test_other_layers_become_one_map(shape, steps, kind):
 
 
 def test_a_transposed_convolution_is_a_sparse_map():
-    up = transposed.ConvTranspose(
+    up = ops.ConvTranspose(
         kernel=random(2, 2, 4, 3), bias=random(4), strides=(2, 2), dilation=(1, 1), crops=((0, 0), (0, 0))
     )
     (op,) = maps(merged(row((4, 4, 3), encoder(), up, chip())), "b")
@@ -151,7 +152,7 @@ def test_different_constants_at_positions_are_added_behind():
 
 
 def test_a_graph_without_populations_of_the_chip_stays():
-    graph: Graph = row((6,), dense(6, 4), activations.Tanh(), dense(4, 2))
+    graph: Graph = row((6,), dense(6, 4), ops.Tanh(), dense(4, 2))
     assert apply(MergeLinear(), graph) == graph
 
 

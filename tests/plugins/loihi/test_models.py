@@ -9,7 +9,7 @@ from nengo.cache import NoDecoderCache
 from snnc_loihi.models import MODELS, STEP, LoihiEncoder, LoihiLif, LoihiRelu, LoihiSignedIf
 from snnc_loihi.neuron_types import chip_type
 
-from snnc.api import Neurons, UsageError, activations, for_batch
+from snnc.api import Neurons, UsageError, for_batch, ops
 from tests.plugins.loihi.networks import IGNORED
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
@@ -94,10 +94,10 @@ def test_inhibition_counts_down_to_the_floor_only():
 
 def test_which_activations_they_stand_for():
     for model in CHIP:
-        assert model.represents(activations.Relu())
-        assert not model.represents(activations.Relu(negative_slope=0.1))
+        assert model.can_replace(ops.Relu())
+        assert not model.can_replace(ops.Relu(negative_slope=0.1))
         assert not model.exact and model.spiking
-    assert not LoihiEncoder().represents(activations.Relu())
+    assert not LoihiEncoder().can_replace(ops.Relu())
     assert len({cls.kind for cls in MODELS}) == 4
 
 

@@ -1,11 +1,11 @@
 import pytest
 from snnc_loihi.passes.place import Place
 
-from snnc.api import Neurons, PassError, activations, intended, reduce
+from snnc.api import Neurons, PassError, ops, with_ideal_rates
 from snnc.testing import apply, assert_same_outputs
 from tests.plugins.loihi.graphs import chip, dense, row
 
-NORM = reduce.Standardize(axes=(0,))
+NORM = ops.Standardize(axes=(0,))
 
 
 def models(graph):
@@ -13,7 +13,7 @@ def models(graph):
 
 
 def test_ops_at_the_ends_move_nothing():
-    graph = row((5,), activations.Tanh(), dense(5, 4), chip(0.001), dense(4, 2), activations.Softmax())
+    graph = row((5,), ops.Tanh(), dense(5, 4), chip(0.001), dense(4, 2), ops.Softmax())
     assert apply(Place(), graph) == graph
 
 
@@ -24,7 +24,7 @@ def test_the_smaller_part_moves_to_the_host():
     before = row((5,), dense(5, 60), chip(0.001), NORM, dense(60, 4), chip(0.001), dense(4, 2))
     after = apply(Place(), before)
     assert models(after) == ["loihi-signed-if", "soft-reset-if"]
-    assert_same_outputs(intended(before), intended(after))
+    assert_same_outputs(with_ideal_rates(before), with_ideal_rates(after))
 
 
 def test_islands_must_be_asked_for():
@@ -42,4 +42,4 @@ def test_the_note_says_what_moved():
 
 def test_a_graph_without_any_neurons_of_the_chip_is_refused():
     with pytest.raises(PassError, match="no layer can be on the chip"):
-        apply(Place(), row((5,), dense(5, 4), activations.Sigmoid()))
+        apply(Place(), row((5,), dense(5, 4), ops.Sigmoid()))

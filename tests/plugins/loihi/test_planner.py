@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("nengo_loihi")
 
 import nengo_loihi
-from snnc_loihi.layers import Limits
+from snnc_loihi.layer_costs import Limits
 from snnc_loihi.planner import plan
 from snnc_loihi.tilings import Tiling, tilings
 

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("nengo_loihi")
 
 import snnc
-from snnc.api import LoweringError, Neurons, UsageError, activations, ops, reduce
+from snnc.api import LoweringError, Neurons, UsageError, ops
 from tests.plugins.loihi.graphs import conv, dense, row
 from tests.plugins.loihi.networks import IGNORED
 
@@ -17,7 +17,7 @@ def digits(shape, count=12, low=0.0):
 
 
 def relu():
-    return activations.Relu()
+    return ops.Relu()
 
 
 def image_model(*head):
@@ -61,7 +61,7 @@ def test_replica_and_emulator_give_the_same_spikes_and_outputs():
 
 
 def test_signed_inputs_and_a_softmax():
-    c, x = compiled(image_model(activations.Softmax()), low=-1.0)
+    c, x = compiled(image_model(ops.Softmax()), low=-1.0)
     assert_same(c, x[:2])
     assert c.predict(x[:4]).sum(axis=-1) == pytest.approx(1, abs=1e-5)
 
@@ -89,7 +89,7 @@ def test_the_first_layer_on_the_host():
 
 
 def test_a_host_between_two_parts_of_the_chip():
-    graph = row((8,), dense(8, 12), relu(), reduce.Max(axes=(0,), keepdims=True), dense(1, 5), relu(), dense(5, 2))
+    graph = row((8,), dense(8, 12), relu(), ops.Max(axes=(0,), keepdims=True), dense(1, 5), relu(), dense(5, 2))
     c, x = compiled(graph, passes=["loihi-place{islands=true}"])
     assert any("in the middle" in note for note in c.notes)
     assert_same(c, x[:2])

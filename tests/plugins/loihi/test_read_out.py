@@ -1,7 +1,7 @@
-from snnc_loihi.ops import Received
+from snnc_loihi.ops import ChipOutput
 from snnc_loihi.passes.read_out import ReadOut
 
-from snnc.api import Synapse, activations, neurons, ops
+from snnc.api import Synapse, neurons, ops
 from snnc.testing import apply, assert_same_outputs
 from tests.plugins.loihi.graphs import chip, conv, dense, encoder, row
 
@@ -22,12 +22,12 @@ def test_a_dense_layer_reads_spikes_without_a_filter():
 
 def test_other_linear_ops_read_a_node_on_the_host():
     after = read(row((6, 6, 2), encoder(), conv(3, 2, 4), chip(), FILTER, conv(1, 4, 3)))
-    assert isinstance(after["b.received"].op, Received)
+    assert isinstance(after["b.received"].op, ChipOutput)
     assert after.sources("conv_1") == ("b.received",)
 
 
 def test_what_is_not_linear_reads_through_a_filter_on_the_host():
-    after = read(row((5,), encoder(), dense(5, 4), chip(), FILTER, dense(4, 3), activations.Tanh()))
+    after = read(row((5,), encoder(), dense(5, 4), chip(), FILTER, dense(4, 3), ops.Tanh()))
     assert after.sources("dense_1") == ("b.filtered",)
     assert after.sources("b.filtered") == ("b.received",)
 

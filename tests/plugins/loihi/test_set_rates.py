@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from snnc_loihi.passes.set_rates import SetRates
 
-from snnc.api import Neurons, UsageError, evaluate_nodes, intended, neurons
+from snnc.api import Neurons, UsageError, evaluate_nodes, neurons, with_ideal_rates
 from snnc.testing import apply
 from tests.plugins.loihi.graphs import chip, conv, dense, row
 
@@ -15,7 +15,7 @@ def calibrated(graph, step=None, batch=64):
 def test_each_channel_fires_at_the_rate_for_its_largest_activation():
     graph = row((6, 6, 2), conv(3, 2, 4), chip(), conv(3, 4, 3), chip())
     after, samples = calibrated(graph)
-    wanted = evaluate_nodes(intended(graph), samples, {"a"})["a"]
+    wanted = evaluate_nodes(with_ideal_rates(graph), samples, {"a"})["a"]
     rates = wanted / after["a"].op.scale
     highest = np.percentile(rates.reshape(-1, 4), 99.9, axis=0)
     assert np.count_nonzero(highest > 499) >= 2

@@ -9,7 +9,7 @@ import numpy as np
 from snnc_nengo.backend import NengoBackend
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Graph, Neurons, Op, Target, neurons, ops
+from snnc.api import Graph, LoweringContext, Neurons, Op, neurons, ops
 from snnc.ir.types import Array
 from snnc.registry import Registry
 
@@ -18,7 +18,7 @@ RELU = Neurons(model=neurons.ReluRate())
 
 
 def program(graph: Graph, seed: int = 0) -> NengoProgram:
-    return NengoBackend().lower(graph, Target(LOWERINGS, seed=seed))
+    return NengoBackend().lower(graph, LoweringContext(LOWERINGS, seed=seed))
 
 
 def graph(outputs: Sequence[str], **nodes: tuple[Any, ...]) -> Graph:

@@ -13,7 +13,7 @@ import pytest
 from snnc_nengo.neurons import neuron_type
 
 from snnc.api import Graph, NeuronModel, Neurons, Synapse, SynapseModel, neurons, ops, simulate
-from snnc.ir.temporal import for_batch
+from snnc.ops.stateful import for_batch
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import graph, program
 
@@ -42,7 +42,7 @@ def in_binary(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def network(model: NeuronModel, synapse: SynapseModel | None, seed: int = 0) -> Graph:
     """Return a convolution and a dense layer of these neurons, whose spikes and filtered values are outputs."""
     rng = np.random.default_rng(seed)
-    scale = model.unit if model.exact and not model.scalable else 1 / 128
+    scale = model.unit if model.exact and not model.scale_invariant else 1 / 128
     population = Neurons(model=model, scale=scale)
     bias, kernel, weight = in_binary(rng, 4), in_binary(rng, 3, 3, 1, 4), in_binary(rng, 64, 8) * 4
     if isinstance(model, neurons.Izhikevich):

@@ -14,7 +14,7 @@ from snnc_nengo.build import Built, build
 from snnc_nengo.fuse import Network
 from snnc_nengo.operators import Correlate, Once, Population, Product, Smooth
 
-from snnc.api import Graph, NeuronModel, Neurons, Synapse, Target, neurons, ops
+from snnc.api import Graph, LoweringContext, NeuronModel, Neurons, Synapse, neurons, ops
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import LOWERINGS, conv, dense, graph
 
@@ -57,7 +57,7 @@ def network(model: NeuronModel, rng: np.random.Generator) -> Graph:
 
 
 def built(g: Graph, kind: type[nengo.Network]) -> Built:
-    made = build(g, Target(LOWERINGS, seed=1), kind=kind)
+    made = build(g, LoweringContext(LOWERINGS, seed=1), kind=kind)
     for node, x in random_inputs(g, 1).items():
         made.inputs[node].output = x[0].ravel()
     return made

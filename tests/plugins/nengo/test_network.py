@@ -6,7 +6,7 @@ import nengo
 import numpy as np
 import pytest
 
-from snnc.api import Graph, Neurons, Synapse, activations, neurons, ops
+from snnc.api import Graph, Neurons, Synapse, neurons, ops
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import RELU, conv, dense, graph, program, relative_errors
 
@@ -129,7 +129,7 @@ def test_a_source_layer_finds_its_neurons_not_the_filter_behind_them(rng: np.ran
 
 
 def test_host_nodes_say_so() -> None:
-    g = graph(["p"], x=((4,),), p=(activations.Softmax(), "x"))
+    g = graph(["p"], x=((4,),), p=(ops.Softmax(), "x"))
     assert labels(program(g).network)["nodes"] == ["x", "p (softmax on the host)"]
 
 

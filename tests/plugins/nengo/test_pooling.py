@@ -10,8 +10,8 @@ from snnc_nengo.operators import Once
 
 import snnc
 from snnc.api import Graph, Neurons, Synapse, evaluate_nodes, neurons, ops, simulate
-from snnc.ir.convolve import pool
-from snnc.ir.spiking_pool import SpikingMaxPool
+from snnc.ops.kernels.convolve import pool
+from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.testing import chain, random_inputs
 from tests.plugins.nengo.build import RELU, conv, dense, graph, program
 
@@ -107,7 +107,7 @@ def test_the_mean_comes_closer_to_the_maximum_than_that_of_every_step(model: neu
 
 def test_a_model_with_max_pooling_compiles_to_a_spiking_network_as_good(rng: np.random.Generator) -> None:
     pool = ops.MaxPool(size=(2, 2), strides=(2, 2))
-    relu = snnc.api.activations.Relu()
+    relu = ops.Relu()
     g = chain(
         ops.Input(shape=(10, 10, 1)),
         *(conv(rng, (3, 3), 1, 6), relu, pool),

@@ -13,11 +13,11 @@ import nengo
 import numpy as np
 import pytest
 from snnc_nengo import parallel
+from snnc_nengo.find_populations import changing_operators
 from snnc_nengo.operators import Correlate, Once
-from snnc_nengo.patterns import changing_operators
 from snnc_nengo.simulate import Simulation
 
-from snnc.api import DataError, Graph, LoweringError, Neurons, Synapse, UsageError, activations, neurons, ops
+from snnc.api import DataError, Graph, LoweringError, Neurons, Synapse, UsageError, neurons, ops
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import conv, dense, graph, program
 
@@ -40,7 +40,7 @@ def cnn(rng: np.random.Generator) -> Graph:
         n_1=(SPIKING, "add"),
         flat=(ops.Reshape(shape=(-1,)), "n_1"),
         dense=(dense(rng, 36, 3), "flat"),
-        probabilities=(activations.Softmax(), "dense"),
+        probabilities=(ops.Softmax(), "dense"),
     )
 
 
@@ -160,7 +160,7 @@ def test_inputs_that_do_not_fit_are_an_error(cnn: Graph) -> None:
 
 def test_values_beyond_all_bounds_are_an_error_of_one_line() -> None:
     big = ops.Affine(scale=np.float32([3e38]), shift=np.float32([0]))
-    g = graph(["e"], x=((2,),), a=(big, "x"), b=(big, "a"), e=(activations.Exponential(), "b"))
+    g = graph(["e"], x=((2,),), a=(big, "x"), b=(big, "a"), e=(ops.Exponential(), "b"))
     with pytest.raises(LoweringError, match="Nengo cannot run 'test': .*non-finite value"):
         program(g).run({"x": np.ones((1, 2), np.float32)}, 1)
 

@@ -10,7 +10,7 @@ from snnc_nengo.lowering import LOWERINGS
 from snnc_nengo.program import NengoProgram
 from snnc_nengo.transforms import Matrix
 
-from snnc.api import Graph, LoweringError, Lowerings, Op, ShapeError, Target, TensorType, lowering, op, ops
+from snnc.api import Graph, LoweringContext, LoweringError, Lowerings, Op, ShapeError, TensorType, lowering, op, ops
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import RELU, dense, graph, relative_errors
 
@@ -47,7 +47,7 @@ class Product(Op):
 
 def program(g: Graph, *given) -> NengoProgram:
     table = {low.op: low.function for low in (*LOWERINGS, *given)}
-    return NengoBackend().lower(g, Target(Lowerings("nengo", table)))
+    return NengoBackend().lower(g, LoweringContext(Lowerings("nengo", table)))
 
 
 def assert_same(g: Graph, built: NengoProgram) -> None:

@@ -7,39 +7,39 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.api import DataError, Graph, Neurons, activations, causal, evaluate, neurons, ops, recurrent, simulate
-from snnc.backend import Target
+from snnc.api import DataError, Graph, Neurons, evaluate, neurons, ops, simulate
+from snnc.backend import LoweringContext
 from tests.plugins.nengo.build import LOWERINGS, RELU, conv, dense, graph, program
 
 STEPS, DT = 12, 0.001
 SPIKING = Neurons(model=neurons.SpikingRelu(), scale=0.01)
 
 
-def cell(rng: np.random.Generator, features: int, units: int) -> causal.Cell:
+def cell(rng: np.random.Generator, features: int, units: int) -> ops.Cell:
     weights = {"kernel": (features, 3 * units), "recurrent": (units, 3 * units), "bias": (2, 3 * units)}
     arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in weights.items()}
-    return causal.Cell(op=recurrent.Gru(**arrays))
+    return ops.Cell(op=ops.Gru(**arrays))
 
 
 def stream(rng: np.random.Generator, model: Neurons) -> Graph:
     """Return a graph with everything that remembers, and a convolution of each slice."""
-    tau = recurrent.TimeFilter(tau=np.full(4, 0.01), initial=np.ones(4), dt=DT)
+    tau = ops.TimeFilter(tau=np.full(4, 0.01), initial=np.ones(4), dt=DT)
     return graph(
         ["probabilities", "n_1"],
         x=(ops.Input(shape=(4, 4, 2), dt=DT),),
         conv=(conv(rng, (3, 3), 2, 3), "x"),
         n=(model, "conv"),
         flat=(ops.Reshape(shape=(-1,)), "n"),
-        window=(causal.DelayLine(taps=3), "flat"),
+        window=(ops.DelayLine(taps=3), "flat"),
         row=(ops.Reshape(shape=(-1,)), "window"),
         d=(dense(rng, 36, 4), "row"),
         n_1=(model, "d"),
-        filter=(causal.Filter(op=tau), "n_1"),
+        filter=(ops.Filter(op=tau), "n_1"),
         gru=(cell(rng, 4, 3), "filter"),
-        mean=(causal.Running(), "gru"),
-        last=(causal.LastStep(), "mean"),
+        mean=(ops.Running(), "gru"),
+        last=(ops.LastStep(), "mean"),
         out=(dense(rng, 3, 3), "last"),
-        probabilities=(activations.Softmax(), "out"),
+        probabilities=(ops.Softmax(), "out"),
     )
 
 
@@ -98,15 +98,15 @@ def test_an_input_plays_at_the_step_of_the_network(rng: np.random.Generator) -> 
     from snnc_nengo.backend import NengoBackend
 
     g = graph(["d"], x=(ops.Input(shape=(2,), dt=DT),), d=(dense(rng, 2, 3), "x"))
-    built = NengoBackend().lower(g, Target(LOWERINGS, dt=0.01))
+    built = NengoBackend().lower(g, LoweringContext(LOWERINGS, dt=0.01))
     assert built.network_map["x"].output.presentation_time == 0.01
 
 
 def test_compile_keeps_a_temporal_graph(rng: np.random.Generator, x: np.ndarray) -> None:
     g = stream(rng, RELU)
     rates = g.copy()
-    rates.replace("n", activations.Relu())
-    rates.replace("n_1", activations.Relu())
+    rates.replace("n", ops.Relu())
+    rates.replace("n_1", ops.Relu())
     c = snnc.compile(rates, neurons="relu", temporal=True)
     assert c.temporal
     assert c.verify(x).backend_error < 1e-5

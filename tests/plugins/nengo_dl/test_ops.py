@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("nengo_dl")
 
 from snnc.api import Array, Graph, Synapse, neurons, ops, simulate
-from tests.ir.samples import OPS
+from tests.ops.samples import OPS
 from tests.plugins.nengo_dl.test_run import program
 
 STEPS = 15

@@ -11,7 +11,7 @@ pytest.importorskip("nengo_dl")
 from snnc_nengo_dl.backend import NengoDlBackend
 from snnc_nengo_dl.program import NengoDlProgram, equal_parts, good_minibatch
 
-from snnc.api import Graph, Neurons, Synapse, Target, UsageError, activations, neurons, ops
+from snnc.api import Graph, LoweringContext, Neurons, Synapse, UsageError, neurons, ops
 from snnc.registry import Registry
 from snnc.testing import random_inputs
 from tests.plugins.nengo import build
@@ -25,7 +25,7 @@ LOWPASS = Synapse(model=neurons.Lowpass(tau=0.005))
 
 
 def program(graph: Graph, minibatch: int = 0, seed: int = 0) -> NengoDlProgram:
-    return NengoDlBackend(minibatch=minibatch).lower(graph, Target(LOWERINGS, seed=seed, others=OTHERS))
+    return NengoDlBackend(minibatch=minibatch).lower(graph, LoweringContext(LOWERINGS, seed=seed, others=OTHERS))
 
 
 def cnn(rng: np.random.Generator, neuron: Neurons = SPIKING) -> Graph:
@@ -42,7 +42,7 @@ def cnn(rng: np.random.Generator, neuron: Neurons = SPIKING) -> Graph:
         n_1=(neuron, "add"),
         flat=(ops.Reshape(shape=(-1,)), "n_1"),
         dense=(dense(rng, 36, 3), "flat"),
-        probabilities=(activations.Softmax(), "dense"),
+        probabilities=(ops.Softmax(), "dense"),
     )
 
 

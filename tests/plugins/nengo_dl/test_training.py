@@ -17,7 +17,7 @@ import tensorflow as tf
 from snnc_nengo_dl.training import WEIGHTED
 
 import snnc
-from snnc.api import Array, Graph, Neurons, Op, Synapse, UsageError, activations, neurons, ops
+from snnc.api import Array, Graph, Neurons, Op, Synapse, UsageError, neurons, ops
 from tests.conftest import conv, dense
 from tests.plugins.nengo.build import RELU, graph
 
@@ -39,7 +39,7 @@ def stripes(rng: np.random.Generator, count: int) -> tuple[Array, np.ndarray]:
 def untrained(rng: np.random.Generator) -> Graph:
     g = Graph("stripes")
     g.add("image", ops.Input(shape=(6, 6, 1)))
-    g.add("conv", conv(rng, (3, 3), 1, 4, activation=activations.Relu()), ["image"], layers=["conv"])
+    g.add("conv", conv(rng, (3, 3), 1, 4, activation=ops.Relu()), ["image"], layers=["conv"])
     g.add("flat", ops.Reshape(shape=(-1,)), ["conv"], layers=["flat"])
     g.add("logits", dense(rng, 64, 2), ["flat"], layers=["logits"])
     g.set_outputs({"logits": "logits"})
@@ -153,7 +153,7 @@ FAMILIES = {
     "a map of outputs": [("conv", {}), Neurons(model=neurons.SoftResetIf(), scale=0.01), ("conv", {"padding": "same"})],
     "separable": [("conv", {"groups": 2, "padding": "same"}), ("conv", {"padding": "same"}), RELU, ("dense", 4)],
     "rates of leaky neurons": [("conv", {}), Neurons(model=neurons.LifRate(), scale=0.01), ("dense", 4)],
-    "an activation on the host": [SHIFTED, ("conv", {"padding": "same"}), activations.Elu(alpha=1.0), ("dense", 4)],
+    "an activation on the host": [SHIFTED, ("conv", {"padding": "same"}), ops.Elu(alpha=1.0), ("dense", 4)],
     "several linear layers": [("dense", 3), ("dense", 4), RELU, ("dense", 2)],
 }
 

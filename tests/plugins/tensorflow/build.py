@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from snnc.api import Graph, Target
+from snnc.api import Graph, LoweringContext
 from snnc.registry import Registry
 
 with warnings.catch_warnings():
@@ -20,4 +20,4 @@ LOWERINGS = Registry.discover().lowerings_for("tensorflow")
 def program(graph: Graph, seed: int = 0, dt: float = 0.001) -> Any:
     from snnc_tensorflow.backend import TensorflowBackend
 
-    return TensorflowBackend().lower(graph, Target(LOWERINGS, dt=dt, seed=seed))
+    return TensorflowBackend().lower(graph, LoweringContext(LOWERINGS, dt=dt, seed=seed))

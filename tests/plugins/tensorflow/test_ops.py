@@ -5,25 +5,23 @@ import pytest
 
 from snnc.api import (
     Graph,
+    LoweringContext,
     LoweringError,
     Lowerings,
     Stateful,
-    Target,
     UnsupportedOpError,
-    activations,
     for_batch,
-    functions,
     neurons,
     ops,
 )
 from snnc.builtin import snnc_register_ops
-from snnc.ir import reduce
-from snnc.ir.recurrent import Gru
+from snnc.ops.functions import FUNCTIONS
+from snnc.ops.recurrent import Gru
 from tests.conftest import conv, dense
-from tests.ir.samples import OPS
+from tests.ops.samples import OPS
 from tests.plugins.tensorflow.build import LOWERINGS, program, tf
 
-from snnc_tensorflow.machine import Machine  # isort: skip
+from snnc_tensorflow.lowered_graph import LoweredGraph  # isort: skip
 
 _rng = np.random.default_rng(11)
 MORE = [
@@ -33,14 +31,14 @@ MORE = [
     (conv(_rng, (3, 2), 4, 8, dilation=(2, 2), groups=4), [(7, 6, 4)]),
     (conv(_rng, (3, 3), 4, 6, groups=2, strides=(2, 2), padding="same"), [(7, 6, 4)]),
     (conv(_rng, (2,), 3, 4, dilation=(2,), padding=((3, 1),)), [(7, 3)]),
-    (conv(_rng, (2, 2, 2), 2, 3, padding="same", activation=activations.Relu()), [(3, 4, 3, 2)]),
+    (conv(_rng, (2, 2, 2), 2, 3, padding="same", activation=ops.Relu()), [(3, 4, 3, 2)]),
     (ops.AvgPool(size=(3,), strides=(2,), padding=((1, 1),)), [(8, 2)]),
     (ops.MaxPool(size=(2, 2, 2), strides=(1, 2, 1), padding="same"), [(3, 4, 3, 2)]),
-    (activations.Relu(), [(2, 3)]),
-    (activations.Gelu(approximate=True), [(4,)]),
-    (activations.Relu(max_value=0.5), [(4,)]),
+    (ops.Relu(), [(2, 3)]),
+    (ops.Gelu(approximate=True), [(4,)]),
+    (ops.Relu(max_value=0.5), [(4,)]),
     (ops.Affine(scale=np.ones(1), shift=np.zeros(1)), [(4,)]),
-    (reduce.Standardize(axes=(1,), center=False), [(2, 3)]),
+    (ops.Standardize(axes=(1,), center=False), [(2, 3)]),
     (
         Gru(
             kernel=_rng.normal(size=(2, 9)),
@@ -53,7 +51,7 @@ MORE = [
         ),
         [(4, 2), (4,)],
     ),
-    *((functions.Function(name=name), [(4,)]) for name in functions.FUNCTIONS),
+    *((ops.Function(name=name), [(4,)]) for name in FUNCTIONS),
     *(
         (neurons.Neurons(model=model, scale=np.float32([0.5, 0.25, 1])), [(2, 3)])
         for model in (neurons.ReluRate(), neurons.SigmoidRate(max_rate=3.0), neurons.TanhRate(), neurons.LifRate())
@@ -83,7 +81,7 @@ def test_tensorflow_computes_what_numpy_does(op, shapes):
     if op.kind == "masked-mean" or getattr(op, "masked", False):
         inputs[1] = (inputs[1] > 0.7).astype(np.float32)
     graph = one_op(op, shapes)
-    machine = Machine(graph, Target(LOWERINGS))
+    machine = LoweredGraph(graph, LoweringContext(LOWERINGS))
     if not (isinstance(op, Stateful) and op.stateful):
         got = machine.call("y", {f"x{i}": tf.constant(x) for i, x in enumerate(inputs)})
         want = op.evaluate(*inputs)
@@ -101,13 +99,13 @@ def test_tensorflow_computes_what_numpy_does(op, shapes):
 
 
 def test_what_has_no_lowering_is_refused_by_name():
-    table = {k: v for k, v in LOWERINGS.table.items() if k is not functions.Mish}
+    table = {k: v for k, v in LOWERINGS.table.items() if k is not ops.Mish}
     graph = one_op(dense(_rng, 3, 2), [(3,)])
-    graph.insert_after("y", "odd", functions.Mish())
+    graph.insert_after("y", "odd", ops.Mish())
     with pytest.raises(UnsupportedOpError, match="'tensorflow'.*node 'odd' .mish."):
-        Machine(graph, Target(Lowerings("tensorflow", table)))
-    graph = one_op(dense(_rng, 3, 2, functions.Mish()), [(3,)])
+        LoweredGraph(graph, LoweringContext(Lowerings("tensorflow", table)))
+    graph = one_op(dense(_rng, 3, 2, ops.Mish()), [(3,)])
     with pytest.raises(UnsupportedOpError, match="node 'y' .mish.: add a lowering"):
-        Machine(graph, Target(Lowerings("tensorflow", table)))
+        LoweredGraph(graph, LoweringContext(Lowerings("tensorflow", table)))
     with pytest.raises(LoweringError, match="node 'y'.*4 axes"):
         program(one_op(conv(_rng, (1, 1, 1, 1), 1, 1), [(2, 2, 2, 2, 1)]))

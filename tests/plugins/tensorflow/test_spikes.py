@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.api import Graph, NeuronModel, Neurons, Synapse, neurons, ops, simulate, spiking_pool
+from snnc.api import Graph, NeuronModel, Neurons, Synapse, neurons, ops, simulate
 from tests.plugins.tensorflow.build import program, tf
 
 DT, STEPS = 2.0**-10, 80
@@ -39,7 +39,7 @@ def in_binary(rng, *shape):
 def add_branch(graph, name, model, synapse=None):
     """Add a convolution and a dense layer of these neurons behind the input; both layers' values are outputs."""
     rng = np.random.default_rng(0)
-    scale = model.unit if model.exact and not model.scalable else 1 / 128
+    scale = model.unit if model.exact and not model.scale_invariant else 1 / 128
     population = Neurons(model=model, scale=scale)
     bias, kernel, weight = in_binary(rng, 4), in_binary(rng, 3, 3, 1, 4), in_binary(rng, 64, 8) * 4
     if isinstance(model, neurons.Izhikevich):
@@ -116,7 +116,7 @@ def test_max_pooling_of_spikes_and_scales_by_channel(decay):
     graph.add("x", ops.Input(shape=(5, 6, 3)))
     population = Neurons(model=neurons.SoftResetIf(), scale=np.float32([1 / 64, 1 / 128, 1 / 256]))
     graph.add("n", population, ["x"])
-    graph.add("pool", spiking_pool.SpikingMaxPool(size=(2, 2), strides=(2, 2), decay=decay), ["n"])
+    graph.add("pool", ops.SpikingMaxPool(size=(2, 2), strides=(2, 2), decay=decay), ["n"])
     graph.add("again", population, ["pool"])
     graph.set_outputs({"pool": "pool", "again": "again"})
     x = {"x": np.abs(in_binary(np.random.default_rng(1), 4, 5, 6, 3)) * 16}

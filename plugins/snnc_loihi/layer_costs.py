@@ -1,0 +1,122 @@
+"""A layer that is to be placed: what each way to cut it costs, remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from snnc_loihi.core_connections import CoreConnection
+from snnc_loihi.tilings import Shape, Tiling, contained, tilings
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a core has, as nengo-loihi checks it."""
+
+    compartments: int
+    in_axons: int
+    out_axons: int
+    synapse_bits: int
+
+    @classmethod
+    def of_loihi(cls) -> Limits:
+        """Return nengo-loihi's own numbers."""
+        from nengo_loihi import block
+
+        return cls(block.MAX_COMPARTMENTS, block.MAX_IN_AXONS, block.MAX_OUT_AXONS, block.MAX_SYNAPSE_BITS)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a tiling of a layer costs, whatever the tilings of the others are; arrays are ``(blocks,)``."""
+
+    tiling: Tiling
+    in_axons: Ints
+    synapse_bits: Ints
+    fans: dict[CoreConnection, Ints]
+    """By connection into the layer: ``(axons,)``, how many blocks need each axon."""
+    fits: bool
+    """Whether each block is within the limits, and the chip has a form for the weights."""
+
+
+class Layer:
+    """An ensemble on the chip with its connections."""
+
+    def __init__(self, ensemble: Any, shape: Shape, fixed: Shape | None, limits: Limits) -> None:
+        """Hold an ensemble of a shape; ``fixed`` is the shape of its blocks where the user chose it."""
+        self.ensemble, self.shape, self.limits = ensemble, shape, limits
+        self.inputs: list[CoreConnection] = []
+        self.outputs: list[CoreConnection] = []
+        self.tilings = [Tiling(shape, fixed)] if fixed else tilings(shape, limits.compartments)
+        self._too_large: list[Shape] = []
+        self._demands: dict[Shape, Demand | None] = {}
+        self._out_pairs: dict[tuple[CoreConnection, Shape], tuple[Ints, Ints]] = {}
+
+    @property
+    def name(self) -> str:
+        """Return the ensemble's label."""
+        return str(self.ensemble.label or self.ensemble)
+
+    def demand(self, tiling: Tiling) -> Demand | None:
+        """Return what a tiling costs, or None if a block of it does not fit a core."""
+        if tiling.block not in self._demands:
+            self._demands[tiling.block] = self._fitting(tiling)
+        return self._demands[tiling.block]
+
+    def _fitting(self, tiling: Tiling) -> Demand | None:
+        if any(contained(block, tiling.block) for block in self._too_large):
+            return None
+        if not tiling.whole and not self._block_fits(tiling):
+            self._too_large.append(tiling.block)
+            return None
+        demand = self.count(tiling)
+        return demand if demand.fits else None
+
+    def _block_fits(self, tiling: Tiling) -> bool:
+        """Try a block from the middle: no other needs much more."""
+        position = tiling.position(tiling.middle)
+        parts = [edge.part(position, int(tiling.sizes[tiling.middle])) for edge in self.inputs]
+        return (
+            sum(int(p.needed.sum()) for p in parts) <= self.limits.in_axons
+            and sum(p.bits for p in parts) <= self.limits.synapse_bits
+        )
+
+    def count(self, tiling: Tiling) -> Demand:
+        """Return what a tiling costs, exactly, whether it fits or not."""
+        in_axons, bits = np.zeros((2, tiling.blocks), dtype=np.int64)
+        form = True
+        if tiling.whole:
+            fans = {edge: np.ones(edge.axons, dtype=np.int64) for edge in self.inputs}
+            in_axons[0] = sum(edge.axons for edge in self.inputs)
+            bits[0] = sum(edge.whole_bits for edge in self.inputs)
+            form = all(edge.fits_whole for edge in self.inputs)
+        else:
+            fans = {edge: np.zeros(edge.axons, dtype=np.int64) for edge in self.inputs}
+            for block, size in enumerate(tiling.sizes):
+                position = tiling.position(block)
+                for edge in self.inputs:
+                    part = edge.part(position, int(size))
+                    fans[edge] += part.needed
+                    in_axons[block] += part.needed.sum()
+                    bits[block] += part.bits
+                    form = form and part.fits
+        fits = form and in_axons.max() <= self.limits.in_axons and bits.max() <= self.limits.synapse_bits
+        return Demand(tiling, in_axons, bits, fans, bool(fits and tiling.sizes.max() <= self.limits.compartments))
+
+    def out_axons(self, tiling: Tiling, fans: dict[CoreConnection, Ints]) -> Ints:
+        """Return the output axons of each block, ``(blocks,)``, towards connections whose targets are cut."""
+        total = np.zeros(tiling.blocks, dtype=np.int64)
+        for edge, fan in fans.items():
+            key = (edge, tiling.block)
+            if key not in self._out_pairs:
+                used = edge.axon_of >= 0
+                pairs = np.unique(tiling.block_of[used] * edge.axons + edge.axon_of[used])
+                self._out_pairs[key] = (pairs // edge.axons, pairs % edge.axons)
+            block, axon = self._out_pairs[key]
+            total += edge.slots * np.bincount(block, weights=fan[axon], minlength=tiling.blocks).astype(np.int64)
+        return total

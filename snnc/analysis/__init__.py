@@ -1,0 +1,1 @@
+"""Questions about a graph, and graphs derived from it to answer them."""

@@ -1,0 +1,147 @@
+"""How many synapses one spike of each neuron meets: the number of weights that it is multiplied into.
+
+QuantisedRelu as NeuroBench does: weights of zero, biases, pooling and normalisation do not count, and borders of a
+convolution have fewer. Counting stops at the first weights; what they feed is no spike any more.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import singledispatch
+
+import numpy as np
+
+from snnc import ops
+from snnc.ir.graph import Graph
+from snnc.ir.op import Op
+from snnc.ir.types import AnyArray, TensorType
+from snnc.neurons import Synapse
+from snnc.ops.causal import DelayLine, LastStep
+from snnc.ops.kernels import convolve
+from snnc.ops.spiking_max_pool import SpikingMaxPool
+
+PROBES = 256
+"""Input elements that are tried at a time where no rule says what an op connects."""
+
+
+def fan_out(graph: Graph) -> dict[str, AnyArray]:
+    """Return the synapses behind each element of each node, in its shape, by the node's name."""
+    behind: dict[str, AnyArray] = {}
+    for node in reversed(list(graph)):
+        total = np.zeros(node.type.shape, dtype=np.float64)
+        for reader, slot in graph.readers(node.name):
+            types = [graph[s].type for s in graph.sources(reader)]
+            total += synapses(graph[reader].op, behind[reader], slot, types)
+        behind[node.name] = total
+    return behind
+
+
+@singledispatch
+def synapses(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    """Return the synapses behind each element of one input of an op, given those behind each of its outputs."""
+    if not op.is_linear:
+        return np.zeros(inputs[slot].shape)  # a nonlinearity ends the path
+    known = op.fan_out(demand, slot, *inputs)
+    if known is not None:
+        return known
+    worth = np.ones_like(demand) if op.multiply_adds(*inputs) else demand
+    size = inputs[slot].size
+    zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in inputs]
+    rest = op.evaluate(*zeros)
+    total = np.zeros(size)
+    for start in range(0, size, PROBES):
+        count = min(PROBES, size - start)
+        batch = [np.repeat(z, count, axis=0) for z in zeros]
+        batch[slot] = np.eye(count, size, start, dtype=np.float32).reshape(count, *inputs[slot].shape)
+        reached = (op.evaluate(*batch) - rest) != 0
+        total[start : start + count] = (reached * worth).reshape(count, -1).sum(axis=1)
+    return total.reshape(inputs[slot].shape)
+
+
+@synapses.register
+def _(op: ops.Dense, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return np.broadcast_to(np.count_nonzero(op.weight, axis=1), inputs[slot].shape)
+
+
+@synapses.register
+def _(op: ops.Conv, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    *space, channels = inputs[slot].shape
+    pads = op.pads(tuple(space))
+    out = convolve.output_size(tuple(space), op.size, op.strides, op.dilation, pads)
+    hits = [
+        convolve.tap_hits(n, k, s, d, before, m)
+        for n, k, s, d, (before, _), m in zip(space, op.size, op.strides, op.dilation, pads, out, strict=True)
+    ]
+    # the kernel's weights by tap and input channel: (*size, groups, inputs / groups)
+    kernel = op.kernel.reshape(*op.size, -1, op.groups, op.kernel.shape[-1] // op.groups)
+    alive = np.moveaxis(np.count_nonzero(kernel, axis=-1), -1, -2).reshape(*op.size, channels)
+    total = np.zeros(inputs[slot].shape)
+    for tap in itertools.product(*(range(k) for k in op.size)):
+        where = np.ones(())
+        for axis, position in zip(hits, tap, strict=True):
+            where = np.multiply.outer(where, axis[position])
+        total += where[..., None] * alive[tap]
+    return total
+
+
+def _pooled(op: ops.Pool, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    *space, channels = inputs[slot].shape
+    ones = (1,) * len(op.size)
+    pads = op.pads(tuple(space))
+    out = convolve.output_size(tuple(space), op.size, op.strides, ones, pads)
+    padded = np.zeros((*(n + a + b for n, (a, b) in zip(space, pads, strict=True)), channels))
+    # room for windows that reach beyond the padding's end never arises: output_size counts whole windows only
+    for _, where in convolve.offsets(op.size, op.strides, ones, out):
+        padded[where] += demand
+    return padded[tuple(slice(a, a + n) for n, (a, _) in zip(space, pads, strict=True))]
+
+
+synapses.register(ops.AvgPool, _pooled)
+synapses.register(ops.MaxPool, _pooled)
+synapses.register(SpikingMaxPool, _pooled)
+
+
+@synapses.register(ops.GlobalAvgPool)
+@synapses.register(ops.GlobalMaxPool)
+@synapses.register(ops.Identity)
+@synapses.register(ops.BatchNorm)
+@synapses.register(ops.Affine)
+@synapses.register(Synapse)
+@synapses.register(LastStep)
+def _(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return np.broadcast_to(demand, inputs[slot].shape)
+
+
+@synapses.register
+def _(op: ops.ZeroPad, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return demand[tuple(slice(a, a + n) for n, (a, _) in zip(inputs[slot].shape, op.padding, strict=False))]
+
+
+@synapses.register
+def _(op: ops.Reshape, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return demand.reshape(inputs[slot].shape)
+
+
+@synapses.register
+def _(op: ops.Permute, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return demand.transpose(np.argsort(op.order))
+
+
+@synapses.register
+def _(op: DelayLine, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return demand.sum(axis=0)  # each tap is read in a step of its own
+
+
+@synapses.register
+def _(op: ops.Add, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    shape = inputs[slot].shape
+    aligned = (1,) * (demand.ndim - len(shape)) + shape
+    summed = demand.sum(axis=tuple(i for i, n in enumerate(aligned) if n != demand.shape[i]), keepdims=True)
+    return np.broadcast_to(summed, aligned).reshape(shape)
+
+
+@synapses.register
+def _(op: ops.Concatenate, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    axis = op.axis % demand.ndim
+    start = sum(t.shape[axis] for t in inputs[:slot])
+    return demand.take(range(start, start + inputs[slot].shape[axis]), axis=axis)

@@ -1,0 +1,132 @@
+"""The evaluation as pictures: PNG and SVG. Needs matplotlib, from the extra ``plots``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnc.compiled import Compiled
+from snnc.engine.rate import evaluate_nodes
+from snnc.engine.simulate import simulate
+from snnc.engine.temporal import over_slices
+from snnc.errors import MissingExtraError
+from snnc.evaluation.evaluate import Evaluation
+from snnc.evaluation.verify import populations
+from snnc.files import write_file
+from snnc.ir.types import Array
+from snnc.ops.read_out_activation import stepwise
+
+RASTER = 60
+"""Neurons of each layer that the raster shows."""
+DOTS = 2000
+"""Neurons that the scatter shows at most."""
+
+
+def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: Mapping[str, Array]) -> list[Path]:
+    """Write ``accuracy``, ``rates``, ``raster`` and ``activations`` as PNG and SVG, and the program's own pictures.
+
+    Args:
+        folder: where to; made if it is missing.
+        compiled: what was measured.
+        measured: its evaluation.
+        inputs: samples by name; the first few are run again for the raster and the scatter.
+
+    Returns:
+        The files.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        FileError: a file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("plots", error) from None
+    few = {name: x[:20] for name, x in inputs.items()}
+    drawn = {
+        "accuracy": _accuracy(Figure(figsize=(6, 4)), measured),
+        "rates": _rates(Figure(figsize=(6, 4)), measured),
+        "raster": _raster(Figure(figsize=(7, 5)), compiled, few, measured.steps),
+        "activations": _activations(Figure(figsize=(6, 5)), compiled, few, measured.steps),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in drawn.items():
+        figure.set_layout_engine("tight")
+        for kind in ("png", "svg"):
+            data = io.BytesIO()
+            # no date inside, so that the same evaluation gives the same file
+            figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
+            write_file(folder / f"{name}.{kind}", data.getvalue())
+            written.append(folder / f"{name}.{kind}")
+    for name, content in compiled.program.pictures().items():
+        write_file(folder / name, content)
+        written.append(folder / name)
+    return written
+
+
+def _accuracy(figure: Any, measured: Evaluation) -> Any:
+    axes = figure.subplots()
+    steps = np.arange(1, measured.steps + 1)
+    axes.plot(steps, measured.accuracy_by_step, label="accuracy")
+    axes.plot(steps, measured.agreement_by_step, label="agreement with the model", linestyle=":")
+    axes.axhline(measured.model_accuracy, color="gray", linewidth=1, label="the model's accuracy")
+    axes.set(xlabel="steps", ylabel="share of the samples", ylim=(0, 1.02))
+    axes.legend()
+    return figure
+
+
+def _rates(figure: Any, measured: Evaluation) -> Any:
+    axes = figure.subplots()
+    names = [row.layer for row in measured.layers]
+    axes.barh(names, [row.rate for row in measured.layers])
+    axes.invert_yaxis()
+    axes.set(xlabel="mean firing rate (Hz)")
+    return figure
+
+
+def _raster(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], steps: int) -> Any:
+    """Draw the spikes of the first sample, of the neurons of each layer that fire most."""
+    graph = stepwise(compiled.graph)
+    names = populations(graph)
+    graph.set_outputs({name: name for name in names})
+    graph.prune()
+    settings = compiled.settings
+    one = {name: x[:1] for name, x in inputs.items()}
+    run = simulate(graph, one, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed)
+    axes = figure.subplots()
+    bottom, ticks = 0, []
+    for name in names:
+        spikes = run.outputs[name][0].reshape(steps, -1) > 0
+        busiest = np.argsort(-spikes.sum(axis=0), kind="stable")[:RASTER]
+        times, rows = np.nonzero(spikes[:, busiest])
+        axes.scatter(times + 1, bottom + rows, s=3, marker="|")
+        ticks.append((bottom + len(busiest) / 2, name))
+        bottom += len(busiest) + 4
+    axes.set_yticks([t for t, _ in ticks], [n for _, n in ticks])
+    axes.set(xlabel="step", title="spikes of the first sample, busiest neurons")
+    return figure
+
+
+def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], steps: int) -> Any:
+    """Draw each neuron's activation in rate mode against what its spikes say."""
+    graph, settings = compiled.graph, compiled.settings
+    names = populations(graph)
+    wanted = over_slices(graph, evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
+    run = simulate(
+        graph, inputs, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed, watch=names, outputs=False
+    )
+    axes = figure.subplots()
+    for name in names:
+        a, s = wanted[name].ravel(), run.means[name].ravel()
+        every = max(1, a.size // DOTS)
+        largest = max(float(a.max()), 1e-12)
+        axes.scatter(a[::every] / largest, s[::every] / largest, s=3, label=name)
+    axes.plot([0, 1], [0, 1], color="gray", linewidth=1)
+    axes.set(xlabel="activation / largest of the layer", ylabel="spike rate x scale / largest activation")
+    axes.legend(markerscale=4)
+    return figure

@@ -1,0 +1,260 @@
+"""What the commands print: rich tables for people, JSON for tools."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from snnc.comparison import Compared
+from snnc.compiled import Compiled
+from snnc.evaluation.evaluate import Evaluation
+from snnc.ir.types import Array
+from snnc.passes.base import Pass
+from snnc.registry import HOOKS, Registry
+from snnc.text_form import write
+from snnc.tune import Tuned
+
+WIDE = 240
+SHOWN = 10
+"""Rows that a table of samples prints."""
+
+
+def _console() -> Console:
+    # a pipe has no width: let no line of a table be folded there
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    return table
+
+
+def _number(value: float | None, *, share: bool = False) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2%}" if share else f"{value:.3g}"
+
+
+def compilation(compiled: Compiled, folder: Path) -> None:
+    """Print what compile did."""
+    console = _console()
+    table = _table(
+        f"{compiled.graph.name} for {compiled.settings.backend}, {len(compiled.graph)} nodes",
+        "pass",
+        "changed",
+        "error",
+        "ms",
+    )
+    for entry in compiled.journal:
+        changed = "yes" if entry.changed and entry.kept else "taken back" if entry.changed else "no"
+        table.add_row(entry.name, changed, _number(entry.error), f"{entry.seconds * 1000:.0f}")
+    console.print(table)
+    found = compiled.census
+    console.print(
+        f"{found.spiking_neurons:,} spiking neurons of {found.neurons:,}; spikes drive {found.spiking_share:.1%} of "
+        f"{found.multiply_adds:,} multiply-adds; {len(found.host)} op(s) on the host"
+    )
+    for note in compiled.notes:
+        console.print(f"note: {note}", markup=False)
+    if compiled.report is not None:
+        _verdict(console, compiled.report)
+    console.print(f"wrote {folder}", markup=False)
+
+
+def verification(report: Mapping[str, Any], *, json: bool) -> None:
+    """Print a verify report."""
+    console = _console()
+    if json:
+        print(jsonlib.dumps(report, indent=1))  # noqa: T201
+        return
+    table = _table("error by layer, relative", "layer", "rewrite", "backend")
+    for row in report["layers"]:
+        table.add_row(row["layer"], _number(row["rewrite"]), _number(row["backend"]))
+    console.print(table)
+    _verdict(console, report)
+
+
+def _verdict(console: Console, report: Mapping[str, Any]) -> None:
+    kind = "samples" if report["real"] else "random inputs"
+    table = _table(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
+    table.add_row("import   (Keras, imported graph)", _number(report["import_error"]))
+    table.add_row("rewrite  (imported, final graph)", _number(report["rewrite_error"]))
+    table.add_row("backend  (final graph, program)", _number(report["backend_error"]))
+    if report["agreement"] is not None:
+        table.add_row("agreement of the arg-max", _number(report["agreement"], share=True))
+    if report["starts_at"]:
+        table.add_row("the error starts at layer", report["starts_at"])
+    for finding in report["findings"]:
+        table.add_row(finding["name"], finding["text"])
+    console.print(table)
+    for problem in report["problems"]:
+        console.print(f"FAILED: {problem}", markup=False)
+    if report["passed"]:
+        console.print("verify: passed", markup=False)
+
+
+def evaluation(measured: Evaluation, *, json: bool) -> None:
+    """Print an evaluation."""
+    if json:
+        print(jsonlib.dumps(measured.as_dict(), indent=1))  # noqa: T201
+        return
+    console = _console()
+    low, high = measured.accuracy_interval
+    close = "never" if measured.steps_to_model is None else str(measured.steps_to_model)
+    spent = measured.cost
+    table = _table(f"{measured.samples} samples, {measured.steps} steps", "measure", "value")
+    table.add_row("accuracy of the spiking network", _number(measured.accuracy, share=True))
+    table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
+    table.add_row("accuracy of the model", _number(measured.model_accuracy, share=True))
+    table.add_row("agreement with the model", _number(measured.agreement, share=True))
+    table.add_row("steps to come within 1 point of the model, and stay", close)
+    table.add_row("spikes per input", f"{measured.spikes:,.0f}")
+    table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
+    table.add_row(
+        "  effective additions (spikes), multiply-adds (values)", _pair(spent.effective_acs, spent.effective_macs)
+    )
+    table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
+    table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
+    table.add_row("energy of the spiking network, Loihi", _joules(spent.energy_loihi))
+    console.print(table)
+    if measured.layers:
+        _layer_table(console, measured)
+    table = _table("accuracy after", "steps", "accuracy", "agreement")
+    for step in sorted({1, *np.linspace(1, measured.steps, 8, dtype=int).tolist()}):
+        accuracy, agreement = measured.accuracy_by_step[step - 1], measured.agreement_by_step[step - 1]
+        table.add_row(str(step), _number(accuracy, share=True), _number(agreement, share=True))
+    console.print(table)
+
+
+def comparison(rows: Sequence[Compared], *, json: bool) -> None:
+    """Print compilations of one model, a column each."""
+    if json:
+        print(jsonlib.dumps([row.as_dict() for row in rows], indent=1))  # noqa: T201
+        return
+    measures: list[tuple[str, Callable[[Compared], str]]] = [
+        ("backend", lambda row: row.backend),
+        ("level, engine", lambda row: f"{row.level}, {row.engine}"),
+        ("steps", lambda row: str(row.steps)),
+        ("accuracy", lambda row: _number(row.accuracy, share=True)),
+        ("  its 95 % confidence interval", lambda row: " to ".join(f"{end:.1%}" for end in row.accuracy_interval)),
+        ("accuracy of the model", lambda row: _number(row.model_accuracy, share=True)),
+        ("agreement with the model", lambda row: _number(row.agreement, share=True)),
+        (
+            "steps to come within 1 point",
+            lambda row: "never" if row.steps_to_model is None else str(row.steps_to_model),
+        ),
+        ("neurons", lambda row: f"{row.neurons:,}"),
+        ("ops on the host", lambda row: str(row.host_ops)),
+        ("spikes per input", lambda row: f"{row.spikes:,.0f}"),
+        ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
+        ("energy, 45 nm", lambda row: _joules(row.energy_45nm)),
+        ("energy, Loihi", lambda row: _joules(row.energy_loihi)),
+    ]
+    names = dict.fromkeys(name for row in rows for name in row.resources)
+    table = _table("one model, several compilations", "measure", *(row.name for row in rows))
+    for measure, shown in measures:
+        table.add_row(measure, *(shown(row) for row in rows))
+    for name in names:
+        table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
+    _console().print(table)
+
+
+def _layer_table(console: Console, measured: Evaluation) -> None:
+    table = _table(
+        "which layer: rates, and errors relative to the layer's activations",
+        "layer", "Hz", "silent", "saturated", "spikes",
+        "clipping", "quantisation", "both so far", "timing", "error so far",
+    )  # fmt: skip
+    for row in measured.layers:
+        errors = (row.clipping, row.quantisation, row.quantised_graph, row.timing, row.error)
+        table.add_row(
+            row.layer,
+            _number(row.rate),
+            _number(row.silent, share=True),
+            _number(row.saturated, share=True),
+            f"{row.spikes:,.0f}",
+            *(_number(value) for value in errors),
+        )
+    console.print(table)
+
+
+def _pair(first: float, second: float) -> str:
+    return f"{first:,.0f}, {second:,.0f}"
+
+
+def _joules(value: float) -> str:
+    return f"{value * 1e6:.3g} uJ"
+
+
+def tuning(found: Tuned, command: str, minimise: str, target_drop: float) -> None:
+    """Print the front of a search, the best setting and how to make it again."""
+    console = _console()
+    table = _table(
+        f"the front: accuracy against {minimise}, after {found.trials} trials ({found.stopped} stopped early)",
+        "setting", "steps", "spikes", "energy", "accuracy", "drop",
+    )  # fmt: skip
+    for row in found.front:
+        setting = " ".join(f"{key}={value}" for key, value in row.settings.items() if key != "steps")
+        mark = "* " if row == found.best else "  "
+        energy, accuracy = _joules(row.energy), _number(row.accuracy, share=True)
+        table.add_row(mark + setting, str(row.steps), f"{row.spikes:,.0f}", energy, accuracy, f"{row.drop:.2f}")
+    console.print(table)
+    if not found.met:
+        console.print(
+            f"no setting lost at most {target_drop:g} points; the most accurate one was written", markup=False
+        )
+    console.print(command, markup=False)
+
+
+def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:
+    """Print the read-out of the first samples of each output."""
+    console = _console()
+    for name, y in outputs.items():
+        table = _table(
+            f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", "arg-max", "values"
+        )
+        for i, row in enumerate(y[:SHOWN]):
+            flat = row.ravel()
+            values = " ".join(f"{v:.3g}" for v in flat[:SHOWN]) + (" …" if flat.size > SHOWN else "")
+            table.add_row(str(i), str(int(flat.argmax())), values)
+        console.print(table)
+    if written is not None:
+        console.print(f"wrote {written}", markup=False)
+
+
+def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:
+    """Print passes in their order."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "pass", "provider", "what it does"):
+        table.add_column(column, overflow="fold")
+    for step in steps:
+        summary = (type(step).__doc__ or "").strip().split("\n")[0]
+        table.add_row(step.stage.name, write(step.name, step.options()), providers.get(step.name, "caller"), summary)
+    _console().print(table)
+
+
+def plugins(registry: Registry) -> None:
+    """Print what each plugin provides, and the problems."""
+    console = _console()
+    owners = sorted(set(registry.providers.values()), key=lambda owner: (not owner.startswith("builtin"), owner))
+    for owner in owners:
+        console.print(f"[bold]{owner}[/bold]")
+        for table, what, _, _ in HOOKS:
+            names = [
+                key.partition(":")[2]
+                for key, value in registry.providers.items()
+                if value == owner and key.startswith(f"{what}:")
+            ]
+            if names:
+                console.print(f"  {table}: {', '.join(sorted(names))}", markup=False)
+    for problem in registry.problems:
+        console.print(f"problem: {problem}", markup=False)

@@ -1,0 +1,1 @@
+"""What runs a graph in numpy: in rate mode, and step by step."""

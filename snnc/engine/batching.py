@@ -1,0 +1,64 @@
+"""Share the work on a batch between the cores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from snnc.ir.graph import Graph
+from snnc.ir.types import Array
+from snnc.ops.kernels.blas import cores, one_thread
+
+T = TypeVar("T")
+
+
+def part_of_batch(graph: Graph, least: int, most: int | None = None) -> int:
+    """Return how many samples to take at a time, by the elements of their largest tensor.
+
+    Args:
+        graph: what is computed.
+        least: elements of a part; it is larger where the weights are more than that, since every part reads them.
+        most: elements of a part however many weights there are.
+    """
+    weights = sum(array.size for node in graph for _, array in node.op.arrays())
+    widest = max(node.type.size for node in graph)
+    elements = max(weights, least)
+    return max(1, (elements if most is None else min(elements, most)) // widest)
+
+
+def equal_slices(total: int, count: int) -> list[slice]:
+    """Return so many slices of a batch, in order and as equal as can be."""
+    return [slice(a, b) for a, b in pairwise(np.linspace(0, total, count + 1).astype(int).tolist())]
+
+
+def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return what parts of a batch gave, put together again by name; a single part is not copied."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def over_batch(
+    inputs: Mapping[str, Array], work: Callable[[Mapping[str, Array]], T], largest: int | None = None
+) -> Sequence[T]:
+    """Return what ``work`` gives for parts of a batch, in order; each core does one part at a time.
+
+    Args:
+        inputs: ``(batch, *shape)`` by name.
+        work: called with the same names and a part of the batch each.
+        largest: how many samples a part has at most.
+    """
+    samples = min((len(array) for array in inputs.values()), default=1)
+    count = min(cores(), samples)
+    if largest is not None:
+        count = max(count, -(-samples // largest))
+    parts = [{name: array[where] for name, array in inputs.items()} for where in equal_slices(samples, count)]
+    with one_thread():
+        if len(parts) == 1:
+            return [work(parts[0])]
+        with ThreadPoolExecutor(min(cores(), len(parts))) as pool:
+            return list(pool.map(work, parts))

@@ -1,0 +1,1 @@
+"""How good a compiled network is: verify, accuracy, cost."""

@@ -1,0 +1,261 @@
+"""How good a spiking network is on labelled samples, what it costs, and which layer loses what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from snnc.analysis.errors import classes, interval, relative_rms, squares
+from snnc.analysis.quantised import limits, quantised_graph, threshold
+from snnc.backend import Recording
+from snnc.engine.rate import evaluate, evaluate_nodes
+from snnc.engine.read_out import ReadOut
+from snnc.engine.temporal import ending, is_temporal, over_slices, read
+from snnc.errors import DataError
+from snnc.evaluation.cost import Activity, Cost, cost
+from snnc.evaluation.verify import decode_each_step
+from snnc.ir.graph import Graph
+from snnc.ir.types import AnyArray, Array
+from snnc.neurons import Neurons
+from snnc.samples import Samples
+
+CLOSE = 0.01
+"""How far below the model's an accuracy may be to count as come close."""
+
+
+@dataclass(frozen=True)
+class LayerEvaluation:
+    """One spiking population. Errors are root mean squares relative to the layer's own activations in rate mode."""
+
+    layer: str
+    neurons: int
+    rate: float
+    """Mean firing rate in Hz."""
+    fastest: float
+    """Mean rate of the fastest neuron, in Hz."""
+    silent: float
+    """Share of the neurons that never fired."""
+    saturated: float | None
+    """Share of the activations beyond what a neuron can fire; None where it has no limit."""
+    spikes: float
+    """Per input."""
+    synops: float
+    """Per input: spikes times the non-zero weights that each meets."""
+    clipping: float | None
+    """Error of the limit alone, the layer's input being the model's."""
+    quantisation: float | None
+    """Error of counting in whole spikes alone, the layer's input being the model's."""
+    quantised_graph: float | None
+    """Accumulated error of clipping and quantisation, of this layer and those before it."""
+    timing: float | None
+    """Accumulated error beyond that: due to when spikes come."""
+    error: float
+    """Accumulated error of the spiking network."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracies are shares of the samples; spikes and operations are means over them."""
+
+    samples: int
+    steps: int
+    accuracy: float
+    """Of the read-out after all steps."""
+    accuracy_interval: tuple[float, float]
+    """Its 95 % confidence interval (Wilson)."""
+    accuracy_by_step: tuple[float, ...]
+    """Of the read-out after 1, 2, … steps."""
+    agreement: float
+    """Share of samples for which network and model choose the same class."""
+    agreement_by_step: tuple[float, ...]
+    model_accuracy: float
+    """Of the imported model on the same samples."""
+    steps_to_model: int | None
+    """The first step from which on the accuracy stays within one point of the model's; None if it never does."""
+    rates: dict[str, float]
+    """Mean firing rate of each spiking layer, in Hz."""
+    spikes: float
+    """Spikes per input."""
+    synops: float
+    """Synaptic operations per input: every spike times the non-zero weights that it meets."""
+    layers: tuple[LayerEvaluation, ...]
+    cost: Cost
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON."""
+        return asdict(self)
+
+
+def evaluation(
+    source: Graph,
+    graph: Graph,
+    runs: Iterable[tuple[Samples, Recording]],
+    steps: int,
+    dt: float,
+    read_out: ReadOut,
+) -> Evaluation:
+    """Return the evaluation of recorded runs with every population watched.
+
+    Args:
+        source: the graph as imported.
+        graph: the graph that ran.
+        runs: samples with labels, and what they gave: part by part, so that not all need be in memory at a time.
+        steps: how many steps each sample was shown.
+        dt: seconds a step.
+        read_out: how the outputs of all steps become one answer.
+
+    Raises:
+        DataError: there are no labels, or the model's output is no choice among classes.
+    """
+    output = source.outputs[0]
+    choices: list[tuple[AnyArray, AnyArray, AnyArray]] = []
+    activity, layers = Activity(), _Layers(graph, steps, read_out.window(steps), dt)
+    for samples, recording in runs:
+        y = recording.outputs[output]
+        chosen = classes(decode_each_step(graph, output, read_out.every_step(y, dt)))
+        meant = classes(_answer_of_model(source, samples, read_out, dt)[output])
+        choices.append((labels_of(source, samples), chosen, meant))
+        activity.add(graph, samples.inputs, recording)
+        layers.add(samples, recording)
+    labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))
+    accuracy = np.mean(chosen == labels[:, None], axis=0)
+    agreement = np.mean(chosen == model[:, None], axis=0)
+    model_accuracy = float(np.mean(model == labels))
+    spent = cost(graph, activity, steps, dt)
+    rows = layers.rows(activity, spent)
+    return Evaluation(
+        samples=len(labels),
+        steps=steps,
+        accuracy=float(accuracy[-1]),
+        accuracy_interval=interval(float(accuracy[-1]), len(labels)),
+        accuracy_by_step=tuple(accuracy.tolist()),
+        agreement=float(agreement[-1]),
+        agreement_by_step=tuple(agreement.tolist()),
+        model_accuracy=model_accuracy,
+        steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
+        rates={row.layer: row.rate for row in rows},
+        spikes=sum(row.spikes for row in rows),
+        synops=spent.synops,
+        layers=rows,
+        cost=spent,
+    )
+
+
+def _answer_of_model(source: Graph, samples: Samples, reading: ReadOut, dt: float) -> dict[str, Array]:
+    """Return what the model itself says of each sample; where it says something of every slice, that is read out."""
+    outputs = evaluate(source, samples.inputs)
+    last = ending(source) if is_temporal(source) else set()
+    return {**read(source, outputs, reading, dt), **{name: outputs[name][:, -1] for name in last}}
+
+
+def labels_of(source: Graph, samples: Samples) -> AnyArray:
+    """Return one class a sample, as the model's first output knows them.
+
+    Raises:
+        DataError: there are no labels, or the output is no choice among classes that they fit.
+    """
+    output, labels = source.outputs[0], samples.labels
+    shape = source[source.output_nodes[output]].type.shape
+    if labels is None:
+        raise DataError("evaluation needs labels: put them into the .npz as 'y', one class a sample")
+    if len(shape) != 1 or shape[0] < 2:
+        raise DataError(f"output {output!r} of shape {shape} is no choice among classes, so it has no accuracy")
+    if labels.min() < 0 or labels.max() >= shape[0]:
+        raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {shape[0]} classes")
+    return labels
+
+
+def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
+    """Return the first step (counted from 1) from which on all accuracies are at least the wanted one."""
+    below = [t for t, value in enumerate(accuracy, 1) if value < wanted - 1e-9]
+    first = below[-1] + 1 if below else 1
+    return first if first <= len(accuracy) else None
+
+
+@dataclass
+class _Sums:
+    """What is summed up of one layer: squares, but for what is counted first."""
+
+    values: int = 0
+    shown: int = 0
+    """Activations: as many as values, but for sequences, of which each slice has its own."""
+    beyond: int = 0
+    """Activations that the neurons cannot fire."""
+    activation: float = 0.0
+    clipping: float = 0.0
+    quantisation: float = 0.0
+    quantised_graph: float = 0.0
+    timing: float = 0.0
+    error: float = 0.0
+
+    def relative(self, difference: float) -> float:
+        """Return the root mean square of what adds up to this, relative to the activations."""
+        return relative_rms(difference, self.activation, self.values)
+
+
+class _Layers:
+    """What becomes of the activations of each spiking layer, part of the samples by part."""
+
+    def __init__(self, graph: Graph, steps: int, window: slice, dt: float) -> None:
+        self.graph, self.steps, self.window, self.dt = graph, steps, window, dt
+        self.spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
+        self.sums = {name: _Sums() for name in self.spiking}
+        # counting says what becomes of an activation that does not change
+        self.counted = None if is_temporal(graph) else quantised_graph(graph, steps, dt)
+
+    def add(self, samples: Samples, recording: Recording) -> None:
+        """Take in samples and what they gave."""
+        every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
+        twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
+        for name, op in self.spiking.items():
+            sums, values, means = self.sums[name], every[name], recording.means[name]
+            wanted = self._over_slices(name, values)
+            sums.values += wanted.size
+            sums.activation += squares(wanted)
+            sums.error += squares(means - wanted)
+            if name in twins:
+                sums.quantised_graph += squares(twins[name] - wanted)
+                sums.timing += squares(means - twins[name])
+            known = limits(op.model)
+            if known is None:
+                continue
+            start, most = known
+            theta = threshold(op, self.dt)
+            limit = theta * np.float32(most)
+            sums.shown += values.size
+            sums.beyond += int(np.count_nonzero(values > limit))
+            clipped = self._over_slices(name, np.minimum(values, limit))
+            sums.clipping += squares(clipped - wanted)
+            if not is_temporal(self.graph):
+                # the error of counting in whole spikes what is within the limit
+                unit = theta / np.float32(self.steps)
+                sums.quantisation += squares(np.floor(clipped / unit + np.float32(start)) * unit - clipped)
+
+    def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
+        """Return what was found of each layer."""
+        return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
+
+    def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
+        sums, known, steady = self.sums[name], limits(op.model), not is_temporal(self.graph)
+        by_neuron = activity.spikes(name, op, self.dt)
+        return LayerEvaluation(
+            layer=name,
+            neurons=by_neuron.size,
+            rate=float(by_neuron.mean() / (self.steps * self.dt)),
+            fastest=float(by_neuron.max() / (self.steps * self.dt)),
+            silent=float(np.mean(by_neuron == 0)),
+            saturated=None if known is None or np.isinf(known[1]) else sums.beyond / sums.shown,
+            spikes=float(by_neuron.sum()),
+            synops=spent.synops_by_layer[name],
+            clipping=None if known is None else sums.relative(sums.clipping),
+            quantisation=None if known is None or not steady else sums.relative(sums.quantisation),
+            quantised_graph=None if self.counted is None else sums.relative(sums.quantised_graph),
+            timing=None if self.counted is None else sums.relative(sums.timing),
+            error=sums.relative(sums.error),
+        )
+
+    def _over_slices(self, name: str, values: Array) -> Array:
+        return over_slices(self.graph, {name: values}, self.window)[name]

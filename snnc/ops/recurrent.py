@@ -1,0 +1,209 @@
+"""Recurrent layers: one op over the whole sequence, from its first step to its last.
+
+They are ops that a host evaluates: unrolled over time, a layer of 100 steps would be a graph of thousands of nodes, and
+none of its gates has a spiking form. Inputs are x (steps, features), then the mask (steps,) if ``masked``, then
+``states`` initial states (units,).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.errors import ShapeError
+from snnc.ir.op import Op, op
+from snnc.ir.types import Array, TensorType
+from snnc.ops.activations import Activation, Sigmoid, Tanh
+
+GIVES = ("sequence", "last", "state", "cell")
+"""What an op returns: the output of every step, of the last one, or a state after the last one."""
+
+
+@op
+class Recurrent(Op):
+    """The loop over time that all recurrent layers share. kernel (features, gates * units)."""
+
+    arity: ClassVar[int | None] = None
+    gates: ClassVar[int] = 1
+    memories: ClassVar[int] = 1
+    """Number of states of a cell; the first is its output."""
+    kernel: Array
+    recurrent: Array
+    bias: Array
+    activation: Activation | None = Tanh()
+    gives: str = "sequence"
+    backwards: bool = False
+    """Whether to read the sequence from its end; the output is then in the order of reading."""
+    masked: bool = False
+    zero_masked: bool = False
+    """Whether a masked step gives zeros; otherwise it repeats the output before it."""
+    states: int = 0
+
+    @property
+    def units(self) -> int:
+        """Return the number of units."""
+        return int(self.recurrent.shape[0])
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        x = inputs[0]
+        wide = self.gates * self.units
+        if len(x.shape) != 2 or self.kernel.shape != (x.shape[-1], wide) or self.recurrent.shape != (self.units, wide):
+            raise ShapeError(f"kernel {self.kernel.shape} and recurrent {self.recurrent.shape} do not fit {x}")
+        if self.gives not in GIVES[: 2 + self.memories] or self.states not in (0, self.memories):
+            raise ShapeError(f"gives {self.gives!r} or {self.states} initial state(s) are not of this layer")
+        want = [(x.shape[0],)] * self.masked + [(self.units,)] * self.states
+        if [other.shape for other in inputs[1:]] != want:
+            raise ShapeError(f"after x come a mask and states of shapes {want}, got {', '.join(map(str, inputs[1:]))}")
+        return TensorType((x.shape[0], self.units) if self.gives == "sequence" else (self.units,))
+
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        return inputs[0].shape[0] * int(self.kernel.size + self.recurrent.size)
+
+    def evaluate(self, *inputs: Array) -> Array:
+        x, rest = inputs[0], list(inputs[1:])
+        mask = rest.pop(0) if self.masked else None
+        zeros = np.zeros((len(x), self.units), dtype=np.float32)
+        states = tuple(rest) or (zeros,) * self.memories
+        projected = self.project(x)
+        out, outputs = zeros, []
+        for t in reversed(range(x.shape[1])) if self.backwards else range(x.shape[1]):
+            out, states = self.advance(projected[:, t], out, states, None if mask is None else mask[:, t])
+            outputs.append(out)
+        if self.gives == "sequence":
+            return np.stack(outputs, axis=1)
+        return {"last": out, "state": states[0], "cell": states[-1]}[self.gives]
+
+    def advance(
+        self, x: Array, out: Array, states: tuple[Array, ...], mask: Array | None
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the output and the states after a step.
+
+        Args:
+            x: the projected input, ``(batch, gates * units)``.
+            out: the output of the step before.
+            states: the states before.
+            mask: ``(batch,)``, 0 where the step does not count; None where all count.
+
+        """
+        new = self.step(x, states)
+        if mask is None:
+            return new[0], new
+        keep = mask.reshape(-1, 1) != 0
+        kept = np.where(keep, new[0], np.zeros_like(out) if self.zero_masked else out)
+        return kept, tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
+
+    def project(self, x: Array) -> Array:
+        """Return what the input alone adds to the gates of every step."""
+        return np.asarray(x @ self.kernel + self.bias)
+
+    @abstractmethod
+    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Return the states after a step; ``x`` (batch, gates * units) is the projected input."""
+
+
+def _apply(activation: Activation | None, x: Array) -> Array:
+    return x if activation is None else activation.evaluate(x)
+
+
+@op
+class SimpleRnn(Recurrent):
+    """h = act(x W + h U + b)."""
+
+    kind: ClassVar[str] = "simple-rnn"
+
+    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        return (_apply(self.activation, x + states[0] @ self.recurrent),)
+
+
+@op
+class Lstm(Recurrent):
+    """i, f, o = gate(x W + h U + b); c = f c + i act(x W + h U + b); h = o act(c). Gates in the order i, f, c, o."""
+
+    kind: ClassVar[str] = "lstm"
+    gates: ClassVar[int] = 4
+    memories: ClassVar[int] = 2
+    gate: Activation | None = Sigmoid()
+
+    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        h, c = states
+        i, f, z, o = np.split(x + h @ self.recurrent, 4, axis=1)
+        c = _apply(self.gate, f) * c + _apply(self.gate, i) * _apply(self.activation, z)
+        return _apply(self.gate, o) * _apply(self.activation, c), c
+
+
+@op
+class Gru(Recurrent):
+    """z, r = gate(x W + h U + b); h = z h + (1 - z) act(x W + r (h U + b')). Gates in the order z, r, h.
+
+    With ``reset_after`` the bias is (2, 3 units), its second row b' added to h U; without, the last term is
+    act(x W + (r h) U + b).
+    """
+
+    kind: ClassVar[str] = "gru"
+    gates: ClassVar[int] = 3
+    gate: Activation | None = Sigmoid()
+    reset_after: bool = True
+
+    def project(self, x: Array) -> Array:
+        return np.asarray(x @ self.kernel + (self.bias[0] if self.reset_after else self.bias))
+
+    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+        (h,) = states
+        n = self.units
+        if self.reset_after:
+            inner = h @ self.recurrent + self.bias[1]
+            zr, reset = x[:, : 2 * n] + inner[:, : 2 * n], inner[:, 2 * n :]
+        else:
+            zr = x[:, : 2 * n] + h @ self.recurrent[:, : 2 * n]
+        z, r = np.split(_apply(self.gate, zr), 2, axis=1)
+        reset = r * reset if self.reset_after else (r * h) @ self.recurrent[:, 2 * n :]
+        return (z * h + (1 - z) * _apply(self.activation, x[:, 2 * n :] + reset),)
+
+
+@op
+class TimeFilter(Op):
+    """Filter each element over the first axis (time): a low-pass, or two of them (``order`` 2), one step ``dt`` each.
+
+    tau dy/dt = u - y with u held over a step, in seconds; tau and initial (the y before the first step) have one value
+    an element.
+    """
+
+    kind: ClassVar[str] = "time-filter"
+    linear: ClassVar[bool] = True
+    tau: Array
+    initial: Array
+    dt: float = 0.001
+    order: int = 1
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        if not x.shape or self.tau.shape != x.shape[1:] or self.initial.shape != x.shape[1:]:
+            raise ShapeError(f"tau {self.tau.shape} and initial {self.initial.shape} do not fit the steps of {x}")
+        if self.order not in (1, 2):
+            raise ShapeError(f"a filter of order {self.order} is unknown; it must be 1 or 2")
+        return TensorType(x.shape)
+
+    def evaluate(self, *inputs: Array) -> Array:
+        (x,) = inputs
+        state = (np.repeat(self.initial[None], len(x), axis=0), np.zeros_like(x[:, 0]))
+        outputs = []
+        for t in range(x.shape[1]):
+            state = self.step(x[:, t], state)
+            outputs.append(state[0])
+        return np.stack(outputs, axis=1)
+
+    def step(self, x: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Return y and dt * dy/dt (which the second order needs) after a step with the input ``x``."""
+        ratio = self.dt / np.maximum(self.tau, 1e-8)
+        decay = np.exp(-ratio)
+        y, slope = state
+        gap = y - x
+        if self.order == 1:
+            y = x + decay * gap
+        else:
+            # the exact solution of (tau d/dt + 1)^2 y = u, as an error that decays
+            y = x + decay * ((1 + ratio) * gap + slope)
+            slope = decay * ((1 - ratio) * slope - ratio**2 * gap)
+        return y.astype(np.float32), slope.astype(np.float32)

@@ -1,0 +1,125 @@
+"""The evaluator: what it records, that parts and seeds do what they should, and what is computed once only."""
+
+import numpy as np
+import pytest
+
+from snnc import neurons, ops
+from snnc.engine import simulate
+from snnc.errors import DataError
+from snnc.ir.graph import Graph
+from snnc.ops.read_out_activation import ReadOutActivation
+from snnc.testing import chain, random_inputs
+
+STEPS, WINDOW = 30, slice(10, 30)
+SPIKING = neurons.Neurons(model=neurons.SpikingRelu(), scale=1 / 256)
+
+
+def in_binary(rng, *shape):
+    """Return numbers whose sums and products float32 gives exactly, in whatever order."""
+    return (rng.integers(-8, 9, size=shape) / 8).astype(np.float32)
+
+
+@pytest.fixture
+def network(rng):
+    kernel, bias = in_binary(rng, 2, 2, 2, 3), in_binary(rng, 3)
+    conv = ops.Conv(kernel=kernel, bias=bias, strides=(1, 1), dilation=(1, 1))
+    dense = ops.Dense(weight=in_binary(rng, 27, 4), bias=in_binary(rng, 4))
+    stochastic = neurons.Neurons(model=neurons.Stochastic(), scale=1 / 256)
+    flat = ops.Reshape(shape=(-1,))
+    names = ["x", "conv.linear", "conv", "flat", "dense.linear", "dense"]
+    return chain(ops.Input(shape=(4, 4, 2)), conv, SPIKING, flat, dense, stochastic, names=names)
+
+
+def test_outputs_means_and_totals_are_of_the_same_run(network, rng):
+    x = in_binary(rng, 5, 4, 4, 2)
+    done = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["dense", "conv", "conv.linear"])
+    y = done.outputs["dense"]
+    assert y.shape == (5, STEPS, 4)
+    assert np.allclose(done.totals["dense"], y.sum(axis=1))
+    assert np.allclose(done.means["dense"], y[:, WINDOW].mean(axis=1))
+    assert np.allclose(done.means["conv.linear"], network["conv.linear"].op.evaluate(x))
+    assert done.totals["conv"].shape == (5, 3, 3, 3)
+
+
+def test_without_outputs_only_what_the_watched_nodes_need_is_run(network, rng, monkeypatch):
+    x = in_binary(rng, 2, 4, 4, 2)
+    whole = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"])
+    monkeypatch.setattr(ops.Dense, "evaluate", None)
+    part = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"], outputs=False)
+    assert part.outputs == {}
+    assert np.array_equal(part.means["conv"], whole.means["conv"])
+
+
+def test_a_sample_gives_the_same_in_any_part_of_any_batch(network, rng, monkeypatch):
+    x = in_binary(rng, 7, 4, 4, 2)
+    want = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"])
+    alone = simulate.simulate(network, x[3:4], STEPS, window=WINDOW).outputs["dense"]
+    assert np.array_equal(alone[0], want.outputs["dense"][3])
+    monkeypatch.setattr(simulate, "_FEWEST", 1)
+    monkeypatch.setattr(simulate, "_MOST", 1)
+    one_by_one = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"])
+    for table in ("outputs", "means", "totals"):
+        for name, value in getattr(want, table).items():
+            assert np.array_equal(getattr(one_by_one, table)[name], value)
+
+
+def test_the_seed_decides(network, rng):
+    x = in_binary(rng, 2, 4, 4, 2)
+    first, again, other = (
+        simulate.simulate(network, x, STEPS, window=WINDOW, seed=seed).outputs["dense"] for seed in (3, 3, 4)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_populations_of_the_same_shape_start_differently():
+    g = chain(ops.Input(shape=(50,)), SPIKING, SPIKING, names=["x", "a", "b"])
+    types = (g["x"].type,)
+    a, b = (simulate.initial_state(g[name], types, 0)["voltage"] for name in ("a", "b"))
+    assert not np.array_equal(a, b)
+    assert np.array_equal(a, simulate.initial_state(g["a"], types, 0)["voltage"])
+
+
+def test_what_does_not_change_is_computed_once(network, rng, monkeypatch):
+    calls = []
+    for cls in (ops.Conv, ops.Dense):
+        original = cls.evaluate
+        monkeypatch.setattr(cls, "evaluate", lambda self, *x, f=original: calls.append(self.kind) or f(self, *x))
+    simulate.simulate(network, in_binary(rng, 1, 4, 4, 2), STEPS, window=WINDOW)
+    assert (calls.count("conv"), calls.count("dense")) == (1, STEPS)
+
+
+def test_rate_neurons_without_a_state_are_functions_and_those_with_one_adapt():
+    x = np.float32([[2.0, -1.0]])
+    for model, steady in ((neurons.LifRate(), True), (neurons.AdaptiveLifRate(tau_n=0.02), False)):
+        g = chain(ops.Input(shape=(2,)), neurons.Neurons(model=model, scale=0.02))
+        y = simulate.simulate(g, x, STEPS, window=WINDOW).outputs["neurons"][0]
+        assert (len(np.unique(y[:, 0])) == 1) is steady
+        assert not y[:, 1].any()
+
+
+def test_a_graph_that_never_changes_repeats_itself_and_deferred_activations_wait(rng):
+    g = chain(ops.Input(shape=(3,)), ops.Dense(weight=in_binary(rng, 3, 4), bias=in_binary(rng, 4)), names=["x", "d"])
+    g.insert_after("d", "soft", ReadOutActivation(activation=ops.Softmax()))
+    x = random_inputs(g, 2)
+    y = simulate.simulate(g, x, 3, window=slice(0, 3)).outputs["d"]
+    assert all(np.array_equal(y[:, t], y[:, 0]) for t in range(3))
+    assert np.abs(y).max() > 1
+
+
+def test_inputs_that_do_not_fit_are_an_error(network):
+    with pytest.raises(DataError, match="input 'x' needs shape"):
+        simulate.simulate(network, np.zeros((1, 4, 4)), 1, window=slice(0, 1))
+
+
+def test_a_graph_of_several_inputs_and_outputs(rng):
+    g = Graph()
+    g.add("a", ops.Input(shape=(3,)))
+    g.add("b", ops.Input(shape=(3,)))
+    g.add("sum", ops.Add(), ["a", "b"])
+    g.add("n", SPIKING, ["sum"])
+    g.set_outputs({"spikes": "n", "values": "sum"})
+    x = random_inputs(g, 3)
+    done = simulate.simulate(g, x, 200, window=slice(0, 200))
+    assert np.allclose(done.outputs["values"][:, 7], x["a"] + x["b"])
+    assert np.allclose(done.outputs["spikes"].mean(axis=1), np.maximum(x["a"] + x["b"], 0), atol=0.05)

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+from snnc import neurons, ops
+from snnc.analysis.errors import interval, rounded
+from snnc.analysis.quantised import quantised_graph
+from snnc.backend import Recording
+from snnc.engine.read_out import MeanReadOut
+from snnc.engine.simulate import simulate
+from snnc.evaluation.cost import AC_45NM, MAC_45NM
+from snnc.evaluation.evaluate import decode_each_step, evaluation, stays_from
+from snnc.ops.read_out_activation import ReadOutActivation
+from snnc.samples import Samples
+from snnc.testing import chain
+from tests.conftest import dense
+
+DT = 0.001
+
+
+@pytest.fixture
+def network(rng):
+    fire = neurons.Neurons(model=neurons.SoftResetIf(initial=0.5), scale=0.002)
+    return chain(
+        ops.Input(shape=(4,)), dense(rng, 4, 6), fire, dense(rng, 6, 5), fire, dense(rng, 5, 3),
+        names=["x", "d1", "n1", "d2", "n2", "out"],
+    )  # fmt: skip
+
+
+def measure(graph, steps=20, batch=30, most=30):
+    rng = np.random.default_rng(5)
+    x = {"x": rng.normal(size=(batch, 4)).astype(np.float32)}
+    samples = Samples(x, graph.evaluate(x)["out"].argmax(axis=1))
+
+    def recorded(part):
+        run = simulate(graph, part.inputs, steps, window=slice(0, steps), watch=["n1", "n2"])
+        return Recording(run.outputs, run.means, run.totals)
+
+    runs = [(part, recorded(part)) for part in samples.parts(most)]
+    return evaluation(graph, graph, runs, steps, DT, MeanReadOut(start=0.0)), recorded(samples), x
+
+
+def test_it_does_not_matter_in_what_parts_the_samples_come(network):
+    whole, parted = (list(leaves(measure(network, most=most)[0].as_dict())) for most in (30, 7))
+    assert len(whole) > 60
+    assert parted == pytest.approx(whole, rel=1e-5)
+
+
+def leaves(value):
+    """Yield the numbers in dicts and sequences."""
+    if isinstance(value, (dict, list, tuple)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    elif not isinstance(value, str):
+        yield value
+
+
+def test_parts_are_of_nearly_one_size_and_keep_their_labels():
+    samples = Samples({"x": np.arange(10.0)[:, None]}, np.arange(10))
+    parts = samples.parts(4)
+    assert [len(part) for part in parts] == [3, 3, 4]
+    assert np.concatenate([part.labels for part in parts]).tolist() == list(range(10))
+    assert np.concatenate([part.inputs["x"] for part in parts])[:, 0].tolist() == list(range(10))
+    assert [len(part) for part in samples.parts(100)] == [10]
+
+
+def test_the_first_layer_has_no_timing_error_and_the_parts_are_what_they_say(network):
+    found, _, x = measure(network)
+    first, second = found.layers
+    assert first.timing == pytest.approx(0, abs=1e-5)  # its input is constant, so counting says it all
+    assert first.quantised_graph == pytest.approx(first.error, abs=1e-5)
+    assert second.timing > 0
+    a = network.evaluate(x) and np.maximum(x["x"] @ network["d1"].op.weight + network["d1"].op.bias, 0)
+    assert first.saturated == pytest.approx(np.mean(a > 2.0))
+    clipped = np.sqrt(np.mean((np.minimum(a, 2.0) - a) ** 2)) / np.sqrt(np.mean(a**2))
+    assert first.clipping == pytest.approx(clipped, rel=1e-4)
+
+
+def test_spikes_rates_and_operations_are_counted(network):
+    found, run, _ = measure(network, steps=20)
+    counts = {name: run.totals[name] / (0.002 / DT) for name in ("n1", "n2")}
+    assert found.spikes == pytest.approx(sum(c.sum(axis=1).mean() for c in counts.values()), rel=1e-5)
+    assert found.rates["n1"] == pytest.approx(counts["n1"].mean() / 0.02, rel=1e-5)
+    n1 = counts["n1"].sum(axis=1).mean()
+    n2 = counts["n2"].sum(axis=1).mean()
+    assert found.synops == pytest.approx(5 * n1 + 3 * n2, rel=1e-5)
+    assert found.cost.effective_acs == pytest.approx(found.synops)
+    assert found.cost.effective_macs == pytest.approx(4 * 6 * 20)
+    assert found.cost.dense == (24 + 30 + 15) * 20
+    assert found.cost.energy_model == pytest.approx((24 + 30 + 15) * MAC_45NM)
+    assert found.cost.energy_45nm == pytest.approx(24 * MAC_45NM + found.synops * AC_45NM)
+
+
+def test_filtered_spikes_are_values_and_cost_products(network):
+    network.insert_after("n1", "filter", neurons.Synapse(model=neurons.Lowpass(tau=0.005)))
+    found, run, _ = measure(network)
+    fired = (run.totals["n1"] > 0).mean(axis=0).sum()
+    assert found.cost.effective_macs == pytest.approx((24 + 5 * fired) * 20, rel=1e-5)
+    assert found.cost.effective_acs < found.synops
+
+
+def test_accuracy_by_step_is_that_of_the_read_out_after_each_step(network):
+    found, _, _ = measure(network, steps=12)
+    assert len(found.accuracy_by_step) == len(found.agreement_by_step) == 12
+    assert found.accuracy == found.accuracy_by_step[-1] == found.agreement
+    assert found.model_accuracy == 1.0
+    low, high = found.accuracy_interval
+    assert low < found.accuracy <= high
+
+
+def test_a_deferred_softmax_is_applied_to_every_read_out(network):
+    network.insert_after("out", "soft", ReadOutActivation(activation=ops.Softmax()))
+    _, run, _ = measure_deferred(network)
+    y = decode_each_step(network, "out", MeanReadOut(start=0.0).every_step(run.outputs["out"], 0.001))
+    assert np.allclose(y.sum(axis=-1), 1, atol=1e-5)
+    assert np.allclose(y[:, -1], ops.Softmax().evaluate(run.outputs["out"].mean(axis=1)), atol=1e-5)
+
+
+def measure_deferred(graph):
+    x = {"x": np.random.default_rng(5).normal(size=(6, 4)).astype(np.float32)}
+    return None, simulate(graph, x, 10, window=slice(0, 10)), x
+
+
+def test_neurons_without_a_counting_form_have_no_twin(rng):
+    lif = neurons.Neurons(model=neurons.Lif(), scale=0.01)
+    graph = chain(ops.Input(shape=(4,)), lif, dense(rng, 4, 3), names=["x", "n1", "out"])
+    assert quantised_graph(graph, 10, DT) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "wanted", "first"),
+    [([0.1, 0.9, 0.5, 0.9, 0.95], 0.9, 4), ([0.9, 0.9], 0.5, 1), ([0.9, 0.1], 0.5, None), ([0.5], 0.5, 1)],
+)
+def test_the_step_from_which_on_it_stays(accuracy, wanted, first):
+    assert stays_from(accuracy, wanted) == first
+
+
+def test_the_interval_is_wilsons():
+    assert interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert interval(1.0, 50)[1] == 1.0
+
+
+def test_numbers_for_files_are_short_and_finite():
+    given = {"a": 1.23456, "b": [float("nan"), float("inf"), 2], "c": {"d": (0.000123456, "text", None, True)}}
+    assert rounded(given) == {"a": 1.23, "b": [None, None, 2], "c": {"d": [0.000123, "text", None, True]}}

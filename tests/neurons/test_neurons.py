@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+
+from snnc import neurons, ops
+from snnc.errors import UsageError
+from snnc.ir.types import TensorType
+from snnc.ops.stateful import RandomStream, for_batch
+
+ACTIVATIONS = (ops.Relu(), ops.Sigmoid(), ops.Tanh())
+INPUT = np.array([-5.0, -0.5, 0.0, 3.0, 20.0, 80.0, 150.0, 300.0], dtype=np.float32)
+DT = 0.001
+MODELS = [model() for model in neurons.MODELS] + [
+    neurons.SoftResetIf(gamma=3),
+    *(wrapper(base=base) for wrapper in (neurons.Regular, neurons.Stochastic) for base in ("sigmoid", "tanh")),
+    neurons.Poisson(base="lif-rate"),
+]
+TOLERANCE = {"stochastic": 25.0, "poisson": 25.0, "izhikevich": 3.0}
+"""Hz; four seconds of random spikes are up to that far off their mean."""
+
+
+def run(model, x, steps, after=0):
+    """Return the mean output in Hz of a population after some steps, for an input of wanted rates."""
+    population = neurons.Neurons(model=model, scale=model.unit)
+    state = for_batch(population.start((TensorType(x.shape),), np.random.default_rng(0)), 1)
+    outputs = [population.step(state, DT, x[None].copy())[0] for _ in range(steps)]
+    return np.mean(outputs[after:], axis=0)
+
+
+def test_every_model_stands_for_something_and_has_a_kind():
+    assert len(neurons.MODELS) == 13
+    for model in neurons.MODELS:
+        assert any(model().can_replace(a) for a in ACTIVATIONS), model.kind
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.exact], ids=repr)
+def test_an_exact_model_has_the_curve_of_its_activation(model):
+    (activation,) = (a for a in ACTIVATIONS if model.can_replace(a))
+    x = np.linspace(-3, 3, 50, dtype=np.float32)[None]
+    assert np.allclose(neurons.Neurons(model=model, scale=model.unit).evaluate(x), activation.evaluate(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.exact], ids=repr)
+def test_a_scalable_model_is_one_whose_curve_does_not_depend_on_the_scale(model):
+    x = np.linspace(-3, 3, 50, dtype=np.float32)[None]
+    one, other = (neurons.Neurons(model=model, scale=scale).evaluate(x) for scale in (1.0, 0.01))
+    assert np.allclose(one, other, atol=1e-6) == model.scale_invariant
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_a_population_settles_to_its_rate(model):
+    # adaptation takes some tau_n, which is a second
+    settle, steps = (6000, 8000) if "adaptive" in model.kind else (0, 4000)
+    tolerance = TOLERANCE.get(model.kind, 1.0)
+    want = neurons.Neurons(model=model, scale=model.unit).evaluate(INPUT[None])[0]
+    got = run(model, INPUT, steps, settle)
+    if model.unit != 1:
+        tolerance *= model.unit
+    assert np.allclose(got, want, atol=tolerance), (got, want)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.can_replace(ops.Relu()) and not m.exact], ids=repr)
+def test_what_is_not_exact_is_near_the_wanted_rate_where_neurons_are_neither_slow_nor_fast(model):
+    wanted = np.array([60.0, 100.0], dtype=np.float32)
+    assert np.allclose(model.rate(wanted), wanted, rtol=0.2)
+
+
+def test_an_adapting_neuron_slows_down():
+    early, late = (run(neurons.AdaptiveLif(), INPUT, *window)[-2] for window in ((200, 0), (8000, 7000)))
+    assert early > 1.2 * late
+
+
+def test_inhibition_counts_for_a_soft_reset_neuron_only():
+    rng = np.random.default_rng(1)
+    current = rng.choice(np.float32([-900, 1000]), size=4000)  # Hz: a net rate of 50
+    counts = {}
+    for model in (neurons.SoftResetIf(), neurons.SpikingRelu()):
+        state = {"voltage": np.zeros((1, 1), dtype=np.float32)}
+        drives = [model.drive(np.full((1, 1), c, dtype=np.float32), DT) for c in current]
+        counts[model.kind] = sum(float(model.step(d, state, DT)[0, 0]) for d in drives)
+    assert counts["soft-reset-if"] < 0.3 * counts["spiking-relu"]
+
+
+def test_no_more_than_gamma_spikes_a_step_and_the_rest_later():
+    model = neurons.SoftResetIf(gamma=2, initial=0.5)
+    state = for_batch(model.start((1,), np.random.default_rng(0)), 1)
+    drives = [model.drive(np.full((1, 1), u, dtype=np.float32), DT) for u in (3700, 0, 0, -1000, 600)]
+    assert [int(model.step(d, state, DT)[0, 0]) for d in drives] == [2, 2, 0, 0, 0]
+    assert np.allclose(state["voltage"], -0.2)
+
+
+@pytest.mark.parametrize("gamma", [1, 2, 5])
+def test_the_short_cut_of_one_spike_a_step_is_the_general_rule(gamma, rng):
+    model = neurons.SoftResetIf(gamma=gamma)
+    voltage, state = np.zeros(50, dtype=np.float32), {"voltage": np.zeros((1, 50), dtype=np.float32)}
+    for _ in range(40):
+        drive = rng.normal(0.4, 1, size=50).astype(np.float32)
+        voltage += drive
+        spikes = np.clip(np.floor(voltage), 0, gamma)
+        voltage -= spikes
+        assert np.array_equal(model.step(drive[None], state, DT)[0], spikes)
+        assert np.array_equal(state["voltage"][0], voltage)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_samples_of_a_batch_are_stepped_as_if_they_were_alone(model, rng):
+    population = neurons.Neurons(model=model, scale=np.float32([0.002, 0.005, 0.01]))
+    x = rng.normal(size=(3, 4, 3)).astype(np.float32)
+    start = population.start((TensorType((4, 3)),), np.random.default_rng(5))
+    together, alone = for_batch(start, 3), [for_batch(start, 1) for _ in range(3)]
+    for _ in range(20):
+        y = population.step(together, DT, x)
+        assert y.dtype == np.float32
+        assert all(np.array_equal(y[i], population.step(alone[i], DT, x[i : i + 1])[0]) for i in range(3))
+
+
+def test_a_stream_gives_every_sample_the_numbers_that_it_gets_alone():
+    mean = np.random.default_rng(0).uniform(0, 20, size=(3, 50)).astype(np.float32)
+    together, alone = RandomStream(7), [RandomStream(7) for _ in range(3)]
+    for _ in range(3):
+        counts = together.poisson(mean)
+        assert all(np.array_equal(counts[i], alone[i].poisson(mean[i : i + 1])[0]) for i in range(3))
+    assert np.array_equal(together.fresh().uniform((4,)), np.random.RandomState(7).random_sample(4))
+
+
+def test_states_of_batches_do_not_share_anything():
+    start = neurons.Stochastic().start((4,), np.random.default_rng(0))
+    first, second = for_batch(start, 2), for_batch(start, 2)
+    assert np.array_equal(first["rng"].uniform((4,)), second["rng"].uniform((4,)))
+
+
+def test_lif_follows_its_wanted_rate_where_it_is_far_from_threshold_and_refractoriness():
+    slow = neurons.LifRate(tau_rc=0.02, tau_ref=0.0)
+    wanted = np.array([100.0, 500.0], dtype=np.float32)
+    assert np.allclose(slow.rate(wanted), wanted, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (neurons.SoftResetIf, {"gamma": 0}),
+        (neurons.Lif, {"tau_rc": -0.02}),
+        (neurons.AdaptiveLif, {"tau_n": float("inf")}),
+        (neurons.Regular, {"max_rate": float("nan")}),
+    ],
+)
+def test_numbers_that_make_no_neuron_are_an_error(model, options):
+    (name,) = options
+    with pytest.raises(UsageError, match=f"neurons '{model.kind}': {name} cannot be .*; it must be finite and pos"):
+        model(**options)

@@ -1,0 +1,159 @@
+"""Ops of the wider Keras layers against plain definitions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from snnc import ops
+from snnc.errors import ShapeError
+from snnc.ir.types import TensorType
+from snnc.ops.combine import Divide, Einsum, Maximum, Minimum, Multiply
+from snnc.ops.conv_transpose import ConvTranspose
+from snnc.ops.each_slice import EachSlice
+from snnc.ops.functions import FUNCTIONS, Clip, Function, Mish, NotEqual, Power
+from snnc.ops.reduce import MaskedMean, Max, Mean, Min, Standardize, Sum, UnitNorm
+from snnc.ops.resample import Embedding, Repeat, Resize, Slice, crop, interpolation_matrix, reverse
+
+
+def array(rng, *shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("op", "function"), [(Multiply, np.multiply), (Maximum, np.maximum), (Minimum, np.minimum), (Divide, np.divide)]
+)
+def test_elementwise_ops_broadcast_as_keras_does(rng, op, function):
+    a, b = array(rng, 2, 3, 4), array(rng, 2, 4)
+    np.testing.assert_array_equal(op().evaluate(a, b), function(a, b[:, None]))
+    assert op().infer(TensorType((3, 4)), TensorType((4,))).shape == (3, 4)
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        op().infer(TensorType((3, 4)), TensorType((3,)))
+
+
+def test_einsum_leaves_the_batch_out(rng):
+    a, b = array(rng, 5, 2, 3), array(rng, 5, 4, 3)
+    np.testing.assert_allclose(Einsum(equation="ij,kj->ki").evaluate(a, b), np.einsum("zij,zkj->zki", a, b), rtol=1e-5)
+    assert Einsum(equation="ij,kj->ki").infer(TensorType((2, 3)), TensorType((4, 3))).shape == (4, 2)
+    for equation in ("ij,kj->kl", "ij->i", "i,j->ij"):
+        with pytest.raises(ShapeError):
+            Einsum(equation=equation).infer(TensorType((2, 3)), TensorType((4, 3)))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_by_name(name):
+    x = np.array([[0.25, 1.5]], dtype=np.float32)
+    wanted = {"reciprocal": 1 / x, "rsqrt": x**-0.5, "square": x * x}.get(name)
+    np.testing.assert_allclose(Function(name=name).evaluate(x), getattr(np, name)(x) if wanted is None else wanted)
+
+
+def test_other_elementwise_functions():
+    x = np.array([[-1.0, 0.0, 2.0]], dtype=np.float32)
+    np.testing.assert_allclose(Power(exponent=2.0).evaluate(x), [[1, 0, 4]])
+    np.testing.assert_allclose(Clip(low=-0.5, high=1.0).evaluate(x), [[-0.5, 0, 1]])
+    np.testing.assert_allclose(Mish().evaluate(x), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-6)
+    np.testing.assert_array_equal(NotEqual(value=2.0).evaluate(x), [[1, 1, 0]])
+    with pytest.raises(ShapeError, match="unknown function 'sqr'"):
+        Function(name="sqr").infer(TensorType((1,)))
+
+
+@pytest.mark.parametrize(("op", "function"), [(Sum, np.sum), (Mean, np.mean), (Max, np.max), (Min, np.min)])
+def test_reductions(rng, op, function):
+    x = array(rng, 2, 3, 4, 5)
+    np.testing.assert_allclose(op(axes=(0, 2)).evaluate(x), function(x, axis=(1, 3)), rtol=1e-5)
+    assert op(axes=(0, 2)).infer(TensorType((3, 4, 5))).shape == (4,)
+    assert op(axes=(1,), keepdims=True).infer(TensorType((3, 4, 5))).shape == (3, 1, 5)
+    for axes in ((), (3,), (0, 0), (-1,)):
+        with pytest.raises(ShapeError):
+            op(axes=axes).infer(TensorType((3, 4, 5)))
+
+
+def test_masked_mean_counts_the_kept_steps(rng):
+    x, mask = array(rng, 2, 4, 3), np.array([[1, 0, 1, 0], [1, 1, 1, 1]], dtype=np.float32)
+    got = MaskedMean().evaluate(x, mask)
+    np.testing.assert_allclose(got, [x[0, [0, 2]].mean(axis=0), x[1].mean(axis=0)], rtol=1e-5)
+
+
+def test_standardize_and_unit_norm(rng):
+    x = array(rng, 3, 4, 5) + 2
+    y = Standardize(axes=(0, 1), epsilon=1e-6).evaluate(x)
+    np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(y.std(axis=(1, 2)), 1, rtol=1e-5)
+    root = np.sqrt((x**2).mean(axis=2, keepdims=True))
+    np.testing.assert_allclose(Standardize(axes=(1,), epsilon=0.0, center=False).evaluate(x), x / root, rtol=1e-5)
+    np.testing.assert_allclose((UnitNorm(axes=(0,)).evaluate(x) ** 2).sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "key", [np.s_[1:4, :], np.s_[::-1, 2:], np.s_[5:0:-2, ::3], np.s_[4::-2, 1:2], np.s_[:1, ::-1]]
+)
+def test_slices_are_those_of_numpy(rng, key):
+    x = array(rng, 2, 6, 7)
+    ranges = [range(*k.indices(n)) for k, n in zip(key, (6, 7), strict=True)]
+    op = Slice(start=tuple(r.start for r in ranges), size=tuple(map(len, ranges)), step=tuple(r.step for r in ranges))
+    assert op.infer(TensorType((6, 7))).shape == x[(slice(None), *key)].shape[1:]
+    np.testing.assert_array_equal(op.evaluate(x), x[(slice(None), *key)])
+
+
+def test_crop_reverse_and_repeat(rng):
+    x = array(rng, 2, 4, 3)
+    np.testing.assert_array_equal(crop((4, 3), ((1, 2), (0, 1))).evaluate(x), x[:, 1:2, :2])
+    np.testing.assert_array_equal(reverse((4, 3), 1).evaluate(x), x[:, :, ::-1])
+    np.testing.assert_array_equal(Repeat(times=(2, 1)).evaluate(x)[:, 5], x[:, 2])
+    for op in (Slice(start=(0, 0), size=(5, 3), step=(1, 1)), crop((4, 3), ((2, 2), (0, 0))), Repeat(times=(1,))):
+        with pytest.raises(ShapeError):
+            op.infer(TensorType((4, 3)))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+def test_resizing_keeps_constants_and_the_same_size(rng, interpolation):
+    for old, new in itertools.product((1, 4, 7), (1, 3, 4, 9)):
+        matrix = interpolation_matrix(old, new, interpolation)
+        np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=1e-6)
+        if old == new:
+            np.testing.assert_allclose(matrix, np.eye(old), atol=1e-6)
+    x = array(rng, 2, 3, 4, 2)
+    np.testing.assert_allclose(Resize(size=(3, 4), interpolation=interpolation).evaluate(x), x, rtol=1e-6)
+
+
+def test_bilinear_resizing_by_two_by_hand():
+    x = np.array([0.0, 4.0], dtype=np.float32).reshape(1, 2, 1)
+    assert Resize(size=(4,)).evaluate(x).ravel().tolist() == [0, 1, 3, 4]
+    assert Resize(size=(4,), interpolation="nearest").evaluate(x).ravel().tolist() == [0, 0, 4, 4]
+    with pytest.raises(ShapeError, match="unknown interpolation 'cubic'"):
+        Resize(size=(4,), interpolation="cubic").infer(TensorType((2, 1)))
+
+
+def test_embedding_looks_rows_up(rng):
+    table = array(rng, 5, 3)
+    x = np.array([[0, 4], [2, 2]], dtype=np.float32)
+    np.testing.assert_array_equal(Embedding(table=table).evaluate(x), table[x.astype(int)])
+
+
+def test_transposed_convolution_by_its_definition(rng):
+    kernel, bias, x = array(rng, 3, 2, 4, 2), array(rng, 4), array(rng, 2, 3, 4, 2)
+    op = ConvTranspose(kernel=kernel, bias=bias, strides=(2, 1), dilation=(1, 2), crops=((1, 0), (0, -1)))
+    full = np.zeros((2, 7, 6, 4), dtype=np.float32)
+    for i, j, a, b in itertools.product(range(3), range(4), range(3), range(2)):
+        full[:, 2 * i + a, j + 2 * b] += x[:, i, j] @ kernel[a, b].T
+    wanted = np.pad(full[:, 1:], ((0, 0), (0, 0), (0, 1), (0, 0))) + bias
+    assert op.infer(TensorType((3, 4, 2))).shape == wanted.shape[1:]
+    np.testing.assert_allclose(op.evaluate(x), wanted, rtol=1e-4, atol=1e-5)
+    assert op.multiply_adds(TensorType((3, 4, 2))) == 12 * kernel.size
+    with pytest.raises(ShapeError, match="takes 2 spatial axes and 2 channels"):
+        op.infer(TensorType((3, 4, 3)))
+
+
+def test_each_slice_is_the_op_on_every_slice(rng):
+    x = array(rng, 2, 5, 3, 4)
+    op = EachSlice(op=ops.GlobalMaxPool())
+    np.testing.assert_array_equal(op.evaluate(x), x.max(axis=2))
+    assert op.infer(TensorType((5, 3, 4))).shape == (5, 4)
+    assert not op.is_linear
+    joined = EachSlice(op=ops.Add())
+    np.testing.assert_array_equal(joined.evaluate(x, x), 2 * x)
+    assert joined.is_linear
+    with pytest.raises(ShapeError, match="first axis of the same size"):
+        joined.infer(TensorType((5, 3)), TensorType((4, 3)))
