@@ -1,0 +1,62 @@
+"""The array functions in which snnc's rules are written, as TensorFlow has them; see ``snnc/ir/namespace.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from snnc_tensorflow.import_tensorflow import tf
+
+Tensor = Any
+
+_SAME = (
+    "abs",
+    "cos",
+    "exp",
+    "floor",
+    "maximum",
+    "minimum",
+    "ones_like",
+    "pow",
+    "round",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+)
+_OF_MATH = ("ceil", "erf", "expm1", "log", "log1p", "rsqrt", "sigmoid", "softplus", "tanh")
+_REDUCED = ("max", "mean", "min", "sum")
+
+
+class TensorflowNamespace:
+    """TensorFlow under the names of the array API."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (*_SAME, "where", "zeros_like"):
+            return getattr(tf, name)
+        if name in _OF_MATH:
+            return getattr(tf.math, name)
+        if name in _REDUCED:
+            return self._reduction(name)
+        raise AttributeError(f"TensorFlow's namespace has no function {name!r}; see snnc/ir/namespace.py")
+
+    @staticmethod
+    def _reduction(name: str) -> Any:
+        reduce = getattr(tf, f"reduce_{name}")
+
+        def call(x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+            return reduce(x, axis=axis, keepdims=keepdims)
+
+        return call
+
+    @staticmethod
+    def astype(x: Tensor, dtype: Any) -> Tensor:
+        """Return the tensor in another precision."""
+        return tf.cast(x, dtype)
+
+    @staticmethod
+    def clip(x: Tensor, low: Any, high: Any) -> Tensor:
+        """Return min(max(x, low), high)."""
+        return tf.clip_by_value(x, low, high)
+
+
+TENSORFLOW = TensorflowNamespace()

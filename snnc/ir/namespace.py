@@ -1,0 +1,66 @@
+"""The array functions in which rules are written once: a rule takes a namespace ``xp`` and never names a library.
+
+A namespace has the functions below under the names of the Python array API standard (https://data-apis.org), with
+numpy's meaning, and a few that the standard lacks: ``erf``, ``rsqrt``, ``sigmoid``, ``softplus``. ``NUMPY`` is the one
+that gives an op its meaning; a backend brings its own (TensorFlow's is ``snnc_tensorflow/namespace.py``). A rule is
+pure: it changes none of its arrays. Python numbers take the precision of the array that they meet; a truth value
+becomes a number with ``xp.astype(x, array.dtype)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snnc.ir.types import AnyArray
+
+Namespace: TypeAlias = Any
+"""``NUMPY``, or what a backend puts in its place."""
+
+FUNCTIONS = (
+    *("abs", "astype", "ceil", "clip", "cos", "erf", "exp", "expm1", "floor", "log", "log1p", "max", "maximum"),
+    *("mean", "min", "minimum", "ones_like", "pow", "round", "rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt"),
+    *("square", "sum", "tanh", "where", "zeros_like"),
+)
+"""What every namespace has."""
+
+
+class NumpyNamespace:
+    """numpy, with what it lacks."""
+
+    pow = staticmethod(np.power)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def astype(x: AnyArray, dtype: Any) -> AnyArray:
+        """Return the array in another precision."""
+        return np.asarray(x).astype(dtype, copy=False)
+
+    @staticmethod
+    def erf(x: AnyArray) -> AnyArray:
+        """Return the error function: scipy's, exact to float32."""
+        from scipy.special import erf
+
+        return np.asarray(erf(x), dtype=x.dtype)
+
+    @staticmethod
+    def rsqrt(x: AnyArray) -> AnyArray:
+        """Return 1 / sqrt(x)."""
+        return 1 / np.sqrt(x)
+
+    @staticmethod
+    def sigmoid(x: AnyArray) -> AnyArray:
+        """Return 1 / (1 + exp(-x)), without overflow."""
+        half = x.dtype.type(0.5)
+        return half * (1 + np.tanh(half * x))
+
+    @staticmethod
+    def softplus(x: AnyArray) -> AnyArray:
+        """Return log(1 + exp(x)), without overflow."""
+        return np.logaddexp(x, x.dtype.type(0))
+
+
+NUMPY = NumpyNamespace()
