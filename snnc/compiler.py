@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,9 +14,8 @@ from snnc import artifact
 from snnc.analysis.census import census
 from snnc.backend import Backend
 from snnc.compiled import RANDOM_SAMPLES, Compiled, Settings, require_steps
-from snnc.engine import temporal as sequence
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
-from snnc.engine.temporal import is_temporal
 from snnc.errors import LoweringError, UsageError
 from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
@@ -154,59 +153,26 @@ def compile(
     registry = Registry.discover() if registry is None else registry
     chosen = registry.build_backend(backend)
     level = chosen.level(samples=calibration is not None) if level is None else level
-    defaults = chosen.defaults(level)
-    short = {
-        "neurons": defaults.neurons if neurons is None else neurons,
-        "scale": defaults.scale if scale is None else scale,
-        "synapse": defaults.synapse if synapse is None else synapse,
-    }
-    steps_plan = _plan(registry, chosen.name, level, passes, skip, options, short)
+    short = {"neurons": neurons, "scale": scale, "synapse": synapse}
+    planned = _plan(registry, chosen, level, passes, skip, options, short)
     _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
         read_out_of(read_out)
-    needing = [p.name for p in steps_plan if p.needs_calibration]
-    if needing and calibration is None:
-        raise UsageError(f"{', '.join(needing)} measure the model: give sample inputs (--calibration x.npz)")
+    measuring = [p.name for p in planned if p.needs_calibration]
+    if measuring and calibration is None:
+        raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
-    if is_temporal(source) and not chosen.temporal:
-        raise UsageError(f"the backend {chosen.name!r} presents no sequences; compile temporal models for nengo")
-    seconds = (sequence.seconds(source) or DT) if dt is None else dt
-    if read_out is None:
-        read_out = "last" if is_temporal(source) and sequence.quiet(source) else defaults.read_out
-    reading = read_out_of(read_out)
+    settings = _settle(source, chosen, level, seed, dt, steps, read_out)
     samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
-    calibrating, held_back = (None, None) if samples is None else samples.halves()
-    if samples is not None and needing:
+    if samples is not None and measuring:
         samples.require_varied(FEW)
-    shown = _shown(samples, source, seed)
-    if is_temporal(source):
-        sequence.require_steps(source, shown.inputs, steps or sequence.slices(shown.inputs))
-        steps = None
-    context = Context(
-        backend=chosen.name,
-        chain=registry.chain(chosen.name),
-        neurons=registry.neurons,
-        samples=calibrating,
-        held_back=held_back,
-        seed=seed,
-        dt=seconds,
-        steps=steps or (sequence.slices(shown.inputs) if is_temporal(source) else defaults.steps),
-        read_out=reading,
-    )
-    verified = verify and any(p.name == "verify" for p in steps_plan)
-    graph, journal = pipeline.run(
-        source,
-        steps_plan,
-        context,
-        kinds=registry.ops,
-        providers=registry.provided("pass"),
-        samples=shown.inputs if verified else None,
-        loss=None if held_back is None else spiking_loss(context),
-    )
+    shown = random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
+    length = presentation(source).steps(shown.inputs, steps, chosen.defaults(level).steps)
+    verified = verify and any(p.name == "verify" for p in planned)
+    context = _context(registry, chosen, settings, samples, length)
+    graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
     if strict:
         _require_spiking(graph)
-    target, answer = write(chosen.name, chosen.options()), write(reading.kind, reading.attrs())
-    settings = Settings(target, level, seed, seconds, steps, answer)
     compiled = Compiled(
         graph,
         source,
@@ -215,7 +181,7 @@ def compile(
         journal=journal,
         notes=tuple(context.notes),
         origin=_origin(model, source),
-        checks=tuple(p for p in steps_plan if isinstance(p, Check)),
+        checks=tuple(p for p in planned if isinstance(p, Check)),
     )
     if build:
         compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
@@ -270,14 +236,9 @@ def _require_spiking(graph: Graph) -> None:
         )
 
 
-def _shown(samples: Samples | None, source: Graph, seed: int) -> Samples:
-    """Return a few of the user's samples, or random ones where there are none."""
-    return random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
-
-
 def _plan(
     registry: Registry,
-    backend: str,
+    backend: Backend,
     level: int,
     passes: Iterable[str | Pass],
     skip: Iterable[str],
@@ -286,10 +247,69 @@ def _plan(
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
+    defaults = backend.defaults(level)
     for key, name in (("neurons", "swap-activations"), ("scale", "scale-rates"), ("synapse", "insert-synapses")):
-        if short[key] is not None:
-            merged.setdefault(name, {})[key] = short[key]
-    return plan(registry.passes, registry.chain(backend), level, named=passes, skip=skip, options=merged)
+        value = getattr(defaults, key) if short[key] is None else short[key]
+        if value is not None:
+            merged.setdefault(name, {})[key] = value
+    return plan(registry.passes, registry.chain(backend.name), level, named=passes, skip=skip, options=merged)
+
+
+def _settle(
+    source: Graph,
+    backend: Backend,
+    level: int,
+    seed: int,
+    dt: float | None,
+    steps: int | None,
+    read_out: AnyReadOut | None,
+) -> Settings:
+    """Return the settings of a compilation: what the user chose, then what the model says, then the defaults."""
+    shown = presentation(source)
+    if shown.temporal and not backend.temporal:
+        raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
+    if read_out is None:
+        read_out = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
+    reading = read_out_of(read_out)
+    return Settings(
+        backend=write(backend.name, backend.options()),
+        level=level,
+        seed=seed,
+        dt=(shown.seconds or DT) if dt is None else dt,
+        steps=None if shown.temporal else steps,
+        read_out=write(reading.kind, reading.attrs()),
+    )
+
+
+def _context(registry: Registry, backend: Backend, settings: Settings, samples: Samples | None, steps: int) -> Context:
+    """Return what passes are told; half of the samples calibrate, the others decide what is kept."""
+    calibrating, held_back = (None, None) if samples is None else samples.halves()
+    return Context(
+        backend=backend.name,
+        chain=registry.chain(backend.name),
+        neurons=registry.neurons,
+        samples=calibrating,
+        held_back=held_back,
+        seed=settings.seed,
+        dt=settings.dt,
+        steps=steps,
+        read_out=read_out_of(settings.read_out),
+    )
+
+
+def _rewrite(
+    source: Graph, planned: Sequence[Pass], context: Context, registry: Registry, shown: Samples | None
+) -> tuple[Graph, tuple[JournalEntry, ...]]:
+    """Return the graph behind all passes, and the journal; with samples, each pass's error on them."""
+    return pipeline.run(
+        source,
+        planned,
+        context,
+        kinds=registry.ops,
+        providers=registry.provided("pass"),
+        samples=None if shown is None else shown.inputs,
+        loss=None if context.held_back is None else spiking_loss(context),
+    )
 
 
 def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:

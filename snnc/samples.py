@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from snnc.engine import temporal as sequence
 from snnc.engine.batching import equal_slices
+from snnc.engine.presentation import LENGTH, presentation
 from snnc.engine.rate import validated_inputs
 from snnc.errors import DataError
 from snnc.files import read_npz
@@ -109,7 +109,8 @@ def _is_one_hot(y: AnyArray) -> bool:
 def random_samples(graph: Graph, count: int, seed: int) -> Samples:
     """Return uniform random inputs between 0 and 1, the same for the same seed; sequences of a temporal graph."""
     rng = np.random.default_rng(seed)
-    leading = (count, sequence.length(graph) or sequence.LENGTH) if sequence.is_temporal(graph) else (count,)
+    shown = presentation(graph)
+    leading = (count, shown.length or LENGTH) if shown.temporal else (count,)
     inputs = {
         name: rng.uniform(0, 1, size=(*leading, *graph[name].type.shape)).astype(np.float32) for name in graph.inputs
     }

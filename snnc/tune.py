@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from snnc.compiled import Compiled, Settings
 from snnc.compiler import Source, compile, import_model
-from snnc.engine.temporal import is_temporal
+from snnc.engine.presentation import is_temporal
 from snnc.errors import DataError, MissingExtraError, UsageError
 from snnc.ir.graph import Graph
 from snnc.registry import Registry

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from snnc.compiled import Compiled
+from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.simulate import simulate
-from snnc.engine.temporal import over_slices
 from snnc.errors import MissingExtraError
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.verify import populations
@@ -116,7 +116,7 @@ def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], s
     """Draw each neuron's activation in rate mode against what its spikes say."""
     graph, settings = compiled.graph, compiled.settings
     names = populations(graph)
-    wanted = over_slices(graph, evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
+    wanted = presentation(graph).mean(evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
     run = simulate(
         graph, inputs, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed, watch=names, outputs=False
     )

@@ -175,7 +175,7 @@ def _layer_table(console: Console, measured: Evaluation) -> None:
         "clipping", "quantisation", "both so far", "timing", "error so far",
     )  # fmt: skip
     for row in measured.layers:
-        errors = (row.clipping, row.quantisation, row.quantised_graph, row.timing, row.error)
+        errors = (row.clipping, row.quantisation, row.quantised, row.timing, row.error)
         table.add_row(
             row.layer,
             _number(row.rate),

@@ -10,7 +10,7 @@ import numpy as np
 from snnc.analysis.census import census
 from snnc.analysis.fan_out import fan_out
 from snnc.backend import Recording
-from snnc.engine.temporal import as_samples, is_temporal
+from snnc.engine.presentation import presentation
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons, Synapse
@@ -59,7 +59,7 @@ class Activity:
         """Take in samples and their recorded run with every population watched."""
         count = len(next(iter(inputs.values())))
         self.samples += count
-        for name, x in as_samples(graph, inputs).items():
+        for name, x in presentation(graph).as_samples(inputs).items():
             _add(self.active, name, count * np.mean(x != 0, axis=0))
         for name, total in recording.totals.items():
             _add(self.totals, name, total.sum(axis=0, dtype=np.float64))
@@ -95,7 +95,7 @@ def cost(graph: Graph, activity: Activity, steps: int, dt: float) -> Cost:
         else:
             additions += synops[node.name]
     first = float(sum((activity.share(name) * meets[name]).sum() for name in graph.inputs))
-    shown = steps if is_temporal(graph) else 1
+    shown = presentation(graph).repeats(steps)
     made = census(graph).multiply_adds
     return Cost(
         synops=sum(synops.values()),

@@ -11,9 +11,9 @@ import numpy as np
 from snnc.analysis.errors import classes, interval, relative_rms, squares
 from snnc.analysis.quantised import limits, quantised_graph, threshold
 from snnc.backend import Recording
+from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
 from snnc.engine.read_out import ReadOut
-from snnc.engine.temporal import ending, is_temporal, over_slices, read
 from snnc.errors import DataError
 from snnc.evaluation.cost import Activity, Cost, cost
 from snnc.evaluation.verify import decode_each_step
@@ -48,7 +48,7 @@ class LayerEvaluation:
     """Error of the limit alone, the layer's input being the model's."""
     quantisation: float | None
     """Error of counting in whole spikes alone, the layer's input being the model's."""
-    quantised_graph: float | None
+    quantised: float | None
     """Accumulated error of clipping and quantisation, of this layer and those before it."""
     timing: float | None
     """Accumulated error beyond that: due to when spikes come."""
@@ -116,8 +116,8 @@ def evaluation(
     for samples, recording in runs:
         y = recording.outputs[output]
         chosen = classes(decode_each_step(graph, output, read_out.every_step(y, dt)))
-        meant = classes(_answer_of_model(source, samples, read_out, dt)[output])
-        choices.append((labels_of(source, samples), chosen, meant))
+        said = presentation(source).answer(evaluate(source, samples.inputs), read_out, dt)
+        choices.append((labels_of(source, samples), chosen, classes(said[output])))
         activity.add(graph, samples.inputs, recording)
         layers.add(samples, recording)
     labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))
@@ -142,13 +142,6 @@ def evaluation(
         layers=rows,
         cost=spent,
     )
-
-
-def _answer_of_model(source: Graph, samples: Samples, reading: ReadOut, dt: float) -> dict[str, Array]:
-    """Return what the model itself says of each sample; where it says something of every slice, that is read out."""
-    outputs = evaluate(source, samples.inputs)
-    last = ending(source) if is_temporal(source) else set()
-    return {**read(source, outputs, reading, dt), **{name: outputs[name][:, -1] for name in last}}
 
 
 def labels_of(source: Graph, samples: Samples) -> AnyArray:
@@ -187,7 +180,7 @@ class _Sums:
     activation: float = 0.0
     clipping: float = 0.0
     quantisation: float = 0.0
-    quantised_graph: float = 0.0
+    quantised: float = 0.0
     timing: float = 0.0
     error: float = 0.0
 
@@ -204,7 +197,8 @@ class _Layers:
         self.spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
         self.sums = {name: _Sums() for name in self.spiking}
         # counting says what becomes of an activation that does not change
-        self.counted = None if is_temporal(graph) else quantised_graph(graph, steps, dt)
+        self.shown = presentation(graph)
+        self.counted = None if self.shown.temporal else quantised_graph(graph, steps, dt)
 
     def add(self, samples: Samples, recording: Recording) -> None:
         """Take in samples and what they gave."""
@@ -212,12 +206,12 @@ class _Layers:
         twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
         for name, op in self.spiking.items():
             sums, values, means = self.sums[name], every[name], recording.means[name]
-            wanted = self._over_slices(name, values)
+            wanted = self._mean(values)
             sums.values += wanted.size
             sums.activation += squares(wanted)
             sums.error += squares(means - wanted)
             if name in twins:
-                sums.quantised_graph += squares(twins[name] - wanted)
+                sums.quantised += squares(twins[name] - wanted)
                 sums.timing += squares(means - twins[name])
             known = limits(op.model)
             if known is None:
@@ -227,9 +221,9 @@ class _Layers:
             limit = theta * np.float32(most)
             sums.shown += values.size
             sums.beyond += int(np.count_nonzero(values > limit))
-            clipped = self._over_slices(name, np.minimum(values, limit))
+            clipped = self._mean(np.minimum(values, limit))
             sums.clipping += squares(clipped - wanted)
-            if not is_temporal(self.graph):
+            if not self.shown.temporal:
                 # the error of counting in whole spikes what is within the limit
                 unit = theta / np.float32(self.steps)
                 sums.quantisation += squares(np.floor(clipped / unit + np.float32(start)) * unit - clipped)
@@ -239,7 +233,7 @@ class _Layers:
         return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
 
     def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
-        sums, known, steady = self.sums[name], limits(op.model), not is_temporal(self.graph)
+        sums, known, steady = self.sums[name], limits(op.model), not self.shown.temporal
         by_neuron = activity.spikes(name, op, self.dt)
         return LayerEvaluation(
             layer=name,
@@ -252,10 +246,10 @@ class _Layers:
             synops=spent.synops_by_layer[name],
             clipping=None if known is None else sums.relative(sums.clipping),
             quantisation=None if known is None or not steady else sums.relative(sums.quantisation),
-            quantised_graph=None if self.counted is None else sums.relative(sums.quantised_graph),
+            quantised=None if self.counted is None else sums.relative(sums.quantised),
             timing=None if self.counted is None else sums.relative(sums.timing),
             error=sums.relative(sums.error),
         )
 
-    def _over_slices(self, name: str, values: Array) -> Array:
-        return over_slices(self.graph, {name: values}, self.window)[name]
+    def _mean(self, values: Array) -> Array:
+        return self.shown.mean({"": values}, self.window)[""]

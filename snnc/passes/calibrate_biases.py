@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc import ops
+from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.temporal import over_slices
 from snnc.ir.graph import Graph
 from snnc.neurons import Neurons
 from snnc.passes.base import Context, Pass, Stage
@@ -44,7 +44,7 @@ class CalibrateBiases(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
         spiking = [n.name for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking]
-        wanted = over_slices(graph, evaluate_nodes(graph, context.samples, set(spiking)), context.window)
+        wanted = presentation(graph).mean(evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         for name in spiking:
             difference = context.spiking_mean(graph, name) - wanted[name]
             shift = -difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64)

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.temporal import as_samples
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
@@ -56,7 +56,7 @@ class CalibrateScales(Pass):
             for node in graph
             if isinstance(node.op, Neurons) and node.op.model.scale_invariant and np.all(np.asarray(node.op.scale) == 1)
         ]
-        activations = as_samples(graph, evaluate_nodes(graph, context.samples, set(populations)))
+        activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, set(populations)))
         for name in populations:
             op = graph[name].op
             assert isinstance(op, Neurons)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from snnc.analysis.errors import rms_error
+from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate
 from snnc.engine.simulate import simulate
-from snnc.engine.temporal import read
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.ops.read_out_activation import stepwise
@@ -29,7 +29,8 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
 
     def loss(graph: Graph, model: Graph) -> float:
         if not wanted:
-            wanted.update(read(model, evaluate(stepwise(model), inputs), context.read_out, context.dt))
+            settled = evaluate(stepwise(model), inputs)
+            wanted.update(presentation(model).read_out(settled, context.read_out, context.dt))
         run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc import ops
-from snnc.engine.temporal import is_temporal
+from snnc.engine.presentation import is_temporal
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.neurons import Neurons

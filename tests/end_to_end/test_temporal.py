@@ -57,7 +57,7 @@ def test_a_compiled_temporal_model_is_measured_saved_and_loaded(model, tmp_path,
     assert found.accuracy > 0.9
     assert len(found.accuracy_by_step) == STEPS
     assert found.layers[0].rate > 1
-    assert (found.layers[0].quantised_graph, found.layers[0].quantisation) == (None, None)
+    assert (found.layers[0].quantised, found.layers[0].quantisation) == (None, None)
     c.save(tmp_path / "out")
     again = snnc.load(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["temporal"] is True

@@ -67,7 +67,7 @@ def test_the_first_layer_has_no_timing_error_and_the_parts_are_what_they_say(net
     found, _, x = measure(network)
     first, second = found.layers
     assert first.timing == pytest.approx(0, abs=1e-5)  # its input is constant, so counting says it all
-    assert first.quantised_graph == pytest.approx(first.error, abs=1e-5)
+    assert first.quantised == pytest.approx(first.error, abs=1e-5)
     assert second.timing > 0
     a = network.evaluate(x) and np.maximum(x["x"] @ network["d1"].op.weight + network["d1"].op.bias, 0)
     assert first.saturated == pytest.approx(np.mean(a > 2.0))
