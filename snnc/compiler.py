@@ -179,7 +179,7 @@ def compile(
         settings,
         registry,
         journal=journal,
-        notes=tuple(context.notes),
+        notes=(*map(str, registry.problems), *context.notes),
         origin=_origin(model, source),
         checks=tuple(p for p in planned if isinstance(p, Check)),
     )

@@ -21,35 +21,35 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @_hookspec
-def snnc_register_frontends() -> list[type[Frontend]]:  # type: ignore[empty-body]
+def snnc_register_frontends() -> list[type[Frontend]]:
     """Return readers that turn a model into a graph."""
 
 
 @_hookspec
-def snnc_register_importers() -> list[Importer]:  # type: ignore[empty-body]
+def snnc_register_importers() -> list[Importer]:
     """Return importers, each of one source layer class for a named frontend."""
 
 
 @_hookspec
-def snnc_register_ops() -> list[type[Op]]:  # type: ignore[empty-body]
+def snnc_register_ops() -> list[type[Op]]:
     """Return op classes that a graph may hold."""
 
 
 @_hookspec
-def snnc_register_neurons() -> list[type[NeuronModel]]:  # type: ignore[empty-body]
+def snnc_register_neurons() -> list[type[NeuronModel]]:
     """Return neuron models for swap-activations."""
 
 
 @_hookspec
-def snnc_register_passes() -> list[type[Pass]]:  # type: ignore[empty-body]
+def snnc_register_passes() -> list[type[Pass]]:
     """Return passes, each naming its stage."""
 
 
 @_hookspec
-def snnc_register_lowerings() -> list[Lowering]:  # type: ignore[empty-body]
+def snnc_register_lowerings() -> list[Lowering]:
     """Return lowerings, each saying how one backend builds one op."""
 
 
 @_hookspec
-def snnc_register_backends() -> list[type[Backend]]:  # type: ignore[empty-body]
+def snnc_register_backends() -> list[type[Backend]]:
     """Return targets of compile."""

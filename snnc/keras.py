@@ -16,7 +16,7 @@ _serializable = keras.utils.register_keras_serializable(package="snnc")
 
 
 @_serializable
-class RateRegularizer(keras.regularizers.Regularizer):  # type: ignore[misc]
+class RateRegularizer(keras.regularizers.Regularizer):
     """Keep firing rates in a band: ``strength * mean(d ** p)``, where d Hz is how far a rate is outside of it.
 
     The rate of a neuron is ``scale * activation``, as ``snnc.compile(scale=...)`` has it. The mean is over the neurons,

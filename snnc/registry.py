@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,6 +58,8 @@ class Registry:
     def discover(cls, plugins: Iterable[tuple[str, Any]] = (), *, installed: bool = True) -> Registry:
         """Load the plugins of the entry-point group ``snnc``, and the given (name, module or object) ones.
 
+        One that fails to load is left out, and the logger ``snnc`` warns of it, which prints on stderr by default.
+
         Raises:
             PluginError: a misspelt hook, a wrong kind of thing, or, under SNNC_STRICT, one that failed to load.
             DuplicateNameError: two plugins provide the same name.
@@ -75,6 +78,8 @@ class Registry:
             manager.check_pending()
         except pluggy.PluginValidationError as error:
             raise PluginError(f"plugin {manager.get_name(error.plugin)!r}: {error}; see docs/hooks.md") from None
+        for problem in problems:
+            _warn_of(problem)
         return _collect(manager, owners, problems)
 
     @property
@@ -115,6 +120,11 @@ class Registry:
         for backend in reversed(self.chain(name)):
             table.update({low.op: low.function for low in self.lowerings.values() if low.backend == backend})
         return Lowerings(name, table)
+
+
+@functools.cache  # once a process: a search compiles many times
+def _warn_of(problem: Problem) -> None:
+    logging.getLogger("snnc").warning("%s", problem)
 
 
 @functools.cache

@@ -125,13 +125,18 @@ class Point:
         raise ImportError("no module\nnamed neuromorph")
 
 
-def test_a_plugin_that_fails_to_load_is_a_problem_and_breaks_nothing_else(monkeypatch):
+def test_a_plugin_that_fails_to_load_is_a_warning_and_breaks_nothing_else(monkeypatch, caplog):
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()])
     monkeypatch.setattr("snnc.registry._installed", registry_module._installed.__wrapped__)  # what is cached is real
     registry = Registry.discover([BUILTIN])
     assert [str(p) for p in registry.problems] == [
         "plugin 'broken' of some-package 1.2 is left out: ImportError: no module named neuromorph"
     ]
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("snnc", "WARNING", str(registry.problems[0]))
+    ]
+    Registry.discover([BUILTIN])
+    assert len(caplog.records) == 1, "it is told once"
     assert "dense" in registry.ops
     with pytest.raises(UsageError, match="unknown backend 'broken'.*left out: ImportError"):
         registry.backend("broken")

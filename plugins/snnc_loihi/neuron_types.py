@@ -14,7 +14,7 @@ from snnc.api import AnyArray, NeuronModel
 from snnc_loihi import models
 
 
-class HardResetIF(LoihiSpikingRectifiedLinear):  # type: ignore[misc]
+class HardResetIF(LoihiSpikingRectifiedLinear):
     """Nengo-Loihi's rectified linear neurons with a membrane that goes below zero, and a threshold of one's own.
 
     ``floor`` and ``threshold`` are in units of Nengo's threshold. The chip has a register for the floor; it stores
@@ -39,7 +39,7 @@ class HardResetIF(LoihiSpikingRectifiedLinear):  # type: ignore[misc]
         voltage[spikes] = 0
 
 
-class ChipLIF(LoihiLIF):  # type: ignore[misc]
+class ChipLIF(LoihiLIF):
     """Nengo-Loihi's own, without a search for the largest rates of neurons that are driven directly."""
 
     def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
@@ -47,7 +47,7 @@ class ChipLIF(LoihiLIF):  # type: ignore[misc]
         return np.zeros_like(gain), np.zeros_like(bias)
 
 
-@Builder.register(HardResetIF)  # type: ignore[misc]
+@Builder.register(HardResetIF)
 def build_hard_reset_if(model: Any, kind: HardResetIF, neurons: Any, block: Any) -> None:
     """Configure the compartments of a block."""
     compartment = block.compartment

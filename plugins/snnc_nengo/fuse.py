@@ -22,11 +22,11 @@ from snnc_nengo.find_populations import Uses, changing_operators, find
 from snnc_nengo.operators import Correlate, Once, Population, Product, Smooth, is_lowpass
 
 
-class Network(nengo.Network):  # type: ignore[misc]
+class Network(nengo.Network):
     """A ``nengo.Network`` that ``nengo.Simulator`` runs faster."""
 
 
-@Builder.register(Network)  # type: ignore[misc]
+@Builder.register(Network)
 def build_fused(model: Any, network: Network, progress: Any = None) -> None:
     """Build a network as Nengo does, and fuse operators where they are for its reference simulator."""
     build_network(model, network, progress=progress)

@@ -35,7 +35,7 @@ class HostFunction:
         ]
 
 
-class HostProcess(nengo.Process):  # type: ignore[misc]
+class HostProcess(nengo.Process):
     """The process of a node that steps an op with a state, which Nengo makes anew whenever it starts or is reset."""
 
     def __init__(self, function: HostFunction, start: State) -> None:

@@ -12,7 +12,7 @@ from nengo.params import IntParam
 from snnc.api import AnyArray
 
 
-class SoftResetIF(nengo.RectifiedLinear):  # type: ignore[misc]
+class SoftResetIF(nengo.RectifiedLinear):
     """Integrate the signed current; ``n = clip(floor(v), 0, gamma)`` spikes are taken off the voltage.
 
     Nengo's own SpikingRectifiedLinear rectifies the current of every step, so that inhibition is forgotten.
@@ -40,7 +40,7 @@ class SoftResetIF(nengo.RectifiedLinear):  # type: ignore[misc]
         voltage -= spikes
 
 
-class Izhikevich(nengo.Izhikevich):  # type: ignore[misc]
+class Izhikevich(nengo.Izhikevich):
     """Nengo's own, built at once: it would simulate a second of every neuron for 101 inputs to find its maximum rate.
 
     Ensembles that are driven through their neurons have no use for that.

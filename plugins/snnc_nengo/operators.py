@@ -21,7 +21,7 @@ Fire = Callable[[AnyArray], None]
 """A step of neurons for what drives them, which it must not change."""
 
 
-class Correlate(Operator):  # type: ignore[misc]
+class Correlate(Operator):
     """Sets ``Y`` to the convolution of ``X`` with the kernel ``W``, channels last, by one matrix product."""
 
     def __init__(self, operator: Any, *, single: bool) -> None:
@@ -67,7 +67,7 @@ class Correlate(Operator):  # type: ignore[misc]
         return step
 
 
-class Product(Operator):  # type: ignore[misc]
+class Product(Operator):
     """Sets ``Y`` to ``W @ X``, by the BLAS of the convolutions: the threads of two such libraries block each other."""
 
     def __init__(self, operator: Any, *, single: bool) -> None:
@@ -92,7 +92,7 @@ class Product(Operator):  # type: ignore[misc]
         return step
 
 
-class Smooth(Operator):  # type: ignore[misc]
+class Smooth(Operator):
     """Updates ``y`` to the low-pass filtered ``x``."""
 
     def __init__(self, operator: Any) -> None:
@@ -118,7 +118,7 @@ class Smooth(Operator):  # type: ignore[misc]
         return step
 
 
-class Population(Operator):  # type: ignore[misc]
+class Population(Operator):
     """Sets the output of neurons and their states: ``current = bias + sum of gain * x``, then their step."""
 
     def __init__(self, operator: Any, xs: Sequence[Any], gains: Sequence[AnyArray], bias: Any, *, still: bool) -> None:
@@ -181,7 +181,7 @@ class Population(Operator):  # type: ignore[misc]
         return step
 
 
-class Once(Operator):  # type: ignore[misc]
+class Once(Operator):
     """Runs an operator in the first step only, because its results never change."""
 
     def __init__(self, operator: Any) -> None:

@@ -36,7 +36,7 @@ class Map(Protocol):
         """Return the length of the output."""
 
 
-class TensorTransform(Transform):  # type: ignore[misc]
+class TensorTransform(Transform):
     """A transform for NengoDL alone."""
 
     def __init__(self, tensor_map: Map) -> None:
@@ -63,7 +63,7 @@ class TensorTransform(Transform):  # type: ignore[misc]
         return np.zeros(1) if self.map.weights is None else self.map.weights
 
 
-class ApplyMap(Operator):  # type: ignore[misc]
+class ApplyMap(Operator):
     """Sets ``Y = apply(X, W)``."""
 
     def __init__(self, tensor_map: Map, weights: Any, x: Any, y: Any) -> None:
@@ -85,7 +85,7 @@ def build_transform(
     return y, weights
 
 
-class ApplyMapBuilder(OpBuilder):  # type: ignore[misc]
+class ApplyMapBuilder(OpBuilder):
     """Builds an ApplyMap."""
 
     def build_step(self, signals: Any) -> None:

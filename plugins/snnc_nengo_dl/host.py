@@ -91,7 +91,7 @@ class Computed:
         return tf.reshape(self.rule.call(*self.site.values(x)), (x.shape[0], self.site.output.size))
 
 
-class SteppedProcess(nengo.Process):  # type: ignore[misc]
+class SteppedProcess(nengo.Process):
     """The process of a node that steps an op with a state; NengoDL keeps the state."""
 
     def __init__(self, rule: StatefulFunction, site: TensorSite) -> None:
@@ -108,7 +108,7 @@ class SteppedProcess(nengo.Process):  # type: ignore[misc]
         raise nengo.exceptions.SimulationError(f"{self.site.name}: runs in NengoDL only")
 
 
-class SteppedBuilder(OpBuilder):  # type: ignore[misc]
+class SteppedBuilder(OpBuilder):
     """Builds a SteppedProcess."""
 
     def build_step(self, signals: Any) -> None:

@@ -26,7 +26,7 @@ from snnc_nengo_dl.training import tied
 Tensor: TypeAlias = Any
 
 
-class Population(Operator):  # type: ignore[misc]
+class Population(Operator):
     """Sets the output of neurons, and updates their states and the filters in front of them."""
 
     def __init__(self, pattern: Pattern, step: Any, channels: int | None) -> None:
@@ -58,7 +58,7 @@ class Population(Operator):  # type: ignore[misc]
         return self.sets[0]
 
 
-class PopulationBuilder(OpBuilder):  # type: ignore[misc]
+class PopulationBuilder(OpBuilder):
     """Builds a Population."""
 
     def build_pre(self, signals: Any, config: Any) -> None:

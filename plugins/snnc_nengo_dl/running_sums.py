@@ -11,7 +11,7 @@ from nengo.builder.operator import Copy, Operator, Reset, TimeUpdate
 from nengo_dl.builder import OpBuilder
 
 
-class Tally(Operator):  # type: ignore[misc]
+class Tally(Operator):
     """Adds ``x`` to a sum: in the steps from a certain one on, or in those before it."""
 
     def __init__(self, x: Any, total: Any, count: Any, start: Any, late: bool) -> None:
@@ -22,7 +22,7 @@ class Tally(Operator):  # type: ignore[misc]
         self.reads, self.updates = [x, count], [total]
 
 
-class TallyBuilder(OpBuilder):  # type: ignore[misc]
+class TallyBuilder(OpBuilder):
     """Builds a Tally."""
 
     def build_step(self, signals: Any) -> None:

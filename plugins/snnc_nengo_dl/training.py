@@ -85,7 +85,7 @@ def tied(bias: Any, channels: int | None) -> Any:
     if channels is None:
         return bias
 
-    @tf.custom_gradient  # type: ignore[misc]
+    @tf.custom_gradient
     def shared(values: Any) -> tuple[Any, Any]:
         def gradient(upstream: Any) -> Any:
             by_channel = tf.reshape(upstream, (-1, channels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -16,6 +17,9 @@ from snnc.errors import SnncError
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 fine, 1 verification failed, 2 bad input or usage, 130 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow would tell about itself on stderr
+    stderr = logging.StreamHandler()
+    stderr.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    logging.getLogger("snnc").addHandler(stderr)
     sys.exit(_run(arguments))
 
 

@@ -1,6 +1,9 @@
 """The example plugin, a distribution of its own, through the command line."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -79,3 +82,18 @@ def test_an_option_of_the_pass_is_parsed_from_its_field(model, tmp_path):
     entry = json.loads((tmp_path / "out" / "manifest.json").read_text())["journal"][2]
     assert entry["name"] == "split-distance{gain=2.0}"
     assert cli._run([*command, "--pass", "split-distance{gain=much}"]) == 2
+
+
+def test_every_command_warns_in_one_line_of_a_plugin_that_fails_to_load(model, tmp_path):
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[snnc]\nmine = broken_plugin\n")
+    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('boom')\n")
+    warning = "plugin 'mine' of broken 1.0 is left out: RuntimeError: boom"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    compiling = ["compile", str(model[0]), "-o", str(tmp_path / "out"), "--no-verify"]
+    for command in (compiling, ["show", str(tmp_path / "out")], ["plan"], ["plugins"]):
+        ran = subprocess.run([sys.executable, "-m", "snnc", *command], env=environment, capture_output=True, text=True)
+        assert (ran.returncode, ran.stderr) == (0, f"snnc: {warning}\n"), command
+    assert snnc.load(tmp_path / "out").notes[0] == warning

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from snnc import neurons, ops
 from snnc.analysis.errors import interval, rounded
@@ -137,6 +138,9 @@ def test_the_step_from_which_on_it_stays(accuracy, wanted, first):
 def test_the_interval_is_wilsons():
     assert interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     assert interval(1.0, 50)[1] == 1.0
+    for hits, samples in ((0, 10), (7, 10), (500, 1000), (9921, 10000)):
+        scipy = binomtest(hits, samples).proportion_ci(method="wilson")  # takes 0.5 s to import, and z is 1.95996
+        assert interval(hits / samples, samples) == pytest.approx((scipy.low, scipy.high), abs=1e-5)
 
 
 def test_numbers_for_files_are_short_and_finite():
