@@ -1,8 +1,9 @@
 """How Nengo builds the op where no pass has made it spike: on the host."""
 
+from snnc_nengo.site import Placed, Site
+
 from snnc.api import lowering
 from snnc_example.ops import Distance
-from snnc_nengo.site import Placed, Site
 
 
 @lowering("nengo", Distance)
