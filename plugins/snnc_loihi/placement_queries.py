@@ -23,9 +23,9 @@ def is_link(node: Node) -> bool:
     return node.op.is_linear or isinstance(node.op, Synapse)
 
 
-def populations(graph: Graph) -> list[Node]:
+def populations(graph: Graph) -> list[Node[Neurons]]:
     """Return the populations of the chip, in topological order."""
-    return [node for node in graph if on_chip(node)]
+    return [node for node in graph.nodes(Neurons) if on_chip(node)]
 
 
 def linear_sources(graph: Graph, name: str) -> Iterator[Node]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -47,7 +48,7 @@ Config = Annotated[
 ]
 
 
-def by_layer(values: list[str] | None, what: str, kind: type[T]) -> Any:
+def by_layer(values: list[str] | None, what: str, kind: Callable[[str], T]) -> Any:
     """Return one value, or values by layer, from ``VALUE`` and ``LAYER=VALUE`` words; None from none."""
     found: dict[str, T] = {}
     for word in values or ():
@@ -56,7 +57,7 @@ def by_layer(values: list[str] | None, what: str, kind: type[T]) -> Any:
         if key in found:
             raise UsageError(f"--{what} is given twice for {'all layers' if key == '*' else key}")
         try:
-            found[key] = kind(text)  # type: ignore[call-arg]
+            found[key] = kind(text)
         except ValueError:
             raise UsageError(f"--{what}: {text!r} is not a number") from None
     return found["*"] if set(found) == {"*"} else found or None

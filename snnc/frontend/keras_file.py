@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from snnc.frontend.base import Frontend, Importer, ImportOptions
 from snnc.ir.graph import Graph
@@ -19,12 +19,12 @@ class KerasFileFrontend(Frontend):
     def accepts(self, source: object) -> bool:
         return isinstance(source, (str, os.PathLike))
 
-    def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
+    def load(self, source: Any, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
         from snnc.frontend.keras_archive import opened
         from snnc.frontend.keras_config import parse_model
         from snnc.frontend.keras_graph import build_graph
 
-        path = Path(os.fspath(source))  # type: ignore[call-overload]
+        path = Path(os.fspath(source))
         config = None if options.config is None else Path(options.config)
         with opened(path, config) as archive:
             return build_graph(parse_model(archive.config), archive.weights, importers, archive.version, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from snnc.frontend.base import Frontend, Importer, ImportOptions
 from snnc.ir.graph import Graph
@@ -20,7 +20,7 @@ class SavedFrontend(Frontend):
     def accepts(self, source: object) -> bool:
         return isinstance(source, (str, os.PathLike)) and (Path(os.fspath(source)) / GRAPH_FILE).is_file()
 
-    def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
-        folder = Path(os.fspath(source))  # type: ignore[call-overload]
+    def load(self, source: Any, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
+        folder = Path(os.fspath(source))
         # an artifact holds the model as imported beside the compiled graph: compiling it again starts from the model
         return load(folder, self.kinds, SOURCE_FILE if (folder / SOURCE_FILE).is_file() else GRAPH_FILE)

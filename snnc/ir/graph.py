@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import networkx as nx
 
@@ -19,6 +19,9 @@ from snnc.errors import GraphError, ShapeError
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, TensorType
+
+A = TypeVar("A", bound=Op)
+B = TypeVar("B", bound=Op)
 
 
 class Graph:
@@ -112,12 +115,26 @@ class Graph:
         readers = self.readers(name)
         return readers[0][0] if len(readers) == 1 and not self.is_output(name) else None
 
-    def chains(self, *kinds: type[Op]) -> list[tuple[Node, ...]]:
+    @overload
+    def nodes(self, kind: type[A], /) -> tuple[Node[A], ...]: ...
+    @overload
+    def nodes(self, kind: type[A], other: type[B], /) -> tuple[Node[A | B], ...]: ...
+    @overload
+    def nodes(self, *kinds: type[Op]) -> tuple[Node, ...]: ...
+    def nodes(self, *kinds: type[Any]) -> tuple[Node[Any], ...]:
+        """Return the nodes with ops of these classes, in topological order, as they are before any is changed."""
+        return tuple(node for node in self if isinstance(node.op, kinds))
+
+    @overload
+    def chains(self, first: type[A], second: type[B], /) -> tuple[tuple[Node[A], Node[B]], ...]: ...
+    @overload
+    def chains(self, *kinds: type[Op]) -> tuple[tuple[Node, ...], ...]: ...
+    def chains(self, *kinds: type[Any]) -> Any:
         """Return the runs of ops of these classes in which each node but the last is read by the next alone.
 
-        Runs do not overlap. The list is taken before any of them is changed.
+        Runs do not overlap. They are as they were before any of them is changed.
         """
-        runs: list[tuple[Node, ...]] = []
+        runs: list[tuple[Node[Any], ...]] = []
         used: set[str] = set()
         for node in self:
             run = [node]
@@ -130,7 +147,7 @@ class Graph:
             if fits and used.isdisjoint(n.name for n in run):
                 used.update(n.name for n in run)
                 runs.append(tuple(run))
-        return runs
+        return tuple(runs)
 
     def cycle(self) -> tuple[str, ...]:
         """Return the nodes of a cycle, or nothing where the graph is feed-forward, as it must be."""
@@ -358,10 +375,9 @@ class Graph:
             raise ShapeError(f"node {name!r} [{origin}]: {error}") from None
 
 
-def rewrite(graph: Graph, kind: type[Op], change: Callable[[Any], Op | None]) -> None:
+def rewrite(graph: Graph, kind: type[A], change: Callable[[A], Op | None]) -> None:
     """Replace each op of a class by what ``change`` makes of it; None leaves it."""
-    for node in list(graph):
-        if isinstance(node.op, kind):
-            new = change(node.op)
-            if new is not None:
-                graph.replace(node.name, new)
+    for node in graph.nodes(kind):
+        new = change(node.op)
+        if new is not None:
+            graph.replace(node.name, new)

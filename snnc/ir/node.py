@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic
 
 from snnc.ir.op import Op
 from snnc.ir.types import TensorType
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+else:  # typing's has a default from Python 3.13 on, and only type checkers look
+    import typing
+
+    def TypeVar(name: str, *, default: Any, **options: Any) -> Any:
+        """Return a type variable without its default."""
+        return typing.TypeVar(name, **options)
+
+
+OpT = TypeVar("OpT", bound=Op, covariant=True, default=Op)
 
 
 @dataclass(frozen=True)
@@ -35,10 +48,10 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Node:
-    """One node as it is now. It is replaced, never edited."""
+class Node(Generic[OpT]):
+    """One node as it is now: ``Node[Dense]`` where the class of its op is known. It is replaced, never edited."""
 
     name: str
-    op: Op
+    op: OpT
     type: TensorType
     origin: Origin

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.ir.types import AnyArray, Array, TensorType
 
-T = TypeVar("T", bound=type)
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -24,9 +24,9 @@ else:  # typing has it from Python 3.11 on, and only type checkers look
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
-def op(cls: T) -> T:
+def op(cls: type[T]) -> type[T]:
     """Make a class a record: a frozen, keyword-only dataclass that compares by its fields, arrays included."""
-    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)  # type: ignore[return-value]
+    return dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
 
 
 def frozen_array(value: Any) -> Array:
@@ -39,6 +39,7 @@ def frozen_array(value: Any) -> Array:
     return array
 
 
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Record:
     """Fields that never change. Arrays become read-only float32, lists become tuples."""
 
@@ -47,7 +48,7 @@ class Record:
     """The word for such records in a stored graph: ``op``, ``neuron`` or ``synapse``."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, field.name, frozen_array(value))
@@ -56,7 +57,7 @@ class Record:
 
     def attrs(self) -> dict[str, Any]:
         """Return the fields by name, in the order of their declaration."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """Yield (field, array) of the record and of the records inside it."""
@@ -78,9 +79,9 @@ class Record:
         return tuple(found)
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, Record) or type(self) is not type(other):
             return NotImplemented
-        mine, theirs = self.attrs(), other.attrs()  # type: ignore[attr-defined]
+        mine, theirs = self.attrs(), other.attrs()
         return all(_same(mine[key], theirs[key]) for key in mine)
 
     def __hash__(self) -> int:

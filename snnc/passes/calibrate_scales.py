@@ -52,17 +52,16 @@ class CalibrateScales(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
         populations = [
-            node.name
-            for node in graph
-            if isinstance(node.op, Neurons) and node.op.model.scale_invariant and np.all(np.asarray(node.op.scale) == 1)
+            node
+            for node in graph.nodes(Neurons)
+            if node.op.model.scale_invariant and np.all(np.asarray(node.op.scale) == 1)
         ]
-        activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, set(populations)))
-        for name in populations:
-            op = graph[name].op
-            assert isinstance(op, Neurons)
-            ranges = self.ranges(activations[name], context.steps)
+        names = {node.name for node in populations}
+        activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, names))
+        for node in populations:
+            ranges = self.ranges(activations[node.name], context.steps)
             scale = ranges * context.dt / self.spikes
-            graph.replace(name, replace(op, scale=scale if scale.ndim else float(scale)))
+            graph.replace(node.name, replace(node.op, scale=scale if scale.ndim else float(scale)))
 
     def ranges(self, values: Array, steps: int) -> AnyArray:
         """Return lambda, one number or one a channel, from activations ``(batch, ..., channels)``."""

@@ -32,8 +32,7 @@ class DropFinalSoftmax(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         for output, name in graph.output_nodes.items():
-            node = graph[name]
-            monotone = isinstance(node.op, (ops.Softmax, ops.LogSoftmax)) and not graph.readers(name)
-            if monotone and node.op.axis in (-1, len(node.type.shape) - 1):  # type: ignore[attr-defined]
+            op, last = graph[name].op, len(graph[name].type.shape) - 1
+            if isinstance(op, (ops.Softmax, ops.LogSoftmax)) and op.axis in (-1, last) and not graph.readers(name):
                 graph.remove(name)
-                context.note(f"the final {node.op.kind} of output {output!r} is dropped: its values are logits now")
+                context.note(f"the final {op.kind} of output {output!r} is dropped: its values are logits now")

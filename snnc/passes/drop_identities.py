@@ -38,9 +38,8 @@ class DropIdentities(Pass):
                 graph.remove(node.name)
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
-        for node in graph:
-            if isinstance(node.op, ops.Identity):
-                yield f"node {node.name!r} does nothing"
+        for node in graph.nodes(ops.Identity):
+            yield f"node {node.name!r} does nothing"
 
 
 def is_identity(graph: Graph, node: Node) -> bool:

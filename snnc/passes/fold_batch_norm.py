@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from snnc import ops
 from snnc.ir.graph import Graph, rewrite
 from snnc.ir.node import Node
-from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.passes.base import Context, Pass, Stage
+
+Linear: TypeAlias = ops.Dense | ops.Conv
+L = TypeVar("L", ops.Dense, ops.Conv)
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,23 @@ class FoldBatchNorm(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         rewrite(graph, ops.BatchNorm, lambda op: ops.Affine(scale=op.affine()[0], shift=op.affine()[1]))
-        linears: tuple[type[Op], ...] = (ops.Dense, ops.Conv)
-        for linear in linears:
-            for before, affine in graph.chains(linear, ops.Affine):
-                folded = fold_back(before, affine)
-                if folded is not None:
-                    graph.fuse((before, affine), folded)
-            for affine, after in graph.chains(ops.Affine, linear):
-                folded = fold_forward(affine, after)
-                if folded is not None:
-                    graph.fuse((affine, after), folded)
+        _fold_into(graph, ops.Dense)
+        _fold_into(graph, ops.Conv)
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
-        for node in graph:
-            if isinstance(node.op, ops.BatchNorm):
-                yield f"node {node.name!r} is a batch normalisation"
+        for node in graph.nodes(ops.BatchNorm):
+            yield f"node {node.name!r} is a batch normalisation"
+
+
+def _fold_into(graph: Graph, linear: type[L]) -> None:
+    for before, affine in graph.chains(linear, ops.Affine):
+        folded = fold_back(before, affine)
+        if folded is not None:
+            graph.fuse((before, affine), folded)
+    for affine, after in graph.chains(ops.Affine, linear):
+        folded = fold_forward(affine, after)
+        if folded is not None:
+            graph.fuse((affine, after), folded)
 
 
 def _per_channel(array: Array, channels: int) -> Array | None:
@@ -65,10 +69,9 @@ def _per_channel(array: Array, channels: int) -> Array | None:
     return np.broadcast_to(array.reshape(-1), (channels,)).astype(np.float64)
 
 
-def fold_back(node: Node, affine: Node) -> ops.Dense | ops.Conv | None:
+def fold_back(node: Node[Linear], affine: Node[ops.Affine]) -> Linear | None:
     """Return the Dense or Conv that computes itself and then the affine map."""
     op, a = node.op, affine.op
-    assert isinstance(op, (ops.Dense, ops.Conv)) and isinstance(a, ops.Affine)
     channels = op.bias.shape[0]
     scale, shift = _per_channel(a.scale, channels), _per_channel(a.shift, channels)
     if op.activation is not None or scale is None or shift is None:
@@ -79,10 +82,9 @@ def fold_back(node: Node, affine: Node) -> ops.Dense | ops.Conv | None:
     return replace(op, kernel=(op.kernel * scale).astype(np.float32), bias=bias)
 
 
-def fold_forward(affine: Node, node: Node) -> ops.Dense | ops.Conv | None:
+def fold_forward(affine: Node[ops.Affine], node: Node[Linear]) -> Linear | None:
     """Return the Dense or Conv that computes the affine map of its input first."""
     op, a = node.op, affine.op
-    assert isinstance(op, (ops.Dense, ops.Conv)) and isinstance(a, ops.Affine)
     channels = affine.type.shape[-1]
     scale, shift = _per_channel(a.scale, channels), _per_channel(a.shift, channels)
     if scale is None or shift is None:

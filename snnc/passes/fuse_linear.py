@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -75,9 +75,8 @@ def _mergeable(graph: Graph, name: str) -> tuple[Node, Op] | None:
     return None if merged is None else (graph[reader], merged)
 
 
-def _dense_dense(first: Node, second: Node) -> Op | None:
+def _dense_dense(first: Node[ops.Dense], second: Node[ops.Dense]) -> Op | None:
     a, b = first.op, second.op
-    assert isinstance(a, ops.Dense) and isinstance(b, ops.Dense)
     inputs, hidden = a.weight.shape
     units = b.weight.shape[1]
     if a.activation is not None or inputs * units > hidden * (inputs + units):
@@ -87,9 +86,8 @@ def _dense_dense(first: Node, second: Node) -> Op | None:
     return replace(b, weight=weight.astype(np.float32), bias=bias.astype(np.float32))
 
 
-def _affine_affine(first: Node, second: Node) -> Op | None:
+def _affine_affine(first: Node[ops.Affine], second: Node[ops.Affine]) -> Op | None:
     a, b = first.op, second.op
-    assert isinstance(a, ops.Affine) and isinstance(b, ops.Affine)
     return ops.Affine(scale=a.scale * b.scale, shift=a.shift * b.scale + b.shift)
 
 
@@ -97,27 +95,23 @@ def _reshape_reshape(first: Node, second: Node) -> Op | None:
     return second.op
 
 
-def _permute_permute(first: Node, second: Node) -> Op | None:
-    a, b = first.op, second.op
-    assert isinstance(a, ops.Permute) and isinstance(b, ops.Permute)
-    return ops.Permute(order=tuple(a.order[axis] for axis in b.order))
+def _permute_permute(first: Node[ops.Permute], second: Node[ops.Permute]) -> Op | None:
+    return ops.Permute(order=tuple(first.op.order[axis] for axis in second.op.order))
 
 
-def _pad_pad(first: Node, second: Node) -> Op | None:
+def _pad_pad(first: Node[ops.ZeroPad], second: Node[ops.ZeroPad]) -> Op | None:
     a, b = first.op, second.op
-    assert isinstance(a, ops.ZeroPad) and isinstance(b, ops.ZeroPad)
     return ops.ZeroPad(padding=tuple((p + r, q + s) for (p, q), (r, s) in zip(a.padding, b.padding, strict=True)))
 
 
-def _pad_conv(first: Node, second: Node) -> Op | None:
+def _pad_conv(first: Node[ops.ZeroPad], second: Node[ops.Conv]) -> Op | None:
     pad, conv = first.op, second.op
-    assert isinstance(pad, ops.ZeroPad) and isinstance(conv, ops.Conv)
     inside = conv.pads(first.type.shape[:-1])
     joined = tuple((p + r, q + s) for (p, q), (r, s) in zip(pad.padding, inside, strict=True))
     return replace(conv, padding=joined)
 
 
-RULES: dict[tuple[type[Op], type[Op]], Callable[[Node, Node], Op | None]] = {
+RULES: dict[tuple[type[Op], type[Op]], Callable[[Node[Any], Node[Any]], Op | None]] = {
     (ops.Dense, ops.Dense): _dense_dense,
     (ops.Dense, ops.Affine): fold_back,
     (ops.Conv, ops.Affine): fold_back,

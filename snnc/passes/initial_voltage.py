@@ -36,7 +36,7 @@ class InitialVoltage(Pass):
     voltage: float = 0.5
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
-            if isinstance(node.op, Neurons) and isinstance(node.op.model, SoftResetIf):
+        for node in graph.nodes(Neurons):
+            if isinstance(node.op.model, SoftResetIf):
                 model = replace(node.op.model, initial=self.voltage)
                 graph.replace(node.name, replace(node.op, model=model))

@@ -41,7 +41,7 @@ class InsertSynapses(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         choice = Choice("synapse", self.synapse)
-        nodes = [node for node in graph if isinstance(node.op, Neurons)]
+        nodes = graph.nodes(Neurons)
         choice.require_known({key for node in nodes for key in layer_keys(node.origin.layers, node.name)})
         models = {key: _model(value) for key, value in choice.items()}
         for node in nodes:

@@ -47,9 +47,7 @@ class PoolBeforeActivation(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
-            if not isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
-                continue
+        for node in graph.nodes(ops.MaxPool, ops.GlobalMaxPool):
             activation = graph[graph.sources(node.name)[0]]
             if not rises(activation.op) or graph.sole_reader(activation.name) != node.name:
                 continue

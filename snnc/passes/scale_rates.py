@@ -37,7 +37,7 @@ class ScaleRates(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         choice = Choice("scale", self.scale)
-        nodes = [node for node in graph if isinstance(node.op, Neurons)]
+        nodes = graph.nodes(Neurons)
         choice.require_known({key for node in nodes for key in layer_keys(node.origin.layers, node.name)})
         for layer, value in choice.items():
             if isinstance(value, (bool, str)) or not np.isfinite(value) or value <= 0:
@@ -46,7 +46,6 @@ class ScaleRates(Pass):
                 )
         for node in nodes:
             op = node.op
-            assert isinstance(op, Neurons)
             key = choice.key(*layer_keys(node.origin.layers, node.name))
             if key is None:
                 continue

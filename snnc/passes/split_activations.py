@@ -10,8 +10,6 @@ from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.passes.base import Context, Pass, Stage
 
-WITH_ACTIVATION = (ops.Dense, ops.Conv)
-
 
 @dataclass(frozen=True)
 class SplitActivations(Pass):
@@ -33,12 +31,12 @@ class SplitActivations(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
-            if isinstance(node.op, WITH_ACTIVATION) and node.op.activation is not None:
+        for node in graph.nodes(ops.Dense, ops.Conv):
+            if node.op.activation is not None:
                 linear = replace(node.op, activation=None)
                 graph.split(node.name, graph.fresh_name(f"{node.name}.linear"), linear, node.op.activation)
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
-        for node in graph:
-            if isinstance(node.op, WITH_ACTIVATION) and node.op.activation is not None:
+        for node in graph.nodes(ops.Dense, ops.Conv):
+            if node.op.activation is not None:
                 yield f"node {node.name!r} has its activation inside"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,7 +46,7 @@ class SwapActivations(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         chosen = self.neurons if isinstance(self.neurons, Mapping) else {"*": self.neurons}
         choice = Choice("neurons", {"*": DEFAULT, **chosen})
-        nodes = [node for node in graph if isinstance(node.op, Activation)]
+        nodes = graph.nodes(Activation)
         known = {key for node in nodes for key in (*layer_keys(node.origin.layers, node.name), node.op.kind)}
         choice.require_known(known)
         models = {
@@ -69,9 +69,8 @@ class SwapActivations(Pass):
         _tell(kept, nodes, context)
 
 
-def _choose(node: Node, model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
+def _choose(node: Node[Activation], model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
     activation = node.op
-    assert isinstance(activation, Activation)
     pulsed = isinstance(activation, SpikingActivation)
     if isinstance(activation, SpikingActivation):
         activation = activation.activation
@@ -93,7 +92,7 @@ def _represents(cls: type[NeuronModel], activation: Activation) -> bool:
     return cls().can_replace(activation)
 
 
-def _tell(kept: list[Node], nodes: list[Node], context: Context) -> None:
+def _tell(kept: Sequence[Node], nodes: Sequence[Node], context: Context) -> None:
     if kept:
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in kept)
         context.note(f"{len(kept)} of {len(nodes)} activations stay on the host, without neurons: {rows}")

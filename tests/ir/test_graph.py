@@ -60,6 +60,17 @@ def test_chains_stop_at_branches_and_outputs(rng):
     assert [[n.name for n in run] for run in graph.chains(ops.Dense, ops.Relu)] == [["dense_1", "relu_1"]]
 
 
+def test_nodes_of_a_class_are_taken_before_any_is_changed(rng):
+    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Relu(), dense(rng, 4, 4), ops.Elu())
+    assert [n.name for n in graph.nodes(ops.Dense)] == ["dense", "dense_1"]
+    assert [n.name for n in graph.nodes(ops.Dense, ops.Elu)] == ["dense", "dense_1", "elu"]
+    assert [n.name for n in graph.nodes(ops.Activation)] == ["relu", "elu"]
+    assert graph.nodes(ops.Conv) == ()
+    for node in graph.nodes(ops.Activation):
+        graph.remove(node.name)
+    assert graph.nodes(ops.Activation) == ()
+
+
 def test_fuse_refuses_to_hide_a_tensor_that_something_else_reads(rng):
     graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), ops.Relu())
     graph.set_outputs({"relu": "relu", "dense": "dense"})

@@ -55,9 +55,7 @@ class Encode(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         if self.how == "first-layer":
             for node in _first(graph):
-                op = node.op
-                assert isinstance(op, Neurons)
-                graph.replace(node.name, Neurons(model=LoihiEncoder(), scale=op.scale))
+                graph.replace(node.name, Neurons(model=LoihiEncoder(), scale=node.op.scale))
         values = _values(graph)
         seen = _seen(graph, values, context)
         for name in values:
@@ -102,7 +100,7 @@ def _spikes(node: Node) -> bool:
     return on_chip(node) or is_encoder(node)
 
 
-def _first(graph: Graph) -> list[Node]:
+def _first(graph: Graph) -> list[Node[Neurons]]:
     """Return the populations that read nothing of the chip."""
     return [node for node in populations(graph) if not any(on_chip(root) for root in linear_sources(graph, node.name))]
 

@@ -43,9 +43,7 @@ class MaxPooling(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         if self.form == "host":
             return
-        for node in list(graph):
-            if not isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
-                continue
+        for node in graph.nodes(ops.MaxPool, ops.GlobalMaxPool):
             if self.form == "average":
                 average(graph, node, context)
             else:

@@ -56,8 +56,9 @@ class Place(Pass):
             context.note(f"{rows}: on the host in the middle of the chip's layers, which wait for it in every step")
             return
         prefix, suffix = _cheapest(graph, chip, between, before, behind)
-        for name in prefix | suffix:
-            _move(graph, graph[name], first=name in prefix)
+        for node in populations(graph):
+            if node.name in prefix | suffix:
+                _move(graph, node, first=node.name in prefix)
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
         moved = ", ".join(node.name for node in graph if node.name in prefix | suffix)
         context.note(
@@ -87,8 +88,6 @@ def _cheapest(
     return best[1], best[2]
 
 
-def _move(graph: Graph, node: Node, *, first: bool) -> None:
-    op = node.op
-    assert isinstance(op, Neurons)
+def _move(graph: Graph, node: Node[Neurons], *, first: bool) -> None:
     model = neurons.ReluRate() if first else neurons.SoftResetIf()
-    graph.replace(node.name, Neurons(model=model, scale=1.0 if first else op.scale))
+    graph.replace(node.name, Neurons(model=model, scale=1.0 if first else node.op.scale))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Context, Graph, Neurons, Pass, Stage, UsageError, evaluate_nodes, with_ideal_rates
+from snnc.api import AnyArray, Array, Context, Graph, Pass, Stage, UsageError, evaluate_nodes, with_ideal_rates
 from snnc_loihi.placement_queries import populations
 
 FLOOR = 0.1
@@ -49,14 +49,10 @@ class SetRates(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
-        names = [
-            n.name for n in populations(graph) if isinstance(n.op, Neurons) and np.all(np.asarray(n.op.scale) == 1)
-        ]
-        activations = evaluate_nodes(with_ideal_rates(graph), context.samples, set(names))
-        for name in names:
-            op = graph[name].op
-            assert isinstance(op, Neurons)
-            graph.replace(name, replace(op, scale=self.range(activations[name]) / self.rate))
+        nodes = [node for node in populations(graph) if np.all(np.asarray(node.op.scale) == 1)]
+        activations = evaluate_nodes(with_ideal_rates(graph), context.samples, {node.name for node in nodes})
+        for node in nodes:
+            graph.replace(node.name, replace(node.op, scale=self.range(activations[node.name]) / self.rate))
 
     def range(self, values: Array) -> AnyArray:
         """Return the largest activation, one number a channel, or one for a vector: it has one value a sample only."""

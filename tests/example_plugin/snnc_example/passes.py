@@ -23,9 +23,7 @@ class SplitDistance(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         """Rewrite every distance."""
-        for node in list(graph):
-            if not isinstance(node.op, Distance):
-                continue
+        for node in graph.nodes(Distance):
             (source,) = graph.sources(node.name)
             parts = []
             for side, sign in (("above", 1.0), ("below", -1.0)):
