@@ -1,7 +1,10 @@
 """Everything that a plugin may import, and nothing else."""
 
 from snnc import neurons, ops
+from snnc.analysis import linear_maps
+from snnc.analysis.census import census
 from snnc.analysis.ideal_rates import with_ideal_rates
+from snnc.analysis.op_matrix import movement_matrix, op_matrix
 from snnc.backend import (
     Backend,
     Defaults,
@@ -46,6 +49,8 @@ from snnc.ops.resample import interpolation_matrix
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
+from snnc.passes.merge_linear import MergeLinear
+from snnc.passes.write_scales import WriteScales
 from snnc.progress import progress_bar
 
 __all__ = [
@@ -75,6 +80,7 @@ __all__ = [
     "LoweringError",
     "Lowerings",
     "MeanReadOut",
+    "MergeLinear",
     "MissingExtraError",
     "NeuronModel",
     "Neurons",
@@ -104,6 +110,8 @@ __all__ = [
     "Tolerance",
     "UnsupportedOpError",
     "UsageError",
+    "WriteScales",
+    "census",
     "convolve",
     "evaluate",
     "evaluate_nodes",
@@ -116,13 +124,16 @@ __all__ = [
     "is_temporal",
     "layer_error",
     "layer_keys",
+    "linear_maps",
     "lowering",
     "matmul",
     "matvec",
     "move_filters",
+    "movement_matrix",
     "neurons",
     "one_thread",
     "op",
+    "op_matrix",
     "ops",
     "progress_bar",
     "require_steps",

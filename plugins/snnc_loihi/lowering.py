@@ -5,23 +5,10 @@ from __future__ import annotations
 import numpy as np
 from snnc_nengo.lowering import population as host_population
 from snnc_nengo.site import Lowered, Site
-from snnc_nengo.transforms import SparseMatrix
 
 from snnc.api import LoweringError, Neurons, initial_state, lowering
 from snnc_loihi.models import ON_CHIP, LoihiEncoder
-from snnc_loihi.ops import ChipOutput, Shift, SparseMap
-
-
-@lowering("loihi", SparseMap)
-def sparse_map(op: SparseMap, site: Site) -> Lowered:
-    """Connect by the sparse matrix."""
-    return (site.term(SparseMatrix(op.matrix(site.inputs[0].size))),)
-
-
-@lowering("loihi", Shift)
-def shift(op: Shift, site: Site) -> Lowered:
-    """Pass the input on: what is constant is part of the next biases."""
-    return (site.term(),)
+from snnc_loihi.ops import ChipOutput
 
 
 @lowering("loihi", ChipOutput)
@@ -60,4 +47,4 @@ def population(op: Neurons, site: Site) -> Lowered:
     return site.placed(ensemble.neurons)
 
 
-LOWERINGS = [sparse_map, shift, received, population]
+LOWERINGS = [received, population]

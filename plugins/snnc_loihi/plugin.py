@@ -6,7 +6,7 @@ from snnc.api import Backend, Lowering, NeuronModel, Op, Pass, hookimpl
 from snnc_loihi.backend import LoihiBackend
 from snnc_loihi.lowering import LOWERINGS
 from snnc_loihi.models import MODELS
-from snnc_loihi.ops import ChipOutput, Shift, SparseMap
+from snnc_loihi.ops import ChipOutput
 from snnc_loihi.passes import PASSES
 
 
@@ -30,8 +30,8 @@ def snnc_register_neurons() -> list[type[NeuronModel]]:
 
 @hookimpl
 def snnc_register_ops() -> list[type[Op]]:
-    """Return the ops that only graphs for the chip hold."""
-    return [ChipOutput, Shift, SparseMap]
+    """Return the op that only graphs for the chip hold."""
+    return [ChipOutput]
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Shape, convolve, ops
+from snnc.api import AnyArray, Shape, convolve, ops
 from snnc_nengo.transforms import Convolution, SparseMatrix, Transform, moved, sparse
 
 GROUPS = 16
@@ -25,7 +25,7 @@ def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
     depthwise = op.groups == shape[-1]
     if len(space) > 2 or (op.groups >= GROUPS and entries <= ENTRIES and not depthwise):
         return (_conv_matrix(op, shape, pads, out),)
-    kernel = spread(op.kernel if depthwise else without_groups(op.kernel, op.groups), op.dilation)
+    kernel = convolve.dilated(op.kernel if depthwise else convolve.without_groups(op.kernel, op.groups), op.dilation)
     out_shape, groups = (*out, kernel.shape[-1]), op.groups if depthwise else 1
     if not any(a or b for a, b in pads):
         return (Convolution(kernel, shape, out_shape, op.strides, "valid", groups),)
@@ -41,7 +41,7 @@ def transposed_convolution(op: ops.ConvTranspose, shape: Shape) -> tuple[Transfo
     for axis, (n, stride) in enumerate(zip(shape[:-1], op.strides, strict=True)):
         gaps = np.repeat(np.arange(1, n), stride - 1)
         indices = np.insert(indices, gaps, -1, axis=axis)
-    kernel = spread(op.kernel, op.dilation)
+    kernel = convolve.dilated(op.kernel, op.dilation)
     reach = [k - 1 for k in kernel.shape[:-2]]
     around = [(r - a, r - b) for r, (a, b) in zip(reach, op.crops, strict=True)]
     indices = np.pad(indices, [*((max(a, 0), max(b, 0)) for a, b in around), (0, 0)], constant_values=-1)
@@ -53,31 +53,6 @@ def transposed_convolution(op: ops.ConvTranspose, shape: Shape) -> tuple[Transfo
     out = tuple(n - r for n, r in zip(indices.shape[:-1], reach, strict=True))
     plain = Convolution(turned, indices.shape, (*out, turned.shape[-1]), (1,) * len(reach), "valid")
     return moved(indices, math.prod(shape)), plain
-
-
-def without_groups(kernel: Array, groups: int) -> Array:
-    """Return the kernel of the same convolution without groups: zero between channels of different groups.
-
-    Nengo's own grouped convolution takes 2 to 8 times as long as this.
-    """
-    if groups == 1:
-        return kernel
-    *size, per_group, outputs = kernel.shape
-    whole = np.zeros((*size, groups, per_group, groups, outputs // groups), dtype=kernel.dtype)
-    parts = kernel.reshape(*size, per_group, groups, outputs // groups)
-    for g in range(groups):
-        whole[..., g, :, g, :] = parts[..., g, :]
-    return whole.reshape(*size, groups * per_group, outputs)
-
-
-def spread(kernel: Array, dilation: Shape) -> Array:
-    """Return a kernel with the gaps of its dilation filled with zeros."""
-    if max(dilation, default=1) == 1:
-        return kernel
-    size = tuple(convolve.span(k, d) for k, d in zip(kernel.shape[:-2], dilation, strict=True))
-    wide = np.zeros((*size, *kernel.shape[-2:]), dtype=kernel.dtype)
-    wide[tuple(slice(None, None, d) for d in dilation)] = kernel
-    return wide
 
 
 def padded(shape: Shape, pads: convolve.Pads) -> SparseMatrix:

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from snnc.api import Op, lowering, ops
-from snnc_nengo import geometry, probe
+from snnc.api import Op, lowering, op_matrix, ops
+from snnc_nengo import geometry
 from snnc_nengo.site import Lowered, Site, Term
 from snnc_nengo.transforms import SparseMatrix, sparse
 
@@ -59,6 +59,12 @@ def time_filter(op: ops.TimeFilter, site: Site) -> Lowered:
     return (site.linear(op),)
 
 
+@lowering("nengo", ops.SparseMap)
+def sparse_map(op: ops.SparseMap, site: Site) -> Lowered:
+    """Connect by the sparse matrix."""
+    return (site.term(SparseMatrix(op.matrix(site.inputs[0].size))),)
+
+
 def _gathering(op: ops.Reduce, site: Site, share: float) -> SparseMatrix:
     """Return the matrix that adds ``share`` of every element to its output."""
     (x,) = site.inputs
@@ -77,10 +83,10 @@ def _repeated(op: Op, site: Site, shapes: list[tuple[int, ...]], count: int, *, 
     types = [t.with_shape(shape) for t, shape in zip(site.inputs, shapes, strict=True)]
     terms: list[Term] = []
     for slot in range(len(types)):
-        found = probe.matrix(op, types, slot)
-        if found is None:
+        one = op_matrix(op, types, slot)
+        if one is None:
             return site.host(op)
-        one, many = found.matrix, identity(count, dtype=np.float32)
+        many = identity(count, dtype=np.float32)
         whole = kron(one, many, format="csr") if inner else kron(many, one, format="csr")
         terms.append(site.term(SparseMatrix(whole), slot=slot))
     return tuple(terms)
@@ -95,5 +101,6 @@ LAYOUT = [
     conv_transpose,
     each_slice,
     time_filter,
+    sparse_map,
     *(lowering("nengo", op)(rearranged) for op in REARRANGED),
 ]

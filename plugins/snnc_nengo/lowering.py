@@ -137,7 +137,7 @@ def _each(values: AnyArray, shape: Shape) -> AnyArray:
     return np.broadcast_to(values, shape).ravel()
 
 
-UNCHANGED: tuple[type[Op], ...] = (ops.LastStep, ops.Identity, ops.Reshape)
+UNCHANGED: tuple[type[Op], ...] = (ops.LastStep, ops.Identity, ops.Reshape, ops.Shift)
 HOSTED: tuple[type[Op], ...] = (
     ops.Relu,
     ops.PRelu,

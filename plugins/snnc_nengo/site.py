@@ -22,9 +22,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from snnc.api import AnyArray, Array, LoweringError, Node, Op, Stateful, TensorType, initial_state
-from snnc_nengo import probe
-from snnc_nengo.transforms import Transform
+from snnc.api import (
+    AnyArray,
+    Array,
+    LoweringError,
+    Node,
+    Op,
+    Stateful,
+    TensorType,
+    initial_state,
+    movement_matrix,
+    op_matrix,
+)
+from snnc_nengo.transforms import SparseMatrix, Transform
 
 
 @dataclass(frozen=True)
@@ -86,22 +96,22 @@ class Site:
 
     def moving(self, op: Op, slot: int = 0) -> Term:
         """Return the term of one input of an op that only moves and copies elements: a sparse matrix."""
-        return self._found(op, slot, probe.movement(op, self.inputs, slot))
+        return self._found(op, slot, movement_matrix(op, self.inputs, slot))
 
     def linear(self, op: Op, slot: int = 0) -> Term:
         """Return the term of one input of any affine op: a sparse matrix, found by trying every unit vector.
 
         It takes time for large inputs; a transform made on purpose does not.
         """
-        return self._found(op, slot, probe.matrix(op, self.inputs, slot))
+        return self._found(op, slot, op_matrix(op, self.inputs, slot))
 
-    def _found(self, op: Op, slot: int, transform: Transform | None) -> Term:
-        if transform is None:
+    def _found(self, op: Op, slot: int, matrix: Any) -> Term:
+        if matrix is None:
             raise LoweringError(
                 f"node {self.name!r} ({op.kind}): {self.inputs[slot]} is too large to find out its matrix by trying; "
                 "use a smaller layer, or add a lowering that makes the transform (docs/hooks.md)"
             )
-        return Term(slot, (transform,))
+        return Term(slot, (SparseMatrix(matrix),))
 
     def host(self, op: Op) -> Placed:
         """Return a node that computes the op in numpy, one sample at a time; steps it, where it has a state."""

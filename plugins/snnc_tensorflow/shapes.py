@@ -134,6 +134,27 @@ def unit_norm(op: ops.UnitNorm, site: Site) -> Function:
     return Function(call)
 
 
+@lowering("tensorflow", ops.SparseMap)
+def sparse_map(op: ops.SparseMap, site: Site) -> Function:
+    """Lower a sparse matrix: gather what each weight meets, and add up what meets at an output."""
+    rows, columns = op.rows.astype(np.int32), op.columns.astype(np.int32)
+    values = site.weight(op.values[:, None])
+
+    def call(x: Tensor) -> Tensor:
+        met = tf.gather(tf.transpose(tf.reshape(x, (-1, site.inputs[0].size))), columns)
+        y = tf.math.unsorted_segment_sum(values * met, rows, op.size)
+        return tf.reshape(tf.transpose(y), (-1, *op.shape))
+
+    return Function(call)
+
+
+@lowering("tensorflow", ops.Shift)
+def shift(op: ops.Shift, site: Site) -> Function:
+    """Lower a bias that differs by position."""
+    by = site.weight(op.shift)
+    return Function(lambda x: x + by, fuse=True)
+
+
 @lowering("tensorflow", ops.EachSlice)
 def each_slice(op: ops.EachSlice, site: Site) -> Function:
     """Lower an op on every slice along the first axis: the slices are more samples."""
@@ -160,4 +181,6 @@ LOWERINGS: list[Lowering] = [
     standardize,
     unit_norm,
     each_slice,
+    sparse_map,
+    shift,
 ]

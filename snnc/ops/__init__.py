@@ -47,6 +47,7 @@ from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.ops.recurrent import Gru, Lstm, Recurrent, SimpleRnn, TimeFilter
 from snnc.ops.reduce import MaskedMean, Max, Mean, Min, Reduce, Standardize, Sum, UnitNorm
 from snnc.ops.resample import Embedding, Repeat, Resize, Slice
+from snnc.ops.sparse import Shift, SparseMap
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful
 
@@ -109,12 +110,14 @@ __all__ = [
     "Resize",
     "Running",
     "Selu",
+    "Shift",
     "Sigmoid",
     "SimpleRnn",
     "Slice",
     "Softmax",
     "Softplus",
     "Softsign",
+    "SparseMap",
     "SpikingActivation",
     "SpikingMaxPool",
     "Standardize",

@@ -12,6 +12,7 @@ from snnc.passes.fuse_linear import FuseLinear
 from snnc.passes.initial_voltage import InitialVoltage
 from snnc.passes.insert_synapses import InsertSynapses
 from snnc.passes.max_to_average import MaxToAverage
+from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.pool_before_activation import PoolBeforeActivation
 from snnc.passes.scale_rates import ScaleRates
 from snnc.passes.spiking_max_pool import SpikingMaxPooling
@@ -39,4 +40,5 @@ BUILTIN: tuple[type[Pass], ...] = (
     InitialVoltage,
     CalibrateBiases,
     WriteScales,
+    MergeLinear,
 )

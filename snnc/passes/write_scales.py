@@ -1,8 +1,9 @@
-"""Write scales into the weights, for hardware whose neurons know none."""
+"""Write scales into the weights, for hardware whose neurons have one threshold and no gains."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from snnc.ir.types import AnyArray
 from snnc.neurons import Neurons, Synapse
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.passes.base import Context, Pass, Stage
-from snnc.passes.fuse_linear import FuseLinear
+from snnc.passes.fuse_linear import fuse_linear
 
 CARRIERS: tuple[type[Op], ...] = (
     ops.AvgPool,
@@ -58,22 +59,48 @@ class WriteScales(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         for node in list(graph):
             op = node.op
-            if not isinstance(op, Neurons) or not op.model.scale_invariant or np.all(np.asarray(op.scale) == 1):
+            if not isinstance(op, Neurons) or not self.concerns(node) or np.all(np.asarray(op.scale) == 1):
                 continue
             scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
-            graph.insert_before(node.name, 0, graph.fresh_name(f"{node.name}.divide"), _factor(1 / scale))
+            _divide(graph, node.name, scale)
             graph.replace(node.name, replace(op, scale=1.0))
-            _carry(graph, graph.insert_after(node.name, graph.fresh_name(f"{node.name}.times"), _factor(scale)))
-        FuseLinear().apply(graph, context)
+            self.multiply(graph, node.name, scale)
+        fuse_linear(graph)
+
+    def concerns(self, node: Node) -> bool:
+        """Return whether a population is to have the scale 1."""
+        return True
+
+    def multiply(self, graph: Graph, name: str, scale: AnyArray) -> None:
+        """Multiply what a population gives: as far behind it as the factor goes."""
+        _carry(graph, graph.insert_after(name, graph.fresh_name(f"{name}.times"), factor(scale)))
+
+    def postcondition(self, graph: Graph) -> Iterator[str]:
+        for node in graph:
+            if isinstance(node.op, Neurons) and self.concerns(node) and np.any(np.asarray(node.op.scale) != 1):
+                yield f"the scale of {node.name!r} is not in the weights"
 
 
-def _factor(scale: AnyArray) -> ops.Affine:
+def factor(scale: AnyArray) -> ops.Affine:
+    """Return the op that multiplies by one number, or by one a channel."""
     return ops.Affine(scale=np.asarray(scale, dtype=np.float32), shift=np.zeros(1, dtype=np.float32))
 
 
-def _carry(graph: Graph, factor: Node) -> None:
+def _divide(graph: Graph, name: str, scale: AnyArray) -> None:
+    """Divide what a population reads, in the weights before it where they are its alone."""
+    (feed,) = graph.sources(name)
+    op = graph[feed].op
+    if graph.sole_reader(feed) == name and isinstance(op, ops.Dense) and op.activation is None:
+        graph.replace(feed, replace(op, weight=op.weight / scale, bias=op.bias / scale))
+    elif graph.sole_reader(feed) == name and isinstance(op, ops.Conv) and op.activation is None:
+        graph.replace(feed, replace(op, kernel=op.kernel / scale, bias=op.bias / scale))
+    else:
+        graph.insert_before(name, 0, graph.fresh_name(f"{name}.divide"), factor(1 / scale))
+
+
+def _carry(graph: Graph, moving: Node) -> None:
     """Move a factor as far from its population as it goes, into every branch."""
-    for name in _branches(graph, factor):
+    for name in _branches(graph, moving):
         reader = graph.sole_reader(name)
         while reader is not None:
             moved = _behind(graph[name], graph[reader])
@@ -89,29 +116,30 @@ def _carry(graph: Graph, factor: Node) -> None:
             reader = graph.sole_reader(name)
 
 
-def _branches(graph: Graph, factor: Node) -> list[str]:
+def _branches(graph: Graph, moving: Node) -> list[str]:
     """Return one factor for each reader, instead of one for all; an output keeps the first."""
-    readers = graph.readers(factor.name)
-    names = [factor.name]
-    for reader, slot in readers[0 if graph.is_output(factor.name) else 1 :]:
-        names.append(graph.fresh_name(factor.name))
-        graph.add(names[-1], factor.op, graph.sources(factor.name), layers=factor.origin.layers)
+    readers = graph.readers(moving.name)
+    names = [moving.name]
+    for reader, slot in readers[0 if graph.is_output(moving.name) else 1 :]:
+        names.append(graph.fresh_name(moving.name))
+        graph.add(names[-1], moving.op, graph.sources(moving.name), layers=moving.origin.layers)
         sources = [names[-1] if i == slot else s for i, s in enumerate(graph.sources(reader))]
         graph.rebuild(reader, graph[reader].op, sources)
     return names
 
 
-def _behind(factor: Node, reader: Node) -> ops.Affine | None:
+def _behind(moving: Node, reader: Node) -> ops.Affine | None:
     """Return the factor that does behind an op what the given one does before it, or None where there is none."""
-    op, scale = factor.op, factor.op.attrs()["scale"]
+    op = moving.op
     assert isinstance(op, ops.Affine)
+    scale, shape = op.scale, moving.type.shape
     if isinstance(reader.op, CARRIERS):
         return op
     if isinstance(reader.op, ops.Reshape):
-        whole = np.broadcast_to(scale, factor.type.shape).reshape(reader.type.shape)
-        return op if scale.size == 1 else _factor(_shortest(whole))
+        whole = np.broadcast_to(scale, shape).reshape(reader.type.shape)
+        return op if scale.size == 1 else factor(_shortest(whole))
     if isinstance(reader.op, ops.Permute):
-        return op if scale.size == 1 else _factor(np.broadcast_to(scale, factor.type.shape).transpose(reader.op.order))
+        return op if scale.size == 1 else factor(np.broadcast_to(scale, shape).transpose(reader.op.order))
     return None
 
 

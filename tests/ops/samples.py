@@ -103,6 +103,13 @@ OPS = [
         [(4, 2)],
     ),
     (ops.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3), order=2), [(4, 3)]),
+    (
+        ops.SparseMap(
+            rows=np.array([0, 2, 2, 5]), columns=np.array([3, 0, 1, 3]), values=np.arange(1, 5), shape=(2, 3)
+        ),
+        [(2, 2)],
+    ),
+    (ops.Shift(shift=_rng.normal(size=(2, 3))), [(2, 3)]),
     (EachSlice(op=ops.GlobalAvgPool()), [(2, 3, 4)]),
     (ops.LastStep(), [(2, 3)]),
     (ops.DelayLine(taps=3, dilation=2), [(2, 3)]),

@@ -57,6 +57,28 @@ def test_each_branch_gets_the_factor_and_a_sum_keeps_an_affine(rng):
     assert_same_outputs(graph, after)
 
 
-def test_a_scale_of_one_and_a_curve_that_is_no_line_are_left_alone(rng):
-    graph = chain(ops.Input(shape=(4,)), fire(1.0), dense(rng, 4, 4), neurons.Neurons(model=neurons.Lif(), scale=0.01))
+def test_a_scale_of_one_is_left_alone(rng):
+    graph = chain(ops.Input(shape=(4,)), fire(1.0), dense(rng, 4, 4))
     assert apply(WriteScales(), graph) == graph
+
+
+def test_a_curve_that_is_no_line_keeps_its_spikes_too(rng):
+    graph = chain(ops.Input(shape=(4,)), dense(rng, 4, 4), neurons.Neurons(model=neurons.Lif(), scale=0.01))
+    after = apply(WriteScales(), graph)
+    assert kinds(after) == ["input", "dense", "neurons", "affine"] and after["neurons"].op.scale == 1
+    assert_same_outputs(graph, after)
+    x = {"input": np.abs(random_inputs(graph)["input"])}
+    a, b = (simulate(g, x, 50, window=slice(0, 50)).outputs for g in (graph, after))
+    (y,), (z,) = a.values(), b.values()
+    assert np.any(y != 0) and np.allclose(y, z, rtol=1e-5)
+
+
+def test_the_layer_before_a_population_keeps_its_name(network):
+    after = apply(WriteScales(), network)
+    assert [n.name for n in after] == [n.name for n in network]
+    assert after["conv"].origin.layers == ("conv",)
+
+
+def test_the_promise_names_a_scale_that_a_later_pass_brings_back(network):
+    broken = list(WriteScales().postcondition(network))
+    assert broken == ["the scale of 'neurons' is not in the weights", "the scale of 'neurons_1' is not in the weights"]

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from snnc_loihi.ops import Shift, SparseMap
 from snnc_loihi.passes.merge_linear import MergeLinear
 
 from snnc.api import Graph, Neurons, PassError, Synapse, neurons, ops
@@ -8,7 +7,7 @@ from snnc.ops import resample
 from snnc.testing import apply, assert_same_outputs, kinds, random_inputs
 from tests.plugins.loihi.graphs import chip, conv, dense, encoder, random, row
 
-CHIP_OPS = (ops.Conv, ops.Dense, SparseMap)
+CHIP_OPS = (ops.Conv, ops.Dense, ops.SparseMap)
 
 
 def merged(graph):
@@ -27,7 +26,7 @@ def maps(graph, population):
         node = graph[todo.pop()]
         if isinstance(node.op, Neurons):
             continue
-        if not isinstance(node.op, (ops.Reshape, ops.Add, Shift)):
+        if not isinstance(node.op, (ops.Reshape, ops.Add, ops.Shift)):
             found.append(node.op)
         todo += graph.sources(node.name)
     return found
@@ -74,17 +73,17 @@ def test_what_is_plain_already_stays():
     [
         ((8, 8, 3), (ops.AvgPool(size=(2, 2), strides=(2, 2)), ops.Reshape(shape=(-1,)), dense(48, 5)), ops.Dense),
         ((8, 8, 3), (ops.GlobalAvgPool(), dense(3, 5)), ops.Dense),
-        ((8, 8, 3), (ops.AvgPool(size=(3, 3), strides=(3, 3), padding="same"), dense(3, 5)), SparseMap),
+        ((8, 8, 3), (ops.AvgPool(size=(3, 3), strides=(3, 3), padding="same"), dense(3, 5)), ops.SparseMap),
         ((4, 4, 3), (ops.Permute(order=(1, 0, 2)), ops.Reshape(shape=(-1,)), dense(48, 5)), ops.Dense),
-        ((8, 8, 3), (ops.Repeat(times=(2, 2, 1)), conv(3, 3, 4)), SparseMap),
-        ((4, 4, 3), (ops.Resize(size=(8, 8)),), SparseMap),
-        ((9, 9, 3), (resample.crop((9, 9, 3), ((1, 1), (1, 1), (0, 0))), conv(2, 3, 4)), SparseMap),
+        ((8, 8, 3), (ops.Repeat(times=(2, 2, 1)), conv(3, 3, 4)), ops.SparseMap),
+        ((4, 4, 3), (ops.Resize(size=(8, 8)),), ops.SparseMap),
+        ((9, 9, 3), (resample.crop((9, 9, 3), ((1, 1), (1, 1), (0, 0))), conv(2, 3, 4)), ops.SparseMap),
         ((6, 3), (conv(3, 3, 4, rank=1),), ops.Conv),
         ((6, 3), (conv(3, 3, 4, rank=1, padding=((2, 0),)),), ops.Conv),
-        ((4, 4, 4, 2), (conv(2, 2, 2, rank=3),), SparseMap),
+        ((4, 4, 4, 2), (conv(2, 2, 2, rank=3),), ops.SparseMap),
         ((6, 3), (dense(3, 4),), ops.Conv),
         ((6, 3), (ops.Mean(axes=(0,)), dense(3, 4)), ops.Dense),
-        ((8, 8, 16), (conv(3, 16, 16, groups=16),), SparseMap),
+        ((8, 8, 16), (conv(3, 16, 16, groups=16),), ops.SparseMap),
         ((24,), (ops.Reshape(shape=(4, 6)), conv(2, 6, 3, rank=1)), ops.Conv),
     ],
     ids=str,
@@ -99,7 +98,7 @@ def test_a_transposed_convolution_is_a_sparse_map():
         kernel=random(2, 2, 4, 3), bias=random(4), strides=(2, 2), dilation=(1, 1), crops=((0, 0), (0, 0))
     )
     (op,) = maps(merged(row((4, 4, 3), encoder(), up, chip())), "b")
-    assert isinstance(op, SparseMap)
+    assert isinstance(op, ops.SparseMap)
 
 
 def branched(join, *after, wide=4):

@@ -7,7 +7,7 @@ import pytest
 from snnc_nengo import geometry
 from snnc_nengo.transforms import Convolution, Matrix, Scale, SparseMatrix, moved
 
-from snnc.api import ops
+from snnc.api import convolve, ops
 from tests.plugins.nengo.build import conv
 
 
@@ -53,7 +53,7 @@ def test_a_kernel_for_each_channel_stays_as_it_is(rng: np.random.Generator) -> N
 
 def test_dilation_spreads_the_kernel(rng: np.random.Generator) -> None:
     kernel = rng.normal(size=(2, 3, 1, 1)).astype(np.float32)
-    wide = geometry.spread(kernel, (3, 1))
+    wide = convolve.dilated(kernel, (3, 1))
     assert wide.shape == (4, 3, 1, 1)
     assert np.array_equal(wide[::3], kernel)
     assert np.count_nonzero(wide) == kernel.size

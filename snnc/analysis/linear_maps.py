@@ -1,7 +1,7 @@
-"""Linear maps between two populations, and how one follows another: what a chain of layers is on the chip.
+"""Linear maps between two populations, and how one follows another: what a chain of layers is to a chip.
 
-A core knows weights, no layers: whatever is linear between two populations becomes one map. As long as it can, the map
-stays a correlation, whose weights the chip stores once for all positions; else it is a matrix.
+Hardware knows weights, no layers: whatever is linear between two populations becomes one map. As long as it can, the
+map stays a correlation, whose weights are stored once for all positions; else it is a sparse matrix.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from snnc_nengo import geometry, probe
 
-from snnc.api import AnyArray, Array, LoweringError, Op, Shape, TensorType, convolve, ops
+from snnc import ops
+from snnc.analysis.op_matrix import op_matrix
+from snnc.errors import LoweringError
+from snnc.ir.op import Op
+from snnc.ir.types import AnyArray, Array, Shape, TensorType
+from snnc.neurons import SynapseModel
+from snnc.ops.kernels import convolve
 
 Pads: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Same:
+class IdentityMap:
     """y = x, in another shape perhaps."""
 
     shape: Shape
@@ -48,17 +53,34 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class MatrixMap:
     """y = matrix @ x for a scipy sparse matrix, everything flattened."""
 
     matrix: Any
     shape: Shape
 
 
-Form: TypeAlias = "Same | Correlation | Matrix"
+LinearMap: TypeAlias = "IdentityMap | Correlation | MatrixMap"
 
 
-def then(form: Form, op: Op, inputs: tuple[TensorType, ...], slot: int, output: TensorType) -> Form:
+@dataclass(frozen=True)
+class Term:
+    """A map of what another node gives, which is filtered first, if it is."""
+
+    root: str
+    map: LinearMap
+    synapse: SynapseModel | None = None
+
+
+@dataclass(frozen=True)
+class LinearSum:
+    """What a node gives: a sum of terms, and a constant in its own shape."""
+
+    terms: tuple[Term, ...]
+    constant: Array
+
+
+def compose(form: LinearMap, op: Op, inputs: tuple[TensorType, ...], slot: int, output: TensorType) -> LinearMap:
     """Return the map that applies a form and then one input of a linear op, without the op's constant part."""
     if isinstance(op, (ops.Identity, ops.Reshape)) or (isinstance(op, ops.Add) and inputs[slot].shape == output.shape):
         return replace(form, shape=output.shape)
@@ -67,13 +89,13 @@ def then(form: Form, op: Op, inputs: tuple[TensorType, ...], slot: int, output: 
         joined = _joined(form, local)
         if joined is not None:
             return joined
-    return Matrix((_matrix_of(op, inputs, slot, local) @ matrix(form, inputs[slot].size)).tocsr(), output.shape)
+    return MatrixMap((_matrix_of(op, inputs, slot, local) @ matrix(form, inputs[slot].size)).tocsr(), output.shape)
 
 
-def added(first: Form, second: Form) -> Form | None:
+def add(first: LinearMap, second: LinearMap) -> LinearMap | None:
     """Return the sum of two forms of one source, or None where that is no single form."""
-    if isinstance(first, Matrix) and isinstance(second, Matrix):
-        return Matrix(first.matrix + second.matrix, second.shape)
+    if isinstance(first, MatrixMap) and isinstance(second, MatrixMap):
+        return MatrixMap(first.matrix + second.matrix, second.shape)
     if not (isinstance(first, Correlation) and isinstance(second, Correlation)):
         return None
     starts = [[before for before, _ in form.pads] for form in (first, second)]
@@ -94,13 +116,13 @@ def _enlarged(kernel: AnyArray, size: AnyArray) -> AnyArray:
     return np.pad(kernel, [(0, n - k) for n, k in zip(size, kernel.shape, strict=True)])
 
 
-def matrix(form: Form, size_in: int) -> Any:
+def matrix(form: LinearMap, size_in: int) -> Any:
     """Return a form as a scipy sparse matrix (outputs, inputs)."""
     from scipy import sparse
 
-    if isinstance(form, Same):
+    if isinstance(form, IdentityMap):
         return sparse.identity(size_in, dtype=np.float64, format="csr")
-    return form.matrix if isinstance(form, Matrix) else _correlation_matrix(form)
+    return form.matrix if isinstance(form, MatrixMap) else _correlation_matrix(form)
 
 
 def grid(shape: Shape) -> tuple[int, int, int] | None:
@@ -136,7 +158,7 @@ def _local(op: Op, inputs: tuple[TensorType, ...], slot: int) -> tuple[AnyArray,
     if isinstance(op, ops.Dense) and op.activation is None:
         return op.weight.reshape(*ones, *op.weight.shape), ones, none
     if isinstance(op, ops.Conv) and op.activation is None:
-        kernel = geometry.spread(geometry.without_groups(op.kernel, op.groups), op.dilation)
+        kernel = convolve.dilated(convolve.without_groups(op.kernel, op.groups), op.dilation)
         return kernel, op.strides, op.pads(tuple(space))
     if isinstance(op, (ops.Affine, ops.BatchNorm)):
         scale = op.affine()[0] if isinstance(op, ops.BatchNorm) else op.scale
@@ -174,9 +196,9 @@ def _diagonal(size: Shape, factor: AnyArray) -> AnyArray:
     return np.broadcast_to(np.diag(factor), (*size, len(factor), len(factor)))
 
 
-def _joined(form: Form, local: Correlation) -> Correlation | None:
+def _joined(form: LinearMap, local: Correlation) -> Correlation | None:
     """Return one correlation that does a form and then a local one, or None where none does."""
-    if isinstance(form, Same):
+    if isinstance(form, IdentityMap):
         return local
     if not isinstance(form, Correlation) or form.output != local.grid:
         return None
@@ -208,12 +230,12 @@ def _joined(form: Form, local: Correlation) -> Correlation | None:
 def _matrix_of(op: Op, inputs: tuple[TensorType, ...], slot: int, local: Correlation | None) -> Any:
     if local is not None:
         return _correlation_matrix(local)
-    found = probe.matrix(op, inputs, slot)
+    found = op_matrix(op, inputs, slot)
     if found is None:
         raise LoweringError(
             f"the linear op {op.kind} of {inputs[slot]} is too large to be found out by trying; use a smaller layer"
         )
-    return found.matrix
+    return found
 
 
 def _correlation_matrix(form: Correlation) -> Any:
@@ -264,3 +286,8 @@ def _zeros(n: int, before: int, k: int, stride: int, outputs: int) -> tuple[int,
         if total // 2 == before + a:
             return a, b
     return None
+
+
+def reshaped(given: Shape, wanted: Shape) -> list[Op]:
+    """Return the op that leads from one shape to another, if it takes any."""
+    return [] if given == wanted else [ops.Reshape(shape=wanted)]

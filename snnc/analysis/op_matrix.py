@@ -1,0 +1,76 @@
+"""The matrix of an affine op, found by evaluating the op: no second description of what it does is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from snnc.ir.op import Op
+from snnc.ir.types import AnyArray, TensorType
+
+MOVABLE = 1 << 24
+"""Elements that a float32 number each can tell apart."""
+PRODUCTS = 1 << 32
+"""The most elements that are worth looking at to find a matrix (some ten seconds)."""
+CHUNK = 1 << 22
+"""Elements looked at together."""
+
+
+def op_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:
+    """Return what an affine op does with one of its inputs, as a matrix, without the op's constant part.
+
+    The op is evaluated for every unit vector.
+
+    Args:
+        op: any op that is affine in the input, whatever its class.
+        inputs: the types of all inputs.
+        slot: which of them is meant; the others are zero.
+
+    Returns:
+        A ``scipy.sparse.csr_matrix`` of float32, (elements of the output, elements of the input), or None if it is too
+        large to be found out in some seconds.
+    """
+    size = inputs[slot].size
+    constant = _evaluate(op, inputs, slot, np.zeros((1, size), dtype=np.float32))
+    if size * (size + constant.size) > PRODUCTS:
+        return None
+    step = max(1, CHUNK // (size + constant.size))
+    rows, columns, values = [], [], []
+    for start in range(0, size, step):
+        units = np.eye(min(step, size - start), size, k=start, dtype=np.float32)
+        response = _evaluate(op, inputs, slot, units) - constant
+        column, row = np.nonzero(response)
+        rows.append(row)
+        columns.append(column + start)
+        values.append(response[column, row])
+    return csr(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (constant.size, size))
+
+
+def movement_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:
+    """Return the matrix of one input of an op that only moves and copies elements; see ``op_matrix``.
+
+    The op itself says where numbered elements go, all at once. None if they are too many to be told apart.
+    """
+    size = inputs[slot].size
+    if size >= MOVABLE:
+        return None
+    numbers = np.arange(1, size + 1, dtype=np.float32)
+    source = _evaluate(op, inputs, slot, numbers[None]).astype(np.int64).ravel() - 1
+    (rows,) = np.nonzero(source >= 0)
+    return csr(rows, source[rows], np.ones(len(rows)), (len(source), size))
+
+
+def csr(rows: AnyArray, columns: AnyArray, values: AnyArray, shape: tuple[int, int]) -> Any:
+    """Return the ``scipy.sparse.csr_matrix`` of float32 with these entries; those at the same place add up."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((np.asarray(values, dtype=np.float32).ravel(), (rows.ravel(), columns.ravel())), shape=shape)
+
+
+def _evaluate(op: Op, inputs: Sequence[TensorType], slot: int, x: AnyArray) -> AnyArray:
+    """Return the flattened outputs for flattened values of one input, the others being zero."""
+    values = [np.zeros((len(x), *t.shape), dtype=np.float32) for t in inputs]
+    values[slot] = x.reshape(len(x), *inputs[slot].shape)
+    return op.evaluate(*values).reshape(len(x), -1)
