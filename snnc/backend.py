@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from snnc.engine.read_out import AnyReadOut, MeanReadOut, ReadOut
-from snnc.errors import UnsupportedOpError, UsageError
+from snnc.errors import LoweringError, UnsupportedOpError, UsageError
 from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import Array
+from snnc.neurons import Neurons
 
 CALIBRATED = 2
 """The level from which on a compilation measures the model on samples."""
@@ -214,6 +218,14 @@ class Backend(ABC):
 
     exported: ClassVar[tuple[str, str]] = ("", "")
     """The file that marks what ``export`` writes, and what to call such a folder."""
+    passes: ClassVar[tuple[str, ...]] = ("write-scales",)
+    """Passes that run for it, and for backends that extend it, without being named: ``"merge-linear{dense=0.5}"``."""
+    reads_scale: ClassVar[bool] = False
+    """Whether it multiplies by ``Neurons.scale``; otherwise it is given populations of the scale 1 only."""
+    accepted_neurons: ClassVar[tuple[str, ...] | None] = None
+    """The kinds of neuron models that it has; None for those that its lowerings know."""
+    accepted_ops: ClassVar[tuple[type[Op], ...] | None] = None
+    """The ops that it has besides inputs and neurons; None for those that its lowerings know."""
 
     def level(self, *, samples: bool) -> int:
         """Return the level of a compilation where the user chooses none, with or without calibration samples."""
@@ -224,6 +236,28 @@ class Backend(ABC):
         if level >= CALIBRATED:
             return Defaults(neurons="soft-reset-if", read_out=0.0)
         return Defaults()
+
+    def refuses(self, node: Node) -> str | None:
+        """Return why the backend cannot take a node, and what to do instead; None where it can.
+
+        What the class declares is checked here; a backend that has more to say extends it.
+        """
+        op = node.op
+        if isinstance(op, Neurons):
+            if self.accepted_neurons is not None and op.model.kind not in self.accepted_neurons:
+                return f"there are no neurons {op.model.kind!r}: use --neurons {' or '.join(self.accepted_neurons)}"
+            if not self.reads_scale and np.any(np.asarray(op.scale) != 1):
+                return "its scale is not in the weights: let the pass write-scales run"
+        elif op.arity != 0 and self.accepted_ops is not None and not isinstance(op, self.accepted_ops):
+            return f"there is no op {op.kind!r}: change the layer, or name a pass that writes it as ops that there are"
+        return None
+
+    def require_accepted(self, graph: Graph) -> None:
+        """Raise LoweringError naming every layer of a graph that the backend refuses, why, and what to do."""
+        refused = [(node.name, reason) for node in graph if (reason := self.refuses(node)) is not None]
+        if refused:
+            rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused)
+            raise LoweringError(f"backend {self.name!r} cannot take {len(refused)} layer(s): {rows}")
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""

@@ -121,7 +121,9 @@ class Compiled:
             target = LoweringContext(
                 lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out, others=others
             )
-            self._program = self.backend.lower(stepwise(self.graph), target)
+            graph = stepwise(self.graph)
+            self.backend.require_accepted(graph)
+            self._program = self.backend.lower(graph, target)
         return self._program
 
     @property

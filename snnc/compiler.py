@@ -21,6 +21,7 @@ from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
+from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
@@ -115,7 +116,7 @@ def compile(
 
     Args:
         model: a ``.keras`` or ``.h5`` file, a live Keras model, or a saved graph folder.
-        backend: ``"nengo"`` or a plugin's, with options as in ``"loihi{chips=2}"``.
+        backend: ``"nengo"`` or a plugin's, with options as in ``"loihi{chips=2}"``, or a ``Backend`` object.
         level: 0 translates literally, 1 folds and fuses, 2 calibrates scales, voltages and biases on samples. Default
             1, where the backend has no other.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
@@ -152,6 +153,7 @@ def compile(
     """
     registry = Registry.discover() if registry is None else registry
     chosen = registry.build_backend(backend)
+    registry = registry.including(chosen)
     level = chosen.level(samples=calibration is not None) if level is None else level
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
     planned = _plan(registry, chosen, level, passes, skip, options, short)
@@ -171,6 +173,7 @@ def compile(
     verified = verify and any(p.name == "verify" for p in planned)
     context = _context(registry, chosen, settings, samples, length)
     graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
+    chosen.require_accepted(stepwise(graph))
     if strict:
         _require_spiking(graph)
     compiled = Compiled(
@@ -252,7 +255,15 @@ def _plan(
         value = getattr(defaults, key) if short[key] is None else short[key]
         if value is not None:
             merged.setdefault(name, {})[key] = value
-    return plan(registry.passes, registry.chain(backend.name), level, named=passes, skip=skip, options=merged)
+    return plan(
+        registry.passes,
+        registry.chain(backend.name),
+        level,
+        needed=registry.passes_for(backend.name),
+        named=passes,
+        skip=skip,
+        options=merged,
+    )
 
 
 def _settle(

@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pluggy
@@ -113,6 +113,17 @@ class Registry:
             chain.append(current)
             current = self.backend(current).extends
         return tuple(chain)
+
+    def passes_for(self, name: str) -> tuple[str, ...]:
+        """Return the passes that a backend declares, and those that it extends, in text form."""
+        return tuple(dict.fromkeys(text for backend in self.chain(name) for text in self.backend(backend).passes))
+
+    def including(self, backend: Backend) -> Registry:
+        """Return a registry that knows a backend, registered or not; raise DuplicateNameError for a taken name."""
+        name, kind = backend.name, type(backend)
+        if self.backends.get(name, kind) is not kind:
+            raise DuplicateNameError("backend", name, [self.providers[f"backend:{name}"], "the caller"])
+        return replace(self, backends={**self.backends, name: kind})
 
     def lowerings_for(self, name: str) -> Lowerings:
         """Return the lowerings of a backend, with those of the backends that it extends behind them."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from snnc.api import Backend, Defaults, Graph, LoweringContext, LoweringError, UsageError
+import numpy as np
+
+from snnc.api import Backend, Defaults, Graph, LoweringContext, LoweringError, Neurons, Node, UsageError
 from snnc_loihi.import_nengo_loihi import load
 from snnc_loihi.models import STEP
+from snnc_loihi.placement_queries import is_encoder, on_chip
 
 if TYPE_CHECKING:
     from snnc_loihi.program import LoihiProgram
@@ -20,6 +23,8 @@ class LoihiBackend(Backend):
     name: ClassVar[str] = "loihi"
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "loihi"
+    passes: ClassVar[tuple[str, ...]] = ()
+    reads_scale: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "loihi", "numpy", "program")
 
     chips: int | None = None
@@ -35,6 +40,13 @@ class LoihiBackend(Backend):
     def defaults(self, level: int) -> Defaults:
         scale = None if level > 1 else 200.0
         return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35)
+
+    def refuses(self, node: Node) -> str | None:
+        """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""
+        op = node.op
+        if isinstance(op, Neurons) and (on_chip(node) or is_encoder(node)) and np.any(np.asarray(op.scale) != 1):
+            return "its scale is not in the weights: let the pass loihi-write-scales run"
+        return super().refuses(node)
 
     def lower(self, graph: Graph, target: LoweringContext) -> LoihiProgram:
         """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError where it cannot."""

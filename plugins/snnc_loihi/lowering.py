@@ -6,7 +6,7 @@ import numpy as np
 from snnc_nengo.lowering import population as host_population
 from snnc_nengo.site import Lowered, Site
 
-from snnc.api import LoweringError, Neurons, initial_state, lowering
+from snnc.api import Neurons, initial_state, lowering
 from snnc_loihi.models import ON_CHIP, LoihiEncoder
 from snnc_loihi.ops import ChipOutput
 
@@ -26,8 +26,6 @@ def population(op: Neurons, site: Site) -> Lowered:
     from snnc_loihi.neuron_types import chip_type
 
     if isinstance(op.model, ON_CHIP):
-        if np.any(np.asarray(op.scale) != 1):
-            raise LoweringError(f"layer {site.name!r}: its scale is not in the weights; let loihi-write-scales run")
         kind = chip_type(op.model)
     elif isinstance(op.model, LoihiEncoder):
         start = {k: v.ravel() for k, v in initial_state(site.node, site.inputs, site.seed).items()}

@@ -16,6 +16,8 @@ class NengoBackend(Backend):
     name: ClassVar[str] = "nengo"
     extra: ClassVar[str] = "nengo"
     temporal: ClassVar[bool] = True
+    passes: ClassVar[tuple[str, ...]] = ()
+    reads_scale: ClassVar[bool] = True
 
     def lower(self, graph: Graph, target: LoweringContext) -> NengoProgram:
         """Return the program of a graph; raise MissingExtraError without Nengo, LoweringError for what it lacks."""

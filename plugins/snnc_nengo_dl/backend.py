@@ -21,6 +21,8 @@ class NengoDlBackend(Backend):
     uses: ClassVar[tuple[str, ...]] = ("tensorflow",)
     extra: ClassVar[str] = "nengo-dl"
     temporal: ClassVar[bool] = True
+    passes: ClassVar[tuple[str, ...]] = ()
+    reads_scale: ClassVar[bool] = True
     minibatch: int = 0
     """Samples that ``run`` simulates together; 0 takes what suits the size of the network."""
 

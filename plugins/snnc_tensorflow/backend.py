@@ -18,6 +18,8 @@ class TensorflowBackend(Backend):
     name: ClassVar[str] = "tensorflow"
     extra: ClassVar[str] = "tensorflow"
     temporal: ClassVar[bool] = True
+    passes: ClassVar[tuple[str, ...]] = ()
+    reads_scale: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ("program", "numpy")
     exported: ClassVar[tuple[str, str]] = ("saved_model.pb", "a SavedModel")
 

@@ -40,7 +40,14 @@ def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None,
     registry = Registry.discover()
     chosen = registry.build_backend(backend)
     level = chosen.level(samples=True) if level is None else level
-    steps = make_plan(registry.passes, registry.chain(chosen.name), level, named=passes or (), skip=skip or ())
+    steps = make_plan(
+        registry.passes,
+        registry.chain(chosen.name),
+        level,
+        needed=registry.passes_for(chosen.name),
+        named=passes or (),
+        skip=skip or (),
+    )
     reports.plan(steps, registry.provided("pass"))
 
 

@@ -16,6 +16,7 @@ def plan(
     chain: tuple[str, ...],
     level: int,
     *,
+    needed: Iterable[str] = (),
     named: Iterable[str | Pass] = (),
     skip: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -26,6 +27,7 @@ def plan(
         classes: the registered passes by name.
         chain: the backend and those that it extends.
         level: default passes of a higher level are left out.
+        needed: passes that the backend declares, in text form; they run at every level.
         named: further passes, in text form or made already; naming a default one sets its options.
         skip: names of passes to leave out.
         options: options by pass name; they give way to those of a named pass.
@@ -43,6 +45,13 @@ def plan(
             raise UsageError(unknown("pass", name, classes))
     given = {name: dict(values) for name, values in (options or {}).items()}
     made: dict[str, Pass] = {}
+    declared = dict(parse(text) for text in needed)
+    for name, text in declared.items():
+        if name not in classes:
+            raise PassSpecError(
+                f"backend {chain[0]!r} needs a pass that is not there: {unknown('pass', name, classes)}"
+            )
+        given[name] = {**({} if name in dropped else text), **given.get(name, {})}
     for entry in named:
         if isinstance(entry, Pass):
             name = entry.name
@@ -57,7 +66,7 @@ def plan(
             raise UsageError(f"pass {name!r} is both asked for and left out")
     asked = set(made)
     for name, cls in classes.items():
-        wanted = cls.default and cls.level <= level and _fits(cls, chain)
+        wanted = name in declared or (cls.default and cls.level <= level and _fits(cls, chain))
         if wanted and name not in made and name not in dropped:
             made[name] = build(cls, f"pass {name!r}", given.get(name, {}))
     for name in {replaced for step in made.values() for replaced in step.replaces}:
