@@ -4,14 +4,17 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-new applications bench lint clean
+.PHONY: help demo test test-fast test-new applications bench lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
+	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
 	@echo "make lint   only lint and type check"
+	@echo "make fmt    format the code, and fix what ruff can fix"
+	@echo "make pages  write the pages that are made from the code anew: docs/layers.md, docs/api.md"
 	@echo "make clean  remove the environments, caches and outputs"
 
 demo: .venv/installed
@@ -22,6 +25,12 @@ demo: .venv/installed
 test: lint
 	.venv-test/bin/python -m pytest
 	@$(MAKE) --no-print-directory test-new
+
+FAST = tests/analysis tests/engine tests/evaluation tests/ir tests/neurons tests/ops tests/passes \
+    tests/test_api.py tests/test_files.py tests/test_golden.py tests/test_layering.py tests/test_registry.py tests/test_text_form.py
+
+test-fast: .venv-test/installed
+	.venv-test/bin/python -m pytest $(FAST)
 
 # The same tests with today's numpy, Keras 3 (on JAX), networkx and nengo, where there is a Python for them
 test-new:
@@ -43,6 +52,14 @@ lint: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
+
+fmt: .venv-test/installed
+	.venv-test/bin/ruff check --fix
+	.venv-test/bin/ruff format
+
+pages: .venv-test/installed
+	.venv-test/bin/python docs/generate_layers.py
+	.venv-test/bin/python docs/generate_api.py
 
 # The light set, without TensorFlow, on any supported Python
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt

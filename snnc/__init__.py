@@ -11,6 +11,7 @@ from snnc._version import __version__
 from snnc.errors import SnncError
 
 if TYPE_CHECKING:
+    from snnc import keras
     from snnc.compiled import Compiled
     from snnc.compiler import compile, import_model, load
     from snnc.ir.graph import Graph
@@ -20,6 +21,7 @@ _LAZY = {
     "Graph": "snnc.ir.graph",
     "compile": "snnc.compiler",
     "import_model": "snnc.compiler",
+    "keras": "snnc",
     "load": "snnc.compiler",
 }
 
@@ -28,11 +30,9 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         import importlib
 
+        if _LAZY[name] == "snnc":
+            return importlib.import_module(f"snnc.{name}")
         return getattr(importlib.import_module(_LAZY[name]), name)
-    if name == "keras":
-        import importlib
-
-        return importlib.import_module("snnc.keras")
     raise AttributeError(f"module 'snnc' has no attribute {name!r}")
 
 
@@ -40,4 +40,4 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-__all__ = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "load"]
+__all__ = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load"]

@@ -14,7 +14,7 @@ from snnc.passes import BUILTIN
 from snnc.registry import HOOKS
 from tests.conftest import ROOT
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("README.md")])
 
 
 def blocks(page, language):
@@ -88,6 +88,21 @@ def test_every_pass_is_documented_and_shows_before_and_after():
         assert cls.name in text, cls.name
         assert "Before::" in (cls.__doc__ or ""), cls.name
         assert re.search(r"After( ``.*``)?::", cls.__doc__ or ""), cls.name
+
+
+def test_everything_that_the_code_cites_is_on_the_page_of_references():
+    text = (ROOT / "docs" / "references.md").read_text()
+    listed = set(re.findall(r"\*\*(.+?) (\d{4}[ab]?)\.\*\*", text))
+    cited = {
+        (names, year)
+        for folder in ("snnc", "plugins")
+        for path in (ROOT / folder).rglob("*.py")
+        for names, year in re.findall(
+            r"([A-Z][a-z]+(?: et\s+al\.| & [A-Z][a-z]+)?),? \(?((?:19|20)\d{2}[ab]?)\b", path.read_text()
+        )
+    }
+    assert len(cited) > 10
+    assert cited - listed == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

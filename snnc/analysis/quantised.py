@@ -1,6 +1,6 @@
 """The graph with each spiking population replaced by its spike count for a constant input.
 
-phi(z) = theta / T * clip(floor(z T / theta + v0), 0, gamma T): quantisation clip-floor-shift (Bu et al. 2022). Its
+phi(z) = theta / T * clip(floor(z T / theta + v0), 0, gamma T): quantisation clip-floor-shift (Bu et al. 2022a). Its
 error is what can be known from the model alone: activations beyond what a neuron can fire (clipping), and counts being
 whole (quantisation). What the spiking network does beyond it is due to when spikes come (timing).
 """

@@ -1,4 +1,7 @@
-"""What a run costs: operations as NeuroBench counts them, and energy by published figures for one operation."""
+"""What a run costs: operations as NeuroBench counts them (Yik et al. 2025), and energy.
+
+Energies are published figures for one operation.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ from snnc.neurons import Neurons, Synapse
 
 PICO = 1e-12
 MAC_45NM, AC_45NM = 4.6 * PICO, 0.9 * PICO
-"""Joules of a 32-bit floating-point multiply-add, and of an addition, in 45 nm (Horowitz, ISSCC 2014)."""
+"""Joules of a 32-bit floating-point multiply-add, and of an addition, in 45 nm (Horowitz 2014)."""
 SYNOP_LOIHI, UPDATE_LOIHI = 23.6 * PICO, 81 * PICO
-"""Joules of a synaptic operation, and of a neuron update, on Loihi (Davies et al., IEEE Micro 2018)."""
+"""Joules of a synaptic operation, and of a neuron update, on Loihi (Davies et al. 2018)."""
 
 
 @dataclass(frozen=True)

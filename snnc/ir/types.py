@@ -10,9 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float32]
+"""A float32 array: what tensors and parameters are."""
 AnyArray: TypeAlias = npt.NDArray[Any]
+"""An array of any type."""
 Shape: TypeAlias = tuple[int, ...]
+"""The sizes of a tensor, without batch and time."""
 Signal: TypeAlias = Literal["rate", "spikes"]
+"""What a tensor's values are; see ``TensorType``."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def interpolation_matrix(old: int, new: int, interpolation: str) -> Array:
 
 
 def _cubic(x: Array) -> Array:
-    """Return the cubic convolution kernel of Keys (1981) with a = -1/2."""
+    """Return the cubic convolution kernel (Keys 1981) with a = -1/2."""
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))

@@ -14,7 +14,7 @@ from snnc.passes.base import Context, Pass, Stage
 class InitialVoltage(Pass):
     """Start integrate-and-fire neurons at ``voltage`` thresholds: half turns the floor of the count into rounding.
 
-    Deng & Gu 2021; Bu et al. 2022. Neurons that start at random voltages, as Nengo's own do, are left alone.
+    Deng & Gu 2021; Bu et al. 2022b. Neurons that start at random voltages, as Nengo's own do, are left alone.
 
     Before::
 

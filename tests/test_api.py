@@ -1,0 +1,59 @@
+"""The names that plugins may import. Whoever adds one adds it here too, and says so in CHANGELOG.md."""
+
+import runpy
+
+import pytest
+
+import snnc
+from snnc import api
+from tests.conftest import ROOT
+
+GOLDEN = {
+    "Graph": """
+        Activation AnyArray Array Causal DataError Graph GraphError NeuronModel Neurons Node Op Origin RandomStream
+        Shape ShapeError Signal SnncError State Stateful Synapse SynapseModel TensorType UsageError census evaluate
+        evaluate_nodes hookimpl neurons op ops rewrite simulate
+    """,
+    "Passes": """
+        Check Choice Context Finding MergeLinear Pass PassError PerLayer Stage Subject WriteScales layer_keys
+    """,
+    "Frontend": """
+        Builder Frontend FrontendError ImportOptions Importer Layer Role Slot importer layer_error
+    """,
+    "Backend": """
+        Backend Defaults LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings MeanReadOut
+        MissingExtraError Program ReadOut Recording Tolerance UnsupportedOpError initial_state is_temporal
+        linear_maps lowering movement_matrix op_matrix require_steps validated_inputs
+    """,
+    "First-party": """
+        convolve for_batch fuse_linear interpolation_matrix matmul matvec move_filters one_thread progress_bar
+        with_batch with_ideal_rates
+    """,
+}
+
+
+@pytest.fixture(scope="module")
+def script():
+    return runpy.run_path(str(ROOT / "docs" / "generate_api.py"))
+
+
+def test_the_names_of_each_tier_are_the_golden_ones(script):
+    assert {tier: list(names) for tier, (_, names) in script["tiers"]().items()} == {
+        tier: names.split() for tier, names in GOLDEN.items()
+    }
+
+
+def test_every_name_is_there_once_and_has_a_sentence(script):
+    names = [name for tier in GOLDEN.values() for name in tier.split()]
+    assert sorted(names) == sorted(set(names)) == sorted(api.__all__)
+    assert [name for name in names if not script["summary"](name)] == []
+
+
+def test_the_page_is_what_the_script_writes(script):
+    assert (ROOT / "docs" / "api.md").read_text() == script["page"](), "it is stale: run python docs/generate_api.py"
+
+
+def test_everything_of_snnc_itself_can_be_found_by_looking():
+    names = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load"]
+    assert snnc.__all__ == names
+    assert set(names) <= set(dir(snnc))
