@@ -37,6 +37,7 @@ from snnc.evaluation.verify import Check, Finding, Subject
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.hooks import hookimpl
 from snnc.ir.graph import Graph, rewrite
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
@@ -54,6 +55,7 @@ from snnc.passes.write_scales import WriteScales
 from snnc.progress import progress_bar
 
 __all__ = [
+    "NUMPY",
     "Activation",
     "AnyArray",
     "Array",
@@ -61,6 +63,7 @@ __all__ = [
     "DataError",
     "Graph",
     "GraphError",
+    "Namespace",
     "NeuronModel",
     "Neurons",
     "Node",

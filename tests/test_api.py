@@ -10,9 +10,9 @@ from tests.conftest import ROOT
 
 GOLDEN = {
     "Graph": """
-        Activation AnyArray Array Causal DataError Graph GraphError NeuronModel Neurons Node Op Origin RandomStream
-        Shape ShapeError Signal SnncError State Stateful Synapse SynapseModel TensorType UsageError census evaluate
-        evaluate_nodes hookimpl neurons op ops rewrite simulate
+        NUMPY Activation AnyArray Array Causal DataError Graph GraphError Namespace NeuronModel Neurons Node Op Origin
+        RandomStream Shape ShapeError Signal SnncError State Stateful Synapse SynapseModel TensorType UsageError census
+        evaluate evaluate_nodes hookimpl neurons op ops rewrite simulate
     """,
     "Passes": """
         Check Choice Context Finding MergeLinear Pass PassError PerLayer Stage Subject WriteScales layer_keys

@@ -113,7 +113,7 @@ class Hybrid:
     def _encode(self, name: str, drive: AnyArray, voltages: Mapping[str, AnyArray]) -> Array:
         """Return the spikes of a step of an encoder."""
         spikes = np.empty_like(voltages[name])
-        self.encoders[name].neuron_type.step(self.dt, drive.reshape(spikes.shape), spikes, voltages[name])
+        self.encoders[name].neuron_type.step(self.dt, drive.reshape(spikes.shape), spikes, voltage=voltages[name])
         return spikes.reshape(drive.shape).astype(np.float32)
 
     def _evaluate(self, node: Node, values: Mapping[str, Array]) -> Array:

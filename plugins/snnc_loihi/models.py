@@ -6,11 +6,11 @@ reset). Equations are those of nengo-loihi's emulator; currents are in Hz, volta
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import Activation, AnyArray, Array, Shape, State, UsageError, neurons, op
+from snnc.api import Activation, AnyArray, Shape, State, UsageError, neurons, op
 
 STEP = 0.001
 """Seconds of a step of the chip: what the rate curves are for."""
@@ -28,6 +28,8 @@ class HardResetIf(neurons.ReluLike):
     """
 
     spiking: ClassVar[bool] = True
+    matches_activation = False
+    scale_invariant = False
     floor: float
     threshold: float
 
@@ -39,17 +41,9 @@ class HardResetIf(neurons.ReluLike):
                 "use 0 to 127 and 0.5 to 1"
             )
 
-    @property
-    def exact(self) -> bool:
-        return False
-
-    @property
-    def scale_invariant(self) -> bool:
-        return False
-
-    def rate(self, u: Array) -> Array:
-        u = np.maximum(u, np.float32(0)) * np.float32(self.gain)
-        return np.minimum(u / np.float32(self.threshold) / (1 + u * np.float32(STEP / 2 / self.threshold)), 1 / STEP)
+    def response(self, xp: Any, current: Any) -> Any:
+        u = xp.maximum(current, 0)
+        return xp.minimum(u / self.threshold / (1 + u * (STEP / 2 / self.threshold)), 1 / STEP)
 
     def settled(self, u: AnyArray, dt: float = STEP) -> AnyArray:
         """Return the rate in Hz that a constant ``u`` in Hz settles to: one of 1 / (n dt)."""
@@ -60,17 +54,13 @@ class HardResetIf(neurons.ReluLike):
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
         return {"voltage": np.zeros(shape, dtype=np.float32)}
 
-    def drive(self, current: Array, dt: float) -> Array:
-        current *= current.dtype.type(dt)
-        return current
+    def drive(self, xp: Any, current: Any, dt: float) -> Any:
+        return current * dt
 
-    def step(self, drive: Array, state: State, dt: float) -> Array:
-        voltage = state["voltage"]
-        voltage += drive
-        np.maximum(voltage, -self.floor, out=voltage)
+    def rule(self, xp: Any, drive: Any, state: State, dt: float) -> tuple[Any, State]:
+        voltage = xp.maximum(state["voltage"] + drive, -self.floor)
         fired = voltage > self.threshold
-        voltage[fired] = 0
-        return fired.astype(np.float32)
+        return xp.astype(fired, voltage.dtype), {"voltage": xp.where(fired, xp.zeros_like(voltage), voltage)}
 
 
 @op
@@ -110,27 +100,27 @@ class LoihiLif(neurons.Lif):
 
     kind: ClassVar[str] = "loihi-lif"
 
-    def response(self, current: AnyArray) -> AnyArray:
+    def curve(self, xp: Any, current: Any) -> Any:
         """Return the mean rate in Hz for a current J."""
         above = current - 1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rate = 1 / (self._refractory(STEP) * STEP + self.tau_rc * np.log1p(1 / above) + STEP / 2)
-        return np.where(above > 0, rate, current.dtype.type(0))
+        safe = xp.where(above > 0, above, xp.ones_like(above))
+        rate = 1 / (self._refractory(STEP) * STEP + self.tau_rc * xp.log1p(1 / safe) + STEP / 2)
+        return xp.where(above > 0, rate, xp.zeros_like(above))
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
-        return {"voltage": np.zeros(shape, dtype=np.float32), "waits": np.zeros(shape, dtype=np.int32)}
+        return {"voltage": np.zeros(shape, dtype=np.float32), "waits": np.zeros(shape, dtype=np.float32)}
 
-    def step(self, drive: Array, state: State, dt: float) -> Array:
+    def rule(self, xp: Any, drive: Any, state: State, dt: float) -> tuple[Any, State]:
         voltage, waits = state["voltage"], state["waits"]
         decay = np.round(-np.expm1(-dt / self.tau_rc) * DECAY) / DECAY
-        voltage += (drive - voltage) * np.float32(decay)
-        np.maximum(voltage, 0, out=voltage)
-        voltage[waits > 0] = 0
+        voltage = xp.maximum(voltage + (drive - voltage) * float(decay), 0)
+        nothing = xp.zeros_like(voltage)
+        voltage = xp.where(waits > 0, nothing, voltage)
         fired = voltage > 1
-        voltage[fired] = 0
-        np.maximum(waits - 1, 0, out=waits)
-        waits[fired] = self._refractory(dt)
-        return fired.astype(np.float32)
+        return xp.astype(fired, voltage.dtype), {
+            "voltage": xp.where(fired, nothing, voltage),
+            "waits": xp.where(fired, nothing + self._refractory(dt), xp.maximum(waits - 1, 0)),
+        }
 
     def _refractory(self, dt: float) -> int:
         return round(self.tau_ref / dt)

@@ -29,6 +29,7 @@ class Reading:
 class Built:
     """A network, and where the parts of the graph are in it."""
 
+    graph: Graph
     network: Any
     inputs: Mapping[str, Any]
     """The input Node by the input's name."""
@@ -145,7 +146,7 @@ class NetworkBuilder:
         probes = {o: nengo.Probe(self._held(node).obj, label=o) for o, node in self.graph.output_nodes.items()}
         inputs = {name: self._held(name).obj for name in self.graph.inputs}
         readings = {node.name: r for node in self.graph if (r := self._reading(node.name)) is not None}
-        return Built(self.network, inputs, probes, self._objects(readings), readings)
+        return Built(self.graph, self.network, inputs, probes, self._objects(readings), readings)
 
     def _lower(self, node: Node) -> None:
         if node.op.arity == 0:

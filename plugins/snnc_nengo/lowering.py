@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import AnyArray, LoweringError, Neurons, Op, Shape, Synapse, initial_state, lowering, ops
+from snnc.api import AnyArray, Neurons, Op, Shape, Synapse, initial_state, lowering, ops
 from snnc_nengo import geometry
 from snnc_nengo.layout import LAYOUT
 from snnc_nengo.site import Lowered, Site
@@ -80,11 +80,9 @@ def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
 @lowering("nengo", Synapse)
 def synapse(op: Synapse, site: Site) -> Lowered:
     """Filter a connection."""
-    from snnc_nengo.neurons import SYNAPSES
+    from snnc_nengo.neurons import synapse_type
 
-    if type(op.model) not in SYNAPSES:
-        raise LoweringError(f"node {site.name!r}: Nengo has no synapse {op.model.kind!r}; use 'lowpass' or 'alpha'")
-    return (site.term(synapse=SYNAPSES[type(op.model)](op.model)),)
+    return (site.term(synapse=synapse_type(op.model)),)
 
 
 @lowering("nengo", Neurons)
@@ -98,12 +96,7 @@ def population(op: Neurons, site: Site) -> Lowered:
     scale = np.asarray(op.scale, dtype=np.float64)
     one = float(op.scale) if np.ndim(op.scale) == 0 else None
     start = initial_state(site.node, site.inputs, site.seed)
-    try:
-        kind, amplitude = neuron_type(op.model, one, start)
-    except KeyError:
-        raise LoweringError(
-            f"node {site.name!r}: Nengo has no neurons for the model {op.model.kind!r}; choose others for this layer"
-        ) from None
+    kind, amplitude = neuron_type(op.model, one, start)
     ensemble = nengo.Ensemble(
         site.output.size,
         1,

@@ -1,8 +1,8 @@
-"""Nengo's neuron and synapse types for snnc's models."""
+"""Nengo's neuron and synapse types for snnc's models: its own where it has them, else the model's rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -10,47 +10,33 @@ import nengo
 import numpy as np
 
 from snnc.api import NeuronModel, RandomStream, State, SynapseModel, neurons
-from snnc_nengo.neuron_types import Izhikevich, SoftResetIF
+from snnc_nengo.neuron_types import Izhikevich, ModelNeurons, ModelSynapse, SoftResetIF
 
-Make = Callable[[Any, dict[str, Any]], Any]
-"""Makes a neuron type of a model and of what all types take: the initial state, and the amplitude where it is held."""
-
-SCALED: Mapping[type[NeuronModel], Make] = MappingProxyType(
+NATIVE: Mapping[type[NeuronModel], type] = MappingProxyType(
     {
-        neurons.ReluRate: lambda model, given: nengo.RectifiedLinear(**given),
-        neurons.SpikingRelu: lambda model, given: nengo.SpikingRectifiedLinear(**given),
-        neurons.SoftResetIf: lambda model, given: SoftResetIF(gamma=model.gamma, **given),
-        neurons.LifRate: lambda model, given: nengo.LIFRate(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
-        neurons.Lif: lambda model, given: nengo.LIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref, **given),
-        neurons.Regular: lambda model, given: nengo.RegularSpiking(_base(model), **given),
-        neurons.Stochastic: lambda model, given: nengo.StochasticSpiking(_base(model), **given),
-        neurons.Poisson: lambda model, given: nengo.PoissonSpiking(_base(model), **given),
+        neurons.ReluRate: nengo.RectifiedLinear,
+        neurons.SigmoidRate: nengo.Sigmoid,
+        neurons.TanhRate: nengo.Tanh,
+        neurons.LifRate: nengo.LIFRate,
+        neurons.AdaptiveLifRate: nengo.AdaptiveLIFRate,
+        neurons.SpikingRelu: nengo.SpikingRectifiedLinear,
+        neurons.SoftResetIf: SoftResetIF,
+        neurons.Regular: nengo.RegularSpiking,
+        neurons.Stochastic: nengo.StochasticSpiking,
+        neurons.Poisson: nengo.PoissonSpiking,
+        neurons.Lif: nengo.LIF,
+        neurons.AdaptiveLif: nengo.AdaptiveLIF,
+        neurons.Izhikevich: Izhikevich,
     }
 )
-"""Neuron types that hold an amplitude."""
+"""The models for which networks hold a type of Nengo's, which its users know; all others are ``ModelNeurons``."""
 
-UNSCALED: Mapping[type[NeuronModel], Make] = MappingProxyType(
-    {
-        neurons.SigmoidRate: lambda model, given: nengo.Sigmoid(tau_ref=1 / model.max_rate, **given),
-        neurons.TanhRate: lambda model, given: nengo.Tanh(tau_ref=1 / model.max_rate, **given),
-        # these two would adapt to their amplitude
-        neurons.AdaptiveLifRate: lambda model, given: nengo.AdaptiveLIFRate(**model.attrs(), **given),
-        neurons.AdaptiveLif: lambda model, given: nengo.AdaptiveLIF(**model.attrs(), **given),
-        neurons.Izhikevich: lambda model, given: Izhikevich(**model.attrs(), **given),
-    }
-)
-"""Neuron types that hold none, so that it becomes part of what they feed."""
-
-SYNAPSES: Mapping[type[SynapseModel], Callable[[Any], Any]] = MappingProxyType(
-    {
-        neurons.Lowpass: lambda model: nengo.Lowpass(model.tau),
-        neurons.Alpha: lambda model: nengo.Alpha(model.tau),
-    }
-)
+UNSCALED = (nengo.Sigmoid, nengo.Tanh, nengo.Izhikevich, nengo.AdaptiveLIF, nengo.AdaptiveLIFRate)
+"""Types without an amplitude, which becomes part of what they feed; the last two would adapt to theirs."""
 
 
 def neuron_type(model: NeuronModel, amplitude: float | None, start: State) -> tuple[Any, bool]:
-    """Return Nengo's type for a model and whether it holds the amplitude; raise KeyError for an unknown model.
+    """Return Nengo's type for a model and whether it holds the amplitude.
 
     Args:
         model: the neuron model.
@@ -59,17 +45,30 @@ def neuron_type(model: NeuronModel, amplitude: float | None, start: State) -> tu
     """
     arrays = {name: value.ravel() for name, value in start.items() if isinstance(value, np.ndarray)}
     given: dict[str, Any] = {"initial_state": arrays or None}
-    if type(model) in UNSCALED:
-        return UNSCALED[type(model)](model, given), amplitude == 1
+    native = NATIVE.get(type(model))
+    if native is not None and issubclass(native, UNSCALED):
+        return native(**_fields(model), **given), amplitude == 1
     given["amplitude"] = 1.0 if amplitude is None else amplitude
-    return SCALED[type(model)](model, given), amplitude is not None
+    made = ModelNeurons(model, **given) if native is None else native(**_fields(model), **given)
+    return made, amplitude is not None
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    """Return the fields of a model as Nengo's type takes them."""
+    if isinstance(model, neurons.RatesToSpikes):
+        return {"base_type": neuron_type(model.rates, 1.0, {})[0]}
+    if isinstance(model, (neurons.SigmoidRate, neurons.TanhRate)):
+        return {"tau_ref": 1 / model.max_rate}
+    return {name: value for name, value in model.attrs().items() if name != "initial"}
+
+
+def synapse_type(model: SynapseModel) -> Any:
+    """Return Nengo's filter for a synapse model."""
+    native = {neurons.Lowpass: nengo.Lowpass, neurons.Alpha: nengo.Alpha}.get(type(model))
+    return ModelSynapse(model) if native is None else native(model.tau)
 
 
 def ensemble_seed(start: State) -> int | None:
     """Return the seed of an ensemble that lets Nengo draw the random numbers of a state, or None if it has none."""
     streams = [value for value in start.values() if isinstance(value, RandomStream)]
     return streams[0].seed - 1 if streams else None
-
-
-def _base(model: neurons.RatesToSpikes) -> Any:
-    return neuron_type(model.rates, 1.0, {})[0]

@@ -6,6 +6,7 @@ Signals are looked up in ``sets`` and ``reads`` when a step is made, because Nen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import nengo
@@ -13,10 +14,12 @@ import numpy as np
 from nengo.builder.operator import Operator
 from nengo.synapses import LinearFilter
 
-from snnc.api import AnyArray, convolve, matmul, matvec
-from snnc_nengo.neuron_types import SoftResetIF
+from snnc.api import NUMPY, AnyArray, NeuronModel, State, convolve, matmul, matvec
+from snnc.api import neurons as models
+from snnc_nengo.neuron_types import ModelNeurons, fire
 
 Step = Callable[[], None]
+Drive = Callable[[AnyArray], AnyArray]
 Fire = Callable[[AnyArray], None]
 """A step of neurons for what drives them, which it must not change."""
 
@@ -151,20 +154,18 @@ class Population(Operator):
         """Return the function of a step."""
         output = signals[self.output]
         states = {name: signals[signal] for name, signal in self.state.items()}
-        drive, fire = RULES.get(type(self.neurons), _own)(self.neurons, dt, output, **states)
+        drive, fire = _rule(self.neurons, dt, output, states)
         inflows = [signals[signal] for signal in self.reads]
-        current = np.empty_like(output)
         if self.still:
-            waiting = [True]
+            driven: list[AnyArray] = []
 
             def again() -> None:
-                if waiting:
-                    current[...] = inflows[0]
-                    drive(current)
-                    waiting.clear()
-                fire(current)
+                if not driven:
+                    driven.append(drive(inflows[0].copy()))
+                fire(driven[0])
 
             return again
+        current = np.empty_like(output)
         first, *others, bias = inflows
         gain, *gains = [compact(g, output.dtype) for g in self.gains]
         part = np.empty_like(output)
@@ -175,8 +176,7 @@ class Population(Operator):
             for x, g in zip(others, gains, strict=True):
                 np.multiply(x, g, out=part)
                 np.add(current, part, out=current)
-            drive(current)
-            fire(current)
+            fire(drive(current))
 
         return step
 
@@ -204,55 +204,15 @@ class Once(Operator):
         return step
 
 
-def _spiking_relu(neurons: Any, dt: float, output: AnyArray, voltage: AnyArray) -> tuple[Fire, Fire]:
-    height, spikes = neurons.amplitude / dt, np.empty_like(output)
-
-    def drive(current: AnyArray) -> None:
-        np.maximum(current, 0, out=current)
-        np.multiply(current, dt, out=current)
-
-    def fire(driven: AnyArray) -> None:
-        np.add(voltage, driven, out=voltage)
-        np.floor(voltage, out=spikes)
-        np.multiply(spikes, height, out=output)
-        np.subtract(voltage, spikes, out=voltage)
-
-    return drive, fire
-
-
-def _soft_reset(neurons: Any, dt: float, output: AnyArray, voltage: AnyArray) -> tuple[Fire, Fire]:
-    height, spikes, gamma = neurons.amplitude / dt, np.empty_like(output), neurons.gamma
-
-    def drive(current: AnyArray) -> None:
-        np.multiply(current, dt, out=current)
-
-    def fire(driven: AnyArray) -> None:
-        np.add(voltage, driven, out=voltage)
-        np.floor(voltage, out=spikes)
-        np.clip(spikes, 0, gamma, out=spikes)
-        np.multiply(spikes, height, out=output)
-        np.subtract(voltage, spikes, out=voltage)
-
-    return drive, fire
-
-
-def _own(neurons: Any, dt: float, output: AnyArray, **states: AnyArray) -> tuple[Fire, Fire]:
-    """Return the rule of any other type of neurons: its own step."""
-
-    def drive(current: AnyArray) -> None:
-        """Do nothing ahead."""
-
-    def fire(current: AnyArray) -> None:
-        neurons.step(dt, current, output, **states)
-
-    return drive, fire
-
-
-RULES: Mapping[type, Callable[..., tuple[Fire, Fire]]] = {
-    nengo.SpikingRectifiedLinear: _spiking_relu,
-    SoftResetIF: _soft_reset,
-}
-"""By type of neurons: what turns the current into a drive, in place, and what a step makes of the drive."""
+def _rule(neurons: Any, dt: float, output: AnyArray, states: State) -> tuple[Drive, Fire]:
+    """Return what turns a current into a drive, and the step for it: the model's, or that of a type of Nengo's."""
+    model: NeuronModel | None = neurons.model if isinstance(neurons, ModelNeurons) else None
+    if type(neurons) is nengo.SpikingRectifiedLinear:
+        model = models.SpikingRelu()  # in fewer passes over memory
+    if model is None:
+        return lambda current: current, lambda current: neurons.step(dt, current, output, **states)
+    amplitude = neurons.amplitude
+    return partial(model.drive, NUMPY, dt=dt), lambda drive: fire(model, amplitude, dt, drive, output, states)
 
 
 def is_lowpass(operator: Any) -> bool:

@@ -9,16 +9,16 @@ from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import TimeUpdate
 from snnc_nengo.find_populations import Pattern, Uses, find
 
-from snnc_nengo_dl.dynamics import dynamics
+from snnc.api import Node
 from snnc_nengo_dl.population import Population
 
 
 class Fuse:
     """A simplification for NengoDL: operators to operators. What does not look as expected stays as it is."""
 
-    def __init__(self, channels: Mapping[str, int | None]) -> None:
-        """Take, by the name of a bias signal, how many channels there are, if positions share biases."""
-        self.channels = channels
+    def __init__(self, populations: Mapping[str, Node]) -> None:
+        """Take the populations of the graph by the names of their bias signals."""
+        self.populations = populations
 
     def __call__(self, operators: Sequence[Any]) -> list[Any]:
         """Return the operators, with those of populations fused."""
@@ -28,9 +28,9 @@ class Fuse:
         gone: set[Any] = set()
         for operator in operators:
             pattern = _population(operator, uses) if isinstance(operator, SimNeurons) else None
-            if pattern is not None:
-                channels = self.channels.get(pattern.bias.name)
-                fused[pattern.neurons[-1]] = Population(pattern, steps[0] if steps else None, channels)
+            if pattern is not None and pattern.bias.name in self.populations:
+                node = self.populations[pattern.bias.name]
+                fused[pattern.neurons[-1]] = Population(pattern, steps[0] if steps else None, node)
                 gone.update([*pattern.neurons, *pattern.used])
         if not fused:
             return list(operators)
@@ -43,6 +43,4 @@ def _population(neurons: SimNeurons, uses: Uses) -> Pattern | None:
     readers = uses.readers[neurons.output.base]
     if len(readers) == 1 and isinstance(readers[0], SimNeurons):
         chain.append(readers[0])  # rates, of which others make spikes
-    if any(dynamics(operator.neurons) is None for operator in chain):
-        return None
     return find(chain, uses, filters=True)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl.builder import OpBuilder
 from snnc_nengo.site import Placed, Site, Term
+from snnc_tensorflow.namespace import TENSORFLOW
 from snnc_tensorflow.site import Function, StatefulFunction
 from snnc_tensorflow.site import Site as Rule
 
@@ -123,6 +124,20 @@ class SteppedBuilder(OpBuilder):
         signals.scatter(signals[op.output], y)
         for name, signal in op.state.items():
             signals.scatter(signals[signal], tf.ensure_shape(tf.cast(after[name], kept[name].dtype), kept[name].shape))
+
+
+class SynapseBuilder(OpBuilder):
+    """Builds a ModelSynapse."""
+
+    def build_step(self, signals: Any) -> None:
+        """Add a step to TensorFlow's graph: what is shown next is what the model gives after it has taken the input."""
+        (op,) = self.ops
+        rule, x = op.process.model.rule, signals.gather(signals[op.input])
+        state = {name: signals.gather(signals[signal]) for name, signal in op.state.items()}
+        _, after = rule(TENSORFLOW, x, state, signals.dt_val)
+        y, _ = rule(TENSORFLOW, x, after, signals.dt_val)
+        for signal, value in ((op.output, y), *((op.state[name], value) for name, value in after.items())):
+            signals.scatter(signals[signal], tf.ensure_shape(value, x.shape))
 
 
 class InNumpy:

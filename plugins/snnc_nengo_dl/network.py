@@ -83,8 +83,7 @@ def built(graph: Graph, target: LoweringContext) -> tuple[Built, Trainable]:
     """Return the network of a graph and what of it can be trained, with settings under which NengoDL is fast."""
     result = build(graph, target, TrainedBuilder)
     parameters = trainable(graph, result)
-    populations = [node for node in graph if isinstance(node.op, Neurons)]
-    configure(result.network, {result.objects[node.name].ensemble: channels(node) for node in populations})
+    configure(result)
     config = result.network.config
     for connection in parameters.weights.values():
         config[connection].trainable = True
@@ -102,12 +101,7 @@ SIMPLIFICATIONS = tuple(rule for rule in default_simplifications if rule is not 
 """Without the one that takes factors within 1e-5 of 1 for 1, such as those of an untrained batch normalisation."""
 
 
-def configure(
-    network: Any,
-    shared: Mapping[Any, int | None],
-    inference_only: bool = False,
-    more: Sequence[Callable[[Any], Any]] = (),
-) -> None:
+def configure(built: Built, inference_only: bool = False, more: Sequence[Callable[[Any], Any]] = ()) -> None:
     """Set NengoDL's settings of a network.
 
     - noop planner: merging signals into large arrays is what the default one does; on a CPU every write to a part of
@@ -115,8 +109,9 @@ def configure(
     - our simplification first, that makes one operator of each population;
     - no state between calls: every sample starts afresh.
     """
-    fuse: Callable[[Any], Any] = Fuse({f"{ensemble}.bias": n for ensemble, n in shared.items()})
-    with network:
+    populations = [node for node in built.graph if isinstance(node.op, Neurons)]
+    fuse: Callable[[Any], Any] = Fuse({f"{built.objects[n.name].ensemble}.bias": n for n in populations})
+    with built.network:
         nengo_dl.configure_settings(
             planner=noop_planner,
             sorter=noop_order_signals,

@@ -19,9 +19,10 @@ from nengo_dl.builder import OpBuilder
 from snnc_nengo.find_populations import Pattern
 from snnc_nengo.operators import compact
 from snnc_tensorflow.loop import LEAST
+from snnc_tensorflow.namespace import TENSORFLOW
 
-from snnc_nengo_dl.dynamics import dynamics
-from snnc_nengo_dl.training import tied
+from snnc.api import Neurons, Node
+from snnc_nengo_dl.training import channels, tied
 
 Tensor: TypeAlias = Any
 
@@ -29,27 +30,31 @@ Tensor: TypeAlias = Any
 class Population(Operator):
     """Sets the output of neurons, and updates their states and the filters in front of them."""
 
-    def __init__(self, pattern: Pattern, step: Any, channels: int | None) -> None:
+    def __init__(self, pattern: Pattern, step: Any, node: Node) -> None:
         """Take the place of the operators of a pattern.
 
         Args:
             pattern: what was found.
             step: the signal that counts the steps, which random neurons read.
-            channels: how many channels there are, if all neurons of one share a bias.
+            node: the population in the graph.
         """
+        assert isinstance(node.op, Neurons)
         first, last = pattern.neurons[0], pattern.neurons[-1]
         super().__init__(tag=f"{last.output.name} population")
-        self.neurons = [operator.neurons for operator in pattern.neurons]
-        self.inflows, self.bias, self.channels = pattern.inflows, pattern.bias, channels
-        states = [s for operator in pattern.neurons for s in ordered_states(operator)]
-        self.states = states
-        random = [rng for operator in pattern.neurons for rng in operator.state_extra.values()]
-        self.seed = drawn(random[0]) if random else None
+        self.model, self.channels = node.op.model, channels(node)
+        self.amplitude = float(getattr(last.neurons, "amplitude", 1.0))
+        """What a spike, or 1 Hz, is worth."""
+        self.inflows, self.bias = pattern.inflows, pattern.bias
+        named = {name: s for operator in pattern.neurons for name, s in operator.state.items()}
+        self.names, self.states = list(named), list(named.values())
+        random = {name: rng for operator in pattern.neurons for name, rng in operator.state_extra.items()}
+        self.streams = list(random)
+        self.seed = drawn(next(iter(random.values()))) if random else None
         self.step = step if random else None
         self.sets, self.incs = [last.output], list[Any]()
         filters = [i.filtered for i in self.inflows if i.synapse is not None]
         self.reads = [*(i.x for i in self.inflows), pattern.bias, *([] if self.step is None else [self.step])]
-        self.updates = [*states, *filters]
+        self.updates = [*self.states, *filters]
         self.size = first.J.size
 
     @property
@@ -65,7 +70,6 @@ class PopulationBuilder(OpBuilder):
         """Prepare what is the same in every step."""
         super().build_pre(signals, config)
         (self.op,) = self.ops
-        self.rules = [rule for neurons in self.op.neurons if (rule := dynamics(neurons)) is not None]
         self.decays = [decay(i.synapse, signals.dt_val) for i in self.op.inflows]
         self.gains = [None if np.all(i.gain == 1) else compact(i.gain, np.float32) for i in self.op.inflows]
         self.fused: Any = self.advance
@@ -83,7 +87,7 @@ class PopulationBuilder(OpBuilder):
         if not self.config.inference_only:
             bias = tied(bias, op.channels)
         training = self.config.training
-        if self.config.inference_only or training is False or not self.spiking:
+        if self.config.inference_only or training is False or not op.model.spiking:
             self.write(signals, *self.infer(signals, x, held, states, bias))
         elif training is True:
             self.write(signals, *self.train(x, held, states, bias))
@@ -97,11 +101,6 @@ class PopulationBuilder(OpBuilder):
                 ),
             )
 
-    @property
-    def spiking(self) -> bool:
-        """Return whether the neurons spike, so that gradients do not pass them."""
-        return self.rules[-1].spiking
-
     def infer(self, signals: Any, x: Any, held: Any, states: Any, bias: Tensor) -> tuple[Any, Any, Any]:
         """Return (output, filters, states) after a step."""
         uniform = None
@@ -112,26 +111,22 @@ class PopulationBuilder(OpBuilder):
 
     def train(self, x: Any, held: Any, states: Any, bias: Tensor) -> tuple[Any, Any, Any]:
         """Return what ``infer`` does, with rates in place of spikes; states stay as they are."""
+        model = self.op.model
+        if not model.trainable:
+            raise nengo.exceptions.BuildError(
+                f"{self.op.tag}: {model.kind} neurons cannot be trained; choose others for this layer"
+            )
         current, filters = self.current(x, held, bias)
-        for rule, neurons in zip(self.rules, self.op.neurons, strict=True):
-            if rule.rate is None:
-                raise nengo.exceptions.BuildError(
-                    f"{self.op.tag}: {type(neurons).__name__} neurons cannot be trained; choose others for this layer"
-                )
-            current = rule.rate(current) * amplitude(neurons)
-        return current, filters, states
+        return model.response(TENSORFLOW, current) * self.op.amplitude, filters, states
 
     def advance(self, x: Any, held: Any, states: Any, bias: Tensor, uniform: Tensor | None) -> tuple[Any, Any, Any]:
         """Return (output, filters, states) after a step: elementwise operations only."""
+        op, model = self.op, self.op.model
         value, filters = self.current(x, held, bias)
-        left, after = list(states), []
-        for rule, neurons in zip(self.rules, self.op.neurons, strict=True):
-            mine, left = left[: len(rule.states)], left[len(rule.states) :]
-            drawn = [uniform] if rule.random else []
-            value, *new = rule.step(value, self.dt, *drawn, *mine)
-            value *= amplitude(neurons) / self.dt if rule.spiking else amplitude(neurons)
-            after += new
-        return value, filters, after
+        state = {**dict(zip(op.names, states, strict=True)), **{name: Draws(uniform) for name in op.streams}}
+        value, after = model.rule(TENSORFLOW, model.drive(TENSORFLOW, value, self.dt), state, self.dt)
+        value *= op.amplitude / self.dt if model.spiking else op.amplitude
+        return value, filters, [after[name] for name in op.names]
 
     def current(self, x: Any, held: Any, bias: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the current, and the filters after the step."""
@@ -154,11 +149,32 @@ class PopulationBuilder(OpBuilder):
             signals.scatter(signals[signal], tf.ensure_shape(value, shape))
 
 
-def ordered_states(operator: Any) -> list[Any]:
-    """Return the state signals of a SimNeurons operator in the order of its dynamics."""
-    rule = dynamics(operator.neurons)
-    assert rule is not None
-    return [operator.state[name] for name in rule.states]
+COUNTS = 64
+"""The most spikes that a Poisson neuron fires in a step."""
+
+
+class Draws:
+    """A ``RandomStream`` for one step: the same numbers for every sample of a minibatch."""
+
+    def __init__(self, uniform: Tensor) -> None:
+        """Take numbers from 0 to 1, one a neuron."""
+        self._left = [uniform]
+
+    def uniform(self, shape: Any) -> Tensor:
+        """Return the numbers."""
+        if not self._left:
+            raise nengo.exceptions.BuildError("neurons that draw more than one number a step do not run in NengoDL")
+        return self._left.pop()
+
+    def poisson(self, mean: Tensor) -> Tensor:
+        """Return Poisson counts, by the inverse of the distribution function."""
+        uniform, chance = self.uniform(mean.shape[1:]), tf.exp(-mean)
+        below, counts = chance, tf.zeros_like(mean)
+        for k in range(1, COUNTS + 1):
+            counts += tf.cast(uniform > below, mean.dtype)
+            chance *= mean / k
+            below += chance
+        return counts
 
 
 def drawn(rng: np.random.RandomState) -> int:
@@ -166,11 +182,6 @@ def drawn(rng: np.random.RandomState) -> int:
     copy = np.random.RandomState()
     copy.set_state(rng.get_state())
     return int(copy.randint(2**31))
-
-
-def amplitude(neurons: Any) -> float:
-    """Return what a spike, or 1 Hz, of neurons is worth."""
-    return float(getattr(neurons, "amplitude", 1.0))
 
 
 def decay(synapse: Any, dt: float) -> tuple[float, float] | None:

@@ -6,9 +6,10 @@ import functools
 
 from nengo_dl.builder import Builder, NengoBuilder
 from nengo_dl.process_builders import SimProcessBuilder
+from snnc_nengo.neuron_types import ModelSynapse
 
 from snnc_nengo_dl.apply_map import ApplyMap, ApplyMapBuilder, TensorTransform, build_transform
-from snnc_nengo_dl.host import SteppedBuilder, SteppedProcess
+from snnc_nengo_dl.host import SteppedBuilder, SteppedProcess, SynapseBuilder
 from snnc_nengo_dl.population import Population, PopulationBuilder
 from snnc_nengo_dl.running_sums import Tally, TallyBuilder
 
@@ -21,3 +22,4 @@ def register() -> None:
     Builder.register(Tally)(TallyBuilder)
     NengoBuilder.register(TensorTransform)(build_transform)
     SimProcessBuilder.TF_PROCESS_IMPL[SteppedProcess] = SteppedBuilder
+    SimProcessBuilder.TF_PROCESS_IMPL[ModelSynapse] = SynapseBuilder

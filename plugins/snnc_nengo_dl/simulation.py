@@ -44,7 +44,7 @@ class Simulation:
         with built.network:
             self._watched = {name: tallies.add(name, built.readings[name].obj) for name in watch}
         self._readings = {name: built.readings[name] for name in watch}
-        configure(built.network, {}, inference_only=True, more=[tallies])
+        configure(built, inference_only=True, more=[tallies])
         for probe in (probe for pair in self._watched.values() for probe in pair):
             built.network.config[probe].keep_history = False
         try:

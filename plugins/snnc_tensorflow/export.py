@@ -43,8 +43,8 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
     """
     if machine.on_host:
         raise UsageError(
-            f"cannot export: {', '.join(machine.on_host)} draw random numbers or run a plugin's neurons in numpy, "
-            "which a SavedModel cannot hold; use other neurons"
+            f"cannot export: {', '.join(machine.on_host)} draw random numbers in numpy, which a SavedModel cannot "
+            "hold; use other neurons"
         )
     temporal = is_temporal(machine.graph)
     module = tf.Module()

@@ -9,12 +9,11 @@ numpy itself draws those (one call a step), and a network with such neurons cann
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from snnc.api import AnyArray, RandomStream, Shape, State
+from snnc.api import AnyArray, LoweringError, RandomStream, Shape, State
 from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Tensor, Tensors
 
@@ -22,45 +21,78 @@ SIZE, SHIFT = 624, 397
 UPPER, LOWER, MATRIX, WORD = 0x80000000, 0x7FFFFFFF, 0x9908B0DF, 0xFFFFFFFF
 
 
-def start(state: State, *, each: bool) -> tuple[dict[str, AnyArray], frozenset[str]]:
-    """Return a state with each ``RandomStream`` as the words of its generator, and the names that all samples share.
-
-    Args:
-        state: of one sample.
-        each: whether every sample draws from a generator of its own.
-    """
+def start(state: State) -> tuple[dict[str, AnyArray], frozenset[str]]:
+    """Return the state of one sample with each ``RandomStream`` as words, and the names that all samples share."""
     arrays: dict[str, AnyArray] = {}
-    drawing: set[str] = set()
+    shared: set[str] = set()
     for name, value in state.items():
         if isinstance(value, RandomStream):
             key, position = _words(np.random.RandomState(value.seed))
-            arrays |= {f"{name}.key": key, f"{name}.position": np.asarray(position, dtype=np.int64)}
-            drawing |= {f"{name}.key", f"{name}.position"}
+            words = {f"{name}.key": key, f"{name}.position": np.asarray(position, dtype=np.int64)}
+            arrays |= words
+            shared |= set() if value.each else set(words)
         else:
             arrays[name] = value
-    return arrays, frozenset() if each else frozenset(drawing)
+    return arrays, frozenset(shared)
 
 
-def stochastic(model: Any, state: Tensors, drive: Tensor, dt: float) -> tuple[Tensor, Tensors]:
-    """Round the wanted number of spikes up or down by chance."""
-    size = tf.abs(drive)
-    spikes = tf.floor(size)
-    chance, new = uniform(state, tuple(drive.shape[1:]))
-    spikes += tf.cast(chance < tf.cast(size - spikes, tf.float64), tf.float32)
-    return tf.where(drive < 0, -spikes, spikes), new
+def with_streams(state: Tensors) -> State:
+    """Return a state with its words as streams, as rules take it."""
+    names = {name.removesuffix(".key") for name in state if name.endswith(".key")}
+    arrays = {name: value for name, value in state.items() if name.rpartition(".")[0] not in names}
+    return {**arrays, **{name: TensorStream(state[f"{name}.key"], state[f"{name}.position"]) for name in names}}
 
 
-def poisson(model: Any, state: Tensors, drive: Tensor, dt: float) -> tuple[Tensor, Tensors]:
-    """Draw the number of spikes; each sample has a generator of its own."""
-    spikes, key, position = tf.numpy_function(
-        _poisson, (tf.abs(drive), state["rng.key"], state["rng.position"]), (tf.float32, tf.int64, tf.int64)
-    )
-    spikes = tf.ensure_shape(spikes, drive.shape)
-    new = {
-        "rng.key": tf.ensure_shape(key, state["rng.key"].shape),
-        "rng.position": tf.ensure_shape(position, state["rng.position"].shape),
-    }
-    return tf.where(drive < 0, -spikes, spikes), new
+def with_words(state: State) -> Tensors:
+    """Return a state with its streams as words."""
+    words: Tensors = {}
+    for name, value in state.items():
+        if isinstance(value, TensorStream):
+            words |= {f"{name}.key": value.key, f"{name}.position": value.position}
+        else:
+            words[name] = value
+    return words
+
+
+class TensorStream:
+    """A ``RandomStream`` inside TensorFlow: the words of a generator, or of one for each sample."""
+
+    def __init__(self, key: Tensor, position: Tensor) -> None:
+        """Take the words, ``(624,)`` or ``(batch, 624)``, and how many of them are used up."""
+        self.key, self.position = key, position
+
+    def uniform(self, shape: Shape) -> Tensor:
+        """Return float64 numbers from 0 to 1, as ``RandomState.random_sample`` gives them."""
+        if self.key.shape.rank != 1:
+            raise LoweringError("a stream of each sample's own gives Poisson counts alone; leave out each=True")
+        count = 2 * math.prod(shape)
+        blocks = (self.position + count - 1) // SIZE  # new ones, besides the present one
+
+        def another(i: Tensor, key: Tensor, drawn: Any) -> Any:
+            key = _twisted(key)
+            return i + 1, key, drawn.write(tf.cast(i, tf.int32), key)
+
+        drawn = tf.TensorArray(tf.int64, tf.cast(blocks, tf.int32) + 1, element_shape=(SIZE,)).write(0, self.key)
+        one = tf.constant(1, tf.int64)
+        _, last, drawn = tf.while_loop(lambda i, *_: i <= blocks, another, (one, self.key, drawn))
+        words = tf.reshape(drawn.stack(), (-1,))[self.position : self.position + count]
+        words = _tempered(tf.reshape(words, (-1, 2)))
+        high, low = words[:, 0] // 32, words[:, 1] // 64
+        numbers = tf.cast(high * 67108864 + low, tf.float64) / 9007199254740992.0
+        self.key, self.position = tf.ensure_shape(last, (SIZE,)), self.position + count - SIZE * blocks
+        return tf.reshape(numbers, shape)
+
+    def poisson(self, mean: Tensor) -> Tensor:
+        """Return Poisson counts for means ``(batch, *shape)``, each sample's of its own generator."""
+        if self.key.shape.rank != 2:
+            raise LoweringError("Poisson counts need a generator for each sample; start the stream with each=True")
+        counts, key, position = tf.numpy_function(
+            _poisson, (mean, self.key, self.position), (tf.float32, tf.int64, tf.int64)
+        )
+        self.key, self.position = (
+            tf.ensure_shape(new, old.shape) for new, old in ((key, self.key), (position, self.position))
+        )
+        return tf.ensure_shape(counts, mean.shape)
 
 
 def _poisson(mean: AnyArray, keys: AnyArray, positions: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
@@ -78,27 +110,6 @@ def _words(rng: np.random.RandomState) -> tuple[AnyArray, int]:
     """Return the words of a generator, and how many of them are used up."""
     state: Any = rng.get_state(legacy=True)
     return state[1].astype(np.int64), state[2]
-
-
-def uniform(state: Mapping[str, Tensor], shape: Shape) -> tuple[Tensor, Tensors]:
-    """Return float64 numbers from 0 to 1, as ``RandomState.random_sample`` gives them, and the generator behind."""
-    count = 2 * math.prod(shape)
-    key, position = state["rng.key"], state["rng.position"]
-    blocks = (position + count - 1) // SIZE  # new ones, besides the present one
-
-    def another(i: Tensor, key: Tensor, drawn: Any) -> Any:
-        key = _twisted(key)
-        return i + 1, key, drawn.write(tf.cast(i, tf.int32), key)
-
-    drawn = tf.TensorArray(tf.int64, tf.cast(blocks, tf.int32) + 1, element_shape=(SIZE,)).write(0, key)
-    one = tf.constant(1, tf.int64)
-    _, last, drawn = tf.while_loop(lambda i, *_: i <= blocks, another, (one, key, drawn))
-    words = tf.reshape(drawn.stack(), (-1,))[position : position + count]
-    words = _tempered(tf.reshape(words, (-1, 2)))
-    high, low = words[:, 0] // 32, words[:, 1] // 64
-    numbers = tf.cast(high * 67108864 + low, tf.float64) / 9007199254740992.0
-    new = {"rng.key": tf.ensure_shape(last, (SIZE,)), "rng.position": position + count - SIZE * blocks}
-    return tf.reshape(numbers, shape), new
 
 
 def _twisted(key: Tensor) -> Tensor:

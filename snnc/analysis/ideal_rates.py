@@ -15,6 +15,10 @@ def with_ideal_rates(graph: Graph) -> Graph:
     """
     other = graph.copy()
     for node in graph:
-        if isinstance(node.op, Neurons) and isinstance(node.op.model, ReluLike) and not node.op.model.exact:
+        if (
+            isinstance(node.op, Neurons)
+            and isinstance(node.op.model, ReluLike)
+            and not node.op.model.matches_activation
+        ):
             other.replace(node.name, replace(node.op, model=ReluRate()))
     return other

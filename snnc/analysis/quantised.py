@@ -14,7 +14,7 @@ import numpy as np
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, TensorType
-from snnc.neurons import NeuronModel, Neurons, SoftResetIf, SpikingRelu
+from snnc.neurons import Neurons
 
 
 @op
@@ -36,15 +36,6 @@ class QuantisedRelu(Op):
         return unit * np.clip(counts, 0, self.most)
 
 
-def limits(model: NeuronModel) -> tuple[float, float] | None:
-    """Return (voltage at the start, most spikes a step) of integrate-and-fire models, or None for others."""
-    if isinstance(model, SoftResetIf):
-        return model.initial, float(model.gamma)
-    if isinstance(model, SpikingRelu):
-        return 0.5, np.inf  # the mean of its random start
-    return None
-
-
 def threshold(op: Neurons, dt: float) -> Array:
     """Return theta: the activation that one spike a step stands for, one number or one a channel."""
     return np.asarray(np.asarray(op.scale, dtype=np.float64) / dt, dtype=np.float32)
@@ -57,7 +48,7 @@ def quantised_graph(graph: Graph, steps: int, dt: float) -> Graph | None:
         op = node.op
         if not isinstance(op, Neurons) or not op.model.spiking:
             continue
-        known = limits(op.model)
+        known = op.model.count_limits
         if known is None:
             return None
         start, most = known

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnc.analysis.errors import classes, interval, relative_rms, squares
-from snnc.analysis.quantised import limits, quantised_graph, threshold
+from snnc.analysis.quantised import quantised_graph, threshold
 from snnc.backend import Recording
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
@@ -213,7 +213,7 @@ class _Layers:
             if name in twins:
                 sums.quantised += squares(twins[name] - wanted)
                 sums.timing += squares(means - twins[name])
-            known = limits(op.model)
+            known = op.model.count_limits
             if known is None:
                 continue
             start, most = known
@@ -233,7 +233,7 @@ class _Layers:
         return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
 
     def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
-        sums, known, steady = self.sums[name], limits(op.model), not self.shown.temporal
+        sums, known, steady = self.sums[name], op.model.count_limits, not self.shown.temporal
         by_neuron = activity.spikes(name, op, self.dt)
         return LayerEvaluation(
             layer=name,

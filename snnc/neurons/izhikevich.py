@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import op
-from snnc.ir.types import AnyArray, Array, Shape
+from snnc.ir.types import AnyArray, Shape
 from snnc.neurons.model import ReluLike
 from snnc.ops.stateful import State
 
@@ -30,20 +31,14 @@ class Izhikevich(ReluLike):
 
     kind: ClassVar[str] = "izhikevich"
     spiking: ClassVar[bool] = True
-    least: ClassVar[float] = LEAST
-    peak: ClassVar[float] = PEAK
+    trainable: ClassVar[bool] = False
     tau_recovery: float = 0.02
     coupling: float = 0.2
     reset_voltage: float = -65.0
     reset_recovery: float = 8.0
 
-    @property
-    def exact(self) -> bool:
-        return False
-
-    @property
-    def scale_invariant(self) -> bool:
-        return False
+    matches_activation = False
+    scale_invariant = False
 
     @property
     def gain(self) -> float:
@@ -53,35 +48,35 @@ class Izhikevich(ReluLike):
     def offset(self) -> float:
         return _line(self)[1]
 
-    def rate(self, u: Array) -> Array:
+    def response(self, xp: Namespace, current: Any) -> Any:
         currents, rates = _curve(self)
-        return np.interp(self.gain * u + self.offset, currents, rates).astype(np.float32)
+        return np.interp(current, currents, rates).astype(current.dtype)
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
         voltage = rng.uniform(0, 1, size=shape).astype(np.float32)
         return {"voltage": voltage, "recovery": np.zeros(shape, dtype=np.float32)}
 
-    def drive(self, current: Array, dt: float) -> Array:
-        return np.maximum(current, current.dtype.type(LEAST), out=current)
+    def drive(self, xp: Namespace, current: Any, dt: float) -> Any:
+        return xp.maximum(current, LEAST)
 
-    def step(self, drive: Array, state: State, dt: float) -> Array:
+    def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
         voltage, recovery = state["voltage"], state["recovery"]
-        voltage += (0.04 * voltage**2 + 5 * voltage + 140 - recovery + drive) * 1000 * dt
+        voltage = voltage + (0.04 * xp.square(voltage) + 5 * voltage + 140 - recovery + drive) * 1000 * dt
         fired = voltage >= PEAK
-        voltage[fired] = self.reset_voltage
-        recovery += self.tau_recovery * (self.coupling * voltage - recovery) * 1000 * dt
-        recovery[fired] += self.reset_recovery
-        return fired.astype(np.float32)
+        voltage = xp.where(fired, self.reset_voltage * xp.ones_like(voltage), voltage)
+        recovery = recovery + self.tau_recovery * (self.coupling * voltage - recovery) * 1000 * dt
+        recovery = xp.where(fired, recovery + self.reset_recovery, recovery)
+        return xp.astype(fired, voltage.dtype), {"voltage": voltage, "recovery": recovery}
 
 
 @functools.lru_cache(maxsize=16)
 def _curve(model: Izhikevich) -> tuple[AnyArray, AnyArray]:
     """Return currents and the rates in Hz that they settle to, in steps of a millisecond."""
     currents, dt = np.linspace(LEAST, 200, 461), 0.001
-    state = {"voltage": np.zeros_like(currents), "recovery": np.zeros_like(currents)}
+    state: State = {"voltage": np.zeros_like(currents), "recovery": np.zeros_like(currents)}
     count = np.zeros_like(currents)
     for t in range(3000):
-        spikes = model.step(currents, state, dt)
+        spikes, state = model.rule(NUMPY, currents, state, dt)
         if t >= 1000:
             count += spikes
     return currents, count / 2

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import UsageError
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import Record, op
 from snnc.ir.types import AnyArray, Array, Shape
 from snnc.ops.activations import Activation, Relu, Sigmoid, Tanh
@@ -19,13 +20,18 @@ POSITIVE = ("tau_rc", "tau_n", "tau_recovery", "gamma", "max_rate")
 
 
 class NeuronModel(Record, ABC):
-    """A neuron: which activation it stands for, its rate curve, and its step rule.
+    """A neuron: which activation it stands for, its rate curve, and the rule of one time step.
 
-    A wanted rate ``u`` in Hz becomes the current ``gain * u + offset``, in units of the threshold.
+    A wanted rate ``u`` in Hz becomes the current ``gain * u + offset``, in units of the threshold. ``response``,
+    ``drive`` and ``rule`` are written once, element by element, over the array functions ``xp`` of
+    ``snnc/ir/namespace.py``: numpy, Nengo, NengoDL and TensorFlow run the same lines. All three are pure: they change
+    none of their arguments.
     """
 
     family: ClassVar[str] = "neuron"
     spiking: ClassVar[bool]
+    trainable: ClassVar[bool] = True
+    """Whether gradients pass ``response``, so that rates can take the place of spikes in training."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,7 +40,7 @@ class NeuronModel(Record, ABC):
                 raise UsageError(f"neurons {self.kind!r}: {name} cannot be {value}; it must be finite and positive")
 
     @property
-    def exact(self) -> bool:
+    def matches_activation(self) -> bool:
         """Return whether the rate curve equals the activation it stands for."""
         return True
 
@@ -44,7 +50,7 @@ class NeuronModel(Record, ABC):
         return True
 
     @property
-    def unit(self) -> float:
+    def unit_scale(self) -> float:
         """Return the scale at which the neurons stand for the activation: any, where they are scale_invariant."""
         return 1.0
 
@@ -52,6 +58,14 @@ class NeuronModel(Record, ABC):
     def stateful(self) -> bool:
         """Return whether the output may change from step to step while the current stays the same."""
         return self.spiking
+
+    @property
+    def count_limits(self) -> tuple[float, float] | None:
+        """Return (voltage at the start, most spikes a step), or None for any but plain integrate-and-fire neurons.
+
+        Those fire ``clip(floor(drive * steps + start), 0, most * steps)`` times for a drive that stays the same.
+        """
+        return None
 
     @property
     def gain(self) -> float:
@@ -73,26 +87,50 @@ class NeuronModel(Record, ABC):
         return next((a for a in (Relu(), Sigmoid(), Tanh()) if self.can_replace(a)), None)
 
     @abstractmethod
-    def rate(self, u: Array) -> Array:
-        """Return the firing rate in Hz that a constant wanted rate ``u`` in Hz settles to."""
+    def response(self, xp: Namespace, current: Any) -> Any:
+        """Return the rate in Hz that a constant current settles to, in the current's precision."""
+
+    def rate(self, xp: Namespace, u: Any) -> Any:
+        """Return the rate in Hz that a constant wanted rate ``u`` in Hz settles to."""
+        current = u if self.gain == 1 else u * self.gain
+        return self.response(xp, current + self.offset if self.offset else current)
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
-        """Return the state of one sample before the first step, by the names that Nengo uses."""
+        """Return the state of one sample before the first step: float32 arrays of the shape, and a ``RandomStream``.
+
+        Names are those that Nengo uses, where it has the model.
+        """
         return {}
 
-    def drive(self, current: Array, dt: float) -> Array:
-        """Return all of a step that depends on the current alone: done once where the input does not change.
-
-        ``current`` is the callee's: it may be overwritten and returned.
-        """
+    def drive(self, xp: Namespace, current: Any, dt: float) -> Any:
+        """Return all of a step that depends on the current alone: done once where the input does not change."""
         return current
 
     @abstractmethod
-    def step(self, drive: Array, state: State, dt: float) -> Array:
-        """Return the output of one step of ``dt`` seconds, and update ``state``: spikes, or for rate neurons Hz.
+    def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
+        """Return the output of one step of ``dt`` seconds, and the state after it, with all of its names.
 
-        ``drive`` must stay as it is; the output is a new array.
+        The output is the number of spikes, or for rate neurons Hz. A rule that draws takes ``state["rng"].uniform``
+        of ``drive.shape[1:]`` or ``.poisson`` of an array, and hands the stream on.
         """
+
+    def step(self, drive: Array, state: State, dt: float, out: AnyArray | None = None) -> AnyArray:
+        """Return what the rule gives in numpy, and update ``state``: what a model may write again to be faster.
+
+        Args:
+            drive: of all samples; stays as it is.
+            state: of all samples; arrays are changed in place or replaced.
+            dt: seconds.
+            out: where to write the output, which is a new array otherwise.
+        """
+        output, new = self.rule(NUMPY, drive, state, dt)
+        if out is not None:
+            out[...] = output
+            output = out
+        elif output is drive or any(output is value for value in new.values()):
+            output = output.copy()  # the caller may scale it in place
+        state.update(new)
+        return np.asarray(output)
 
 
 class ReluLike(NeuronModel):
@@ -101,21 +139,17 @@ class ReluLike(NeuronModel):
     def can_replace(self, activation: Activation) -> bool:
         return isinstance(activation, Relu) and activation.plain
 
+    def response(self, xp: Namespace, current: Any) -> Any:
+        return xp.maximum(current, 0)
+
 
 class RateNeurons(NeuronModel):
     """Neurons that give their rate itself, without spikes."""
 
     spiking: ClassVar[bool] = False
 
-    @abstractmethod
-    def response(self, current: AnyArray) -> AnyArray:
-        """Return the rate in Hz for a current, in the current's precision."""
-
-    def rate(self, u: Array) -> Array:
-        return self.response(u if self.gain == 1 else u * np.float32(self.gain))
-
-    def step(self, drive: Array, state: State, dt: float) -> Array:
-        return self.response(drive)
+    def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
+        return self.response(xp, drive), {}
 
 
 @op
@@ -124,21 +158,15 @@ class ReluRate(ReluLike, RateNeurons):
 
     kind: ClassVar[str] = "relu"
 
-    def response(self, current: AnyArray) -> AnyArray:
-        return np.maximum(current, current.dtype.type(0))
-
 
 class Squashing(RateNeurons):
     """A curve that saturates: rate(u) = max_rate * f(u / max_rate), so that only one scale makes it f itself."""
 
+    scale_invariant = False
     max_rate: float
 
     @property
-    def scale_invariant(self) -> bool:
-        return False
-
-    @property
-    def unit(self) -> float:
+    def unit_scale(self) -> float:
         return 1 / self.max_rate
 
     @property
@@ -156,9 +184,9 @@ class SigmoidRate(Squashing):
     def can_replace(self, activation: Activation) -> bool:
         return isinstance(activation, Sigmoid)
 
-    def response(self, current: AnyArray) -> AnyArray:
-        with np.errstate(over="ignore"):  # exp(-current) is infinite where the rate is zero
-            return self.max_rate / (1 + np.exp(-current))
+    def response(self, xp: Namespace, current: Any) -> Any:
+        # beyond -80 the rate is zero, and the gradient of 1 / (1 + exp(-current)) would be none
+        return self.max_rate / (1 + xp.exp(-xp.maximum(current, -80)))
 
 
 @op
@@ -171,5 +199,5 @@ class TanhRate(Squashing):
     def can_replace(self, activation: Activation) -> bool:
         return isinstance(activation, Tanh)
 
-    def response(self, current: AnyArray) -> AnyArray:
-        return self.max_rate * np.tanh(current)
+    def response(self, xp: Namespace, current: Any) -> Any:
+        return self.max_rate * xp.tanh(current)

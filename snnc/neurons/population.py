@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import NUMPY
 from snnc.ir.op import op
 from snnc.ir.types import AnyArray, Array, TensorType
 from snnc.neurons.model import NeuronModel
@@ -37,7 +38,7 @@ class Neurons(Stateful):
 
     def evaluate(self, *inputs: Array) -> Array:
         scale = np.asarray(self.scale, dtype=np.float32)
-        return scale * self.model.rate(inputs[0] / scale)
+        return scale * np.asarray(self.model.rate(NUMPY, inputs[0] / scale))
 
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
         return self.model.start(inputs[0].shape, rng)
@@ -47,7 +48,7 @@ class Neurons(Stateful):
         current = x * _float32(self.model.gain / self._scale)
         if self.model.offset:
             current += np.float32(self.model.offset)
-        return self.model.drive(current, dt)
+        return np.asarray(self.model.drive(NUMPY, current, dt))
 
     def fire(self, drive: Array, state: State, dt: float) -> Array:
         """Return the output of one step for a drive, and update ``state``; a spike is ``scale / dt``."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import Record, op
 from snnc.ir.types import Array, Shape
 from snnc.ops.stateful import State
@@ -24,8 +25,17 @@ class SynapseModel(Record, ABC):
         """Return the state of one sample before the first step: nothing came in yet."""
 
     @abstractmethod
+    def rule(self, xp: Namespace, x: Any, state: State, dt: float) -> tuple[Any, State]:
+        """Return what the steps before have left, whatever ``x`` is, and the state with ``x`` taken in.
+
+        Written once for all backends, over the array functions ``xp`` (``snnc/ir/namespace.py``), and pure.
+        """
+
     def step(self, x: Array, state: State, dt: float) -> Array:
-        """Return the output of one step, which is what the steps before have left, then take in ``x``."""
+        """Return what the rule gives in numpy, and update ``state``."""
+        output, new = self.rule(NUMPY, x, state, dt)
+        state.update(new)
+        return np.asarray(output)
 
 
 @op
@@ -36,15 +46,11 @@ class Lowpass(SynapseModel):
     tau: float
 
     def start(self, shape: Shape) -> State:
-        return {"y": np.zeros(shape, dtype=np.float32), "spare": np.zeros(shape, dtype=np.float32)}
+        return {"y": np.zeros(shape, dtype=np.float32)}
 
-    def step(self, x: Array, state: State, dt: float) -> Array:
-        real, ratio = x.dtype.type, dt / self.tau
-        y, after = state["y"], state["spare"]
-        np.multiply(y, real(math.exp(-ratio)), out=after)
-        after += x * real(-math.expm1(-ratio))
-        state["y"], state["spare"] = after, y  # what is returned now is overwritten in the next step
-        return y
+    def rule(self, xp: Namespace, x: Any, state: State, dt: float) -> tuple[Any, State]:
+        y, ratio = state["y"], dt / self.tau
+        return y, {"y": y * math.exp(-ratio) + x * -math.expm1(-ratio)}
 
 
 @op
@@ -57,11 +63,10 @@ class Alpha(SynapseModel):
     def start(self, shape: Shape) -> State:
         return {"first": np.zeros(shape, dtype=np.float32), "second": np.zeros(shape, dtype=np.float32)}
 
-    def step(self, x: Array, state: State, dt: float) -> Array:
-        first, second = state["first"], state["second"]
-        ratio = dt / self.tau
+    def rule(self, xp: Namespace, x: Any, state: State, dt: float) -> tuple[Any, State]:
+        first, second, ratio = state["first"], state["second"], dt / self.tau
         keep = math.exp(-ratio)
-        real = x.dtype.type
-        state["second"] = real(keep) * second + real(ratio * keep) * first + real(1 - keep - ratio * keep) * x
-        state["first"] = real(keep) * first + real(-math.expm1(-ratio)) * x
-        return second
+        return second, {
+            "second": keep * second + ratio * keep * first + (1 - keep - ratio * keep) * x,
+            "first": keep * first - math.expm1(-ratio) * x,
+        }

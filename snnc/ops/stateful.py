@@ -20,20 +20,27 @@ class RandomStream:
     They are those that Nengo draws for an ensemble whose seed is ``seed - 1``.
     """
 
-    def __init__(self, seed: int) -> None:
-        """Start at the first number of a seed."""
-        self.seed = seed
+    def __init__(self, seed: int, *, each: bool = False) -> None:
+        """Start at the first number of a seed; ``each`` gives every sample a generator of its own, for ``poisson``."""
+        self.seed, self.each = seed, each
         self._shared = np.random.RandomState(seed)
         self._own: list[np.random.RandomState] = []
 
     @classmethod
-    def drawn_from(cls, rng: np.random.Generator) -> RandomStream:
+    def drawn_from(cls, rng: np.random.Generator, *, each: bool = False) -> RandomStream:
         """Return a stream whose seed is the next number of a generator."""
-        return cls(int(rng.integers(1, 2**31)))
+        return cls(int(rng.integers(1, 2**31)), each=each)
+
+    @classmethod
+    def over(cls, rng: np.random.RandomState) -> RandomStream:
+        """Return the stream of one sample that draws from a generator."""
+        stream = cls(0)
+        stream._shared, stream._own = rng, [rng]
+        return stream
 
     def fresh(self) -> RandomStream:
         """Return the stream as it was at its start."""
-        return RandomStream(self.seed)
+        return RandomStream(self.seed, each=self.each)
 
     def uniform(self, shape: Shape) -> AnyArray:
         """Return numbers from 0 to 1 for one sample, to be used for each."""

@@ -49,7 +49,7 @@ class ScaleRates(Pass):
             key = choice.key(*layer_keys(node.origin.layers, node.name))
             if key is None:
                 continue
-            if not op.model.scale_invariant and op.model.exact:
+            if not op.model.scale_invariant and op.model.matches_activation:
                 if key != "*":
                     raise UsageError(
                         f"scale: layer {node.name!r} has {op.model.kind} neurons, whose rate curve is no straight "

@@ -61,8 +61,8 @@ class SwapActivations(Pass):
             if swapped is None:
                 kept.append(node)
                 continue
-            graph.replace(node.name, Neurons(model=swapped, scale=swapped.unit))
-            if not swapped.exact:
+            graph.replace(node.name, Neurons(model=swapped, scale=swapped.unit_scale))
+            if not swapped.matches_activation:
                 context.note(
                     f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
                 )

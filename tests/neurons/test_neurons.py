@@ -3,6 +3,7 @@ import pytest
 
 from snnc import neurons, ops
 from snnc.errors import UsageError
+from snnc.ir.namespace import NUMPY
 from snnc.ir.types import TensorType
 from snnc.ops.stateful import RandomStream, for_batch
 
@@ -20,7 +21,7 @@ TOLERANCE = {"stochastic": 25.0, "poisson": 25.0, "izhikevich": 3.0}
 
 def run(model, x, steps, after=0):
     """Return the mean output in Hz of a population after some steps, for an input of wanted rates."""
-    population = neurons.Neurons(model=model, scale=model.unit)
+    population = neurons.Neurons(model=model, scale=model.unit_scale)
     state = for_batch(population.start((TensorType(x.shape),), np.random.default_rng(0)), 1)
     outputs = [population.step(state, DT, x[None].copy())[0] for _ in range(steps)]
     return np.mean(outputs[after:], axis=0)
@@ -32,14 +33,16 @@ def test_every_model_stands_for_something_and_has_a_kind():
         assert any(model().can_replace(a) for a in ACTIVATIONS), model.kind
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m.exact], ids=repr)
+@pytest.mark.parametrize("model", [m for m in MODELS if m.matches_activation], ids=repr)
 def test_an_exact_model_has_the_curve_of_its_activation(model):
     (activation,) = (a for a in ACTIVATIONS if model.can_replace(a))
     x = np.linspace(-3, 3, 50, dtype=np.float32)[None]
-    assert np.allclose(neurons.Neurons(model=model, scale=model.unit).evaluate(x), activation.evaluate(x), atol=1e-6)
+    assert np.allclose(
+        neurons.Neurons(model=model, scale=model.unit_scale).evaluate(x), activation.evaluate(x), atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m.exact], ids=repr)
+@pytest.mark.parametrize("model", [m for m in MODELS if m.matches_activation], ids=repr)
 def test_a_scalable_model_is_one_whose_curve_does_not_depend_on_the_scale(model):
     x = np.linspace(-3, 3, 50, dtype=np.float32)[None]
     one, other = (neurons.Neurons(model=model, scale=scale).evaluate(x) for scale in (1.0, 0.01))
@@ -51,17 +54,19 @@ def test_a_population_settles_to_its_rate(model):
     # adaptation takes some tau_n, which is a second
     settle, steps = (6000, 8000) if "adaptive" in model.kind else (0, 4000)
     tolerance = TOLERANCE.get(model.kind, 1.0)
-    want = neurons.Neurons(model=model, scale=model.unit).evaluate(INPUT[None])[0]
+    want = neurons.Neurons(model=model, scale=model.unit_scale).evaluate(INPUT[None])[0]
     got = run(model, INPUT, steps, settle)
-    if model.unit != 1:
-        tolerance *= model.unit
+    if model.unit_scale != 1:
+        tolerance *= model.unit_scale
     assert np.allclose(got, want, atol=tolerance), (got, want)
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m.can_replace(ops.Relu()) and not m.exact], ids=repr)
+@pytest.mark.parametrize(
+    "model", [m for m in MODELS if m.can_replace(ops.Relu()) and not m.matches_activation], ids=repr
+)
 def test_what_is_not_exact_is_near_the_wanted_rate_where_neurons_are_neither_slow_nor_fast(model):
     wanted = np.array([60.0, 100.0], dtype=np.float32)
-    assert np.allclose(model.rate(wanted), wanted, rtol=0.2)
+    assert np.allclose(model.rate(NUMPY, wanted), wanted, rtol=0.2)
 
 
 def test_an_adapting_neuron_slows_down():
@@ -75,7 +80,7 @@ def test_inhibition_counts_for_a_soft_reset_neuron_only():
     counts = {}
     for model in (neurons.SoftResetIf(), neurons.SpikingRelu()):
         state = {"voltage": np.zeros((1, 1), dtype=np.float32)}
-        drives = [model.drive(np.full((1, 1), c, dtype=np.float32), DT) for c in current]
+        drives = [model.drive(NUMPY, np.full((1, 1), c, dtype=np.float32), DT) for c in current]
         counts[model.kind] = sum(float(model.step(d, state, DT)[0, 0]) for d in drives)
     assert counts["soft-reset-if"] < 0.3 * counts["spiking-relu"]
 
@@ -83,7 +88,7 @@ def test_inhibition_counts_for_a_soft_reset_neuron_only():
 def test_no_more_than_gamma_spikes_a_step_and_the_rest_later():
     model = neurons.SoftResetIf(gamma=2, initial=0.5)
     state = for_batch(model.start((1,), np.random.default_rng(0)), 1)
-    drives = [model.drive(np.full((1, 1), u, dtype=np.float32), DT) for u in (3700, 0, 0, -1000, 600)]
+    drives = [model.drive(NUMPY, np.full((1, 1), u, dtype=np.float32), DT) for u in (3700, 0, 0, -1000, 600)]
     assert [int(model.step(d, state, DT)[0, 0]) for d in drives] == [2, 2, 0, 0, 0]
     assert np.allclose(state["voltage"], -0.2)
 
@@ -131,7 +136,7 @@ def test_states_of_batches_do_not_share_anything():
 def test_lif_follows_its_wanted_rate_where_it_is_far_from_threshold_and_refractoriness():
     slow = neurons.LifRate(tau_rc=0.02, tau_ref=0.0)
     wanted = np.array([100.0, 500.0], dtype=np.float32)
-    assert np.allclose(slow.rate(wanted), wanted, rtol=0.05)
+    assert np.allclose(slow.rate(NUMPY, wanted), wanted, rtol=0.05)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +152,19 @@ def test_numbers_that_make_no_neuron_are_an_error(model, options):
     (name,) = options
     with pytest.raises(UsageError, match=f"neurons '{model.kind}': {name} cannot be .*; it must be finite and pos"):
         model(**options)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_a_step_is_the_rule_bit_for_bit(model, rng):
+    start = model.start((50,), np.random.default_rng(5))
+    stepped, pure = for_batch(start, 2), for_batch(start, 2)
+    out = np.empty((2, 50), dtype=np.float32)
+    for t in range(40):
+        current = (rng.normal(0.4, 1, size=(2, 50)) * 900 * model.gain + model.offset).astype(np.float32)
+        drive = model.drive(NUMPY, current, DT)
+        want, pure = model.rule(NUMPY, drive, pure, DT)
+        got = model.step(drive, stepped, DT, out=out if t % 2 else None)
+        assert (got is out) == bool(t % 2)
+        assert np.array_equal(got, want)
+        assert pure.keys() == stepped.keys()
+        assert all(np.array_equal(stepped[name], value) for name, value in pure.items() if name != "rng")

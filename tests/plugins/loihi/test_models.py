@@ -9,7 +9,7 @@ from nengo.cache import NoDecoderCache
 from snnc_loihi.models import MODELS, STEP, LoihiEncoder, LoihiLif, LoihiRelu, LoihiSignedIf
 from snnc_loihi.neuron_types import chip_type
 
-from snnc.api import Neurons, UsageError, for_batch, ops
+from snnc.api import NUMPY, Neurons, UsageError, for_batch, ops
 from tests.plugins.loihi.networks import IGNORED
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
@@ -62,7 +62,7 @@ def test_the_rate_curve_is_the_mean_over_currents(model):
     steps = 3000
     measured = steps / trains(model, u, steps).sum(axis=0)
     assert len(np.unique(np.round(measured))) >= 9
-    assert np.mean(measured) == pytest.approx(np.mean(1 / (model.rate(u) * STEP)), rel=0.02)
+    assert np.mean(measured) == pytest.approx(np.mean(1 / (model.rate(NUMPY, u) * STEP)), rel=0.02)
 
 
 def test_in_plain_nengo_they_fire_as_in_numpy():
@@ -96,7 +96,7 @@ def test_which_activations_they_stand_for():
     for model in CHIP:
         assert model.can_replace(ops.Relu())
         assert not model.can_replace(ops.Relu(negative_slope=0.1))
-        assert not model.exact and model.spiking
+        assert not model.matches_activation and model.spiking
     assert not LoihiEncoder().can_replace(ops.Relu())
     assert len({cls.kind for cls in MODELS}) == 4
 

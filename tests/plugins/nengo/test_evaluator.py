@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from snnc_nengo.neurons import neuron_type
 
-from snnc.api import Graph, NeuronModel, Neurons, Synapse, SynapseModel, neurons, ops, simulate
+from snnc.api import NUMPY, Graph, NeuronModel, Neurons, Synapse, SynapseModel, neurons, ops, simulate
 from snnc.ops.stateful import for_batch
 from snnc.testing import random_inputs
 from tests.plugins.nengo.build import graph, program
@@ -42,7 +42,7 @@ def in_binary(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def network(model: NeuronModel, synapse: SynapseModel | None, seed: int = 0) -> Graph:
     """Return a convolution and a dense layer of these neurons, whose spikes and filtered values are outputs."""
     rng = np.random.default_rng(seed)
-    scale = model.unit if model.exact and not model.scale_invariant else 1 / 128
+    scale = model.unit_scale if model.matches_activation and not model.scale_invariant else 1 / 128
     population = Neurons(model=model, scale=scale)
     bias, kernel, weight = in_binary(rng, 4), in_binary(rng, 3, 3, 1, 4), in_binary(rng, 64, 8) * 4
     if isinstance(model, neurons.Izhikevich):
@@ -125,8 +125,8 @@ def test_a_step_is_that_of_nengos_type_bit_for_bit(model: NeuronModel) -> None:
     theirs = kind.make_state(size, rng=np.random.RandomState(seed), dtype=np.float32)
     base = getattr(kind, "base_type", None)
     output, rates = np.zeros(size, np.float32), np.zeros(size, np.float32)
-    currents = (rng.normal(0.3, 1, size=(STEPS, size)) / model.unit * model.gain).astype(np.float32)
-    if model.kind not in ("sigmoid", "tanh") and model.unit == 1:
+    currents = (rng.normal(0.3, 1, size=(STEPS, size)) / model.unit_scale * model.gain).astype(np.float32)
+    if model.kind not in ("sigmoid", "tanh") and model.unit_scale == 1:
         currents *= np.float32(200)
         currents += np.float32(model.offset)
     spoken = 0
@@ -137,7 +137,7 @@ def test_a_step_is_that_of_nengos_type_bit_for_bit(model: NeuronModel) -> None:
             else:
                 base.step(DT, current, rates)
                 kind.step(DT, rates, output, **theirs)
-            got = model.step(model.drive(current[None].copy(), DT), state, DT)[0]
+            got = model.step(model.drive(NUMPY, current[None].copy(), DT), state, DT)[0]
             assert got.dtype == np.float32
             got = got * np.float32(1 / DT if model.spiking else 1)
             assert np.array_equal(got, output)

@@ -227,23 +227,40 @@ class Leaves(NeuronModel):
 
     kind: ClassVar[str] = "leaves"
     spiking: ClassVar[bool] = True
-    random: bool = False
 
     def can_replace(self, activation):
         return False
 
-    def rate(self, u):
-        return np.maximum(u, np.float32(0)) / 2
+    def response(self, xp, current):
+        return xp.maximum(current, 0) / 2
 
     def start(self, shape, rng):
-        return {"rng": RandomStream(1)} if self.random else {"sum": np.zeros(shape), "count": np.zeros(shape, np.int32)}
+        return {"sum": np.zeros(shape, np.float32), "count": np.zeros(shape, np.int32)}
 
-    def step(self, drive, state, dt):
-        state["sum"] += drive * dt
-        state["count"] += 1
-        spikes = np.floor(state["sum"] / 2)
-        state["sum"] -= 2 * spikes
-        return spikes.astype(np.float32)
+    def rule(self, xp, drive, state, dt):
+        total = state["sum"] + drive * dt
+        spikes = xp.floor(total / 2)
+        return spikes, {"sum": total - 2 * spikes, "count": state["count"] + 1}
+
+
+@op
+class Chance(neurons.ReluLike):
+    """Random neurons of a plugin."""
+
+    kind: ClassVar[str] = "chance"
+    spiking: ClassVar[bool] = True
+    draws: str = "uniform"
+    each: bool = False
+
+    def start(self, shape, rng):
+        return {"luck": RandomStream(1, each=self.each)}
+
+    def rule(self, xp, drive, state, dt):
+        stream = state["luck"]
+        if self.draws == "poisson":
+            return stream.poisson(xp.abs(drive * dt)), state
+        first, second = stream.uniform(drive.shape[1:]), stream.uniform(drive.shape[1:])
+        return xp.astype(first * second < xp.astype(drive * dt, first.dtype), drive.dtype), state
 
 
 @op
@@ -255,7 +272,7 @@ class Halves(neurons.RateNeurons):
     def can_replace(self, activation):
         return False
 
-    def response(self, current):
+    def response(self, xp, current):
         return current / 2
 
 
@@ -267,20 +284,28 @@ def alone(model):
     return graph
 
 
-@pytest.mark.parametrize("model", [Leaves(), Halves()], ids=repr)
-def test_neurons_of_a_plugin_run_in_numpy_and_cannot_be_exported(model, tmp_path):
+@pytest.mark.parametrize("model", [Leaves(), Halves(), Chance()], ids=repr)
+def test_neurons_of_a_plugin_run_and_are_exported(model, tmp_path):
     graph, x = alone(model), np.float32(np.arange(12).reshape(2, 6) - 2)
     built = program(graph)
     want = simulate(graph, x, 40, window=slice(20, 40)).outputs["n"]
     assert np.count_nonzero(want) > 40
     assert np.array_equal(built.run({"x": x}, 40).outputs["n"], want)
+    built.export(tmp_path, graph)
+    saved = tf.saved_model.load(str(tmp_path)).signatures["every_step"](x=tf.constant(x), steps=tf.constant(40))
+    assert np.array_equal(saved["n"], want)
+
+
+def test_what_cannot_run_says_so(built, images, tmp_path):
+    x = {"x": np.zeros((2, 6), np.float32)}
+    with pytest.raises(LoweringError, match="leave out each=True"):
+        program(alone(Chance(each=True))).run(x, 2)
+    with pytest.raises(LoweringError, match="start the stream with each=True"):
+        program(alone(Chance(draws="poisson"))).run(x, 2)
+    drawn = program(alone(Chance(draws="poisson", each=True)))
+    assert not drawn.run(x, 2).outputs["n"].any()
     with pytest.raises(UsageError, match="cannot export: n "):
-        built.export(tmp_path, graph)
-
-
-def test_what_cannot_run_says_so(built, images):
-    with pytest.raises(LoweringError, match="node 'n'.*'leaves'"):
-        program(alone(Leaves(random=True)))
+        drawn.export(tmp_path, drawn.graph)
     with pytest.raises(UsageError, match="cannot watch 'n3'"):
         built.run({"image": images}, 2, watch=["n3"])
 

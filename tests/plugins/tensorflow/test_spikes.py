@@ -39,7 +39,7 @@ def in_binary(rng, *shape):
 def add_branch(graph, name, model, synapse=None):
     """Add a convolution and a dense layer of these neurons behind the input; both layers' values are outputs."""
     rng = np.random.default_rng(0)
-    scale = model.unit if model.exact and not model.scale_invariant else 1 / 128
+    scale = model.unit_scale if model.matches_activation and not model.scale_invariant else 1 / 128
     population = Neurons(model=model, scale=scale)
     bias, kernel, weight = in_binary(rng, 4), in_binary(rng, 3, 3, 1, 4), in_binary(rng, 64, 8) * 4
     if isinstance(model, neurons.Izhikevich):
@@ -132,7 +132,6 @@ def test_the_twister_gives_numpys_numbers():
 
     rng = np.random.RandomState(5)
     _, key, position, *_ = rng.get_state(legacy=True)
-    state = {"rng.key": tf.constant(key.astype(np.int64)), "rng.position": tf.constant(np.int64(position))}
+    stream = random.TensorStream(tf.constant(key.astype(np.int64)), tf.constant(np.int64(position)))
     for shape in ((3,), (312,), (1,), (20, 50), (311,), (7, 1)):
-        numbers, state = random.uniform(state, shape)
-        assert np.array_equal(numbers, rng.random_sample(shape))
+        assert np.array_equal(stream.uniform(shape), rng.random_sample(shape))
