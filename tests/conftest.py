@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
+import pstats
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,13 @@ def shared() -> Path:
 def example() -> Path:
     """Return the folder of the trained example model and its samples."""
     return ROOT / "examples" / "mnist"
+
+
+def calls(function: Callable[..., object], *args: object, **kwargs: object) -> int:
+    """Return how many function calls a call makes: what grows is counted, because time depends on the machine."""
+    profile = cProfile.Profile()
+    profile.runcall(function, *args, **kwargs)
+    return pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
 
 
 def dense(rng: np.random.Generator, inputs: int, units: int, activation: ops.Activation | None = None) -> ops.Dense:

@@ -1,12 +1,10 @@
 """Importing and compiling take work in proportion to the layers; function calls are counted, not seconds."""
 
-import cProfile
-import pstats
-
 import numpy as np
 import pytest
 
 import snnc
+from tests.conftest import calls
 from tests.frontend.keras_files import functional, kernel, layer, norm, source, write_h5
 
 
@@ -26,13 +24,6 @@ def residual_network(path, blocks):
         statistics = ("gamma", "beta", "moving_mean", "moving_variance")
         weights[f"norm{k}"] = {f"norm{k}/{name}:0": np.abs(kernel(rng, 2)) for name in statistics}
     return write_h5(path, functional([["x", 0, 0]], [[f"add{blocks - 1}", 0, 0]], *layers), weights, split=50)
-
-
-def calls(function, *args, **kwargs):
-    """Return how many function calls a call makes."""
-    profile = cProfile.Profile()
-    profile.runcall(function, *args, **kwargs)
-    return pstats.Stats(profile).total_calls
 
 
 @pytest.mark.parametrize("step", ["import", "compile"])
