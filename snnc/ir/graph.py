@@ -52,14 +52,16 @@ class Graph:
             raise GraphError(f"the graph {self.name!r} has no node {name!r}") from None
 
     def __iter__(self) -> Iterator[Node]:
-        """Yield the nodes in topological order, the same for the same graph however it was built."""
+        """Iterate over the nodes as they are now, in topological order: what is changed meanwhile does not show.
+
+        The order is the same for the same graph however it was built.
+        """
         revision, order = self._order
         if revision != self.revision:
             rank = {name: i for i, name in enumerate(self._graph)}
             order = tuple(nx.lexicographical_topological_sort(self._graph, key=rank.__getitem__))
             self._order = (self.revision, order)
-        for name in order:
-            yield self._graph.nodes[name]["node"]
+        return iter([self._graph.nodes[name]["node"] for name in order])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):

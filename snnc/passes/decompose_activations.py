@@ -44,7 +44,7 @@ class DecomposeActivations(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
+        for node in graph:
             summands = terms(node)
             if summands:
                 _decompose(graph, node, summands)

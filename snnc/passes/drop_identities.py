@@ -33,7 +33,7 @@ class DropIdentities(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
+        for node in graph:
             if is_identity(graph, node):
                 graph.remove(node.name)
 

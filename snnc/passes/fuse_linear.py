@@ -50,7 +50,7 @@ class FuseLinear(Pass):
 
 def fuse_linear(graph: Graph) -> None:
     """Merge all neighbours that are one linear op."""
-    while any([_merge(graph, node.name) for node in list(graph) if node.name in graph]):
+    while any([_merge(graph, node.name) for node in graph if node.name in graph]):
         pass  # a merge may allow one with the node before; each takes a node away, so this ends
 
 

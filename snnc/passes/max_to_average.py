@@ -31,7 +31,7 @@ class MaxToAverage(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         changed = []
-        for node in list(graph):
+        for node in graph:
             op = node.op
             if isinstance(op, ops.MaxPool):
                 graph.replace(node.name, ops.AvgPool(size=op.size, strides=op.strides, padding=op.padding))

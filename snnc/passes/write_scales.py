@@ -57,7 +57,7 @@ class WriteScales(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in list(graph):
+        for node in graph:
             op = node.op
             if not isinstance(op, Neurons) or not self.concerns(node) or np.all(np.asarray(op.scale) == 1):
                 continue
