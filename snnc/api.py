@@ -12,15 +12,15 @@ from snnc.backend import (
     LoweringContext,
     Lowerings,
     Program,
-    Recording,
     Tolerance,
     lowering,
 )
-from snnc.engine.move_filters import move_filters
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.rate import evaluate, evaluate_nodes, validated_inputs
 from snnc.engine.read_out import LastReadOut, LowPassReadOut, MeanReadOut, ReadOut
-from snnc.engine.simulate import initial_state, simulate
-from snnc.engine.temporal import is_temporal, require_steps
+from snnc.engine.recording import Recording
+from snnc.engine.schedule import schedule
+from snnc.engine.simulate import External, Stepper, as_run, initial_state, present, simulate
 from snnc.errors import (
     DataError,
     FrontendError,
@@ -138,27 +138,31 @@ __all__ += [
     "Recording",
     "Tolerance",
     "UnsupportedOpError",
+    "as_run",
     "initial_state",
     "is_temporal",
     "linear_maps",
     "lowering",
     "movement_matrix",
     "op_matrix",
-    "require_steps",
+    "presentation",
     "validated_inputs",
 ]
 """Backend. Backends, their lowerings, and the programs that they make of graphs. Promised."""
 
 __all__ += [
+    "External",
+    "Stepper",
     "convolve",
     "for_batch",
     "fuse_linear",
     "interpolation_matrix",
     "matmul",
     "matvec",
-    "move_filters",
     "one_thread",
+    "present",
     "progress_bar",
+    "schedule",
     "with_batch",
     "with_ideal_rates",
 ]

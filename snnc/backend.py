@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from snnc.engine.read_out import AnyReadOut, MeanReadOut, ReadOut
+from snnc.engine.recording import Recording
+from snnc.engine.simulate import as_run, present
 from snnc.errors import LoweringError, UnsupportedOpError, UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
@@ -30,18 +32,6 @@ class Tolerance:
     """Largest error of a network of rate neurons, relative to the largest output."""
     agreement: float = 0.9
     """Smallest share of samples for which a spiking network's arg-max is the model's."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What a run gave. All arrays are float32 in the model's own units."""
-
-    outputs: dict[str, Array]
-    """By output name: ``(batch, steps, *shape)``."""
-    means: dict[str, Array] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the mean over the read-out's window."""
-    totals: dict[str, Array] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the sum over all steps."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +92,16 @@ class LoweringContext:
     """The lowerings of the backends that this one uses, by name."""
 
 
-class Program(ABC):
-    """A lowered graph that can run."""
+class Program:
+    """A lowered graph that can run: in snnc's own engine, in numpy, unless a backend brings another ``run``."""
 
     network: Any = None
     """The ``nengo.Network``, where there is one."""
+
+    def __init__(self, graph: Graph, target: LoweringContext) -> None:
+        """Hold a graph as lowered, in which what is deferred to the read-out passes its input on."""
+        self.graph = graph
+        self.target = target
 
     @property
     def network_map(self) -> Mapping[str, Any]:
@@ -132,7 +127,6 @@ class Program(ABC):
         """Return the ops that were trained outside, by their nodes' names; what ``trained`` is, the backend says."""
         raise UsageError("what this backend builds cannot be trained; nengo-dl can")
 
-    @abstractmethod
     def run(
         self,
         inputs: Mapping[str, Array],
@@ -145,13 +139,24 @@ class Program(ABC):
         """Present each sample for a number of steps, every one from the same fresh state.
 
         Args:
-            inputs: ``(batch, *shape)`` by input name; ``(batch, steps, *shape)`` of a temporal graph.
+            inputs: by input name, validated: float32 ``(batch, *shape)``, of a temporal graph
+                ``(batch, steps, *shape)``. ``Compiled.run`` takes anything and checks it.
             steps: how many steps of ``dt`` each sample is shown; one a slice.
             watch: nodes of the graph whose values are wanted too.
             progress: show a progress bar.
-            jobs: how many processes; None takes what pays.
+            jobs: how many processes; None takes what pays. numpy's threads need none.
 
         """
+        target = self.target
+        return present(
+            as_run(self.graph, watch),
+            inputs,
+            steps,
+            window=target.read_out.window(steps),
+            dt=target.dt,
+            seed=target.seed,
+            watch=watch,
+        )
 
     def decode(
         self,

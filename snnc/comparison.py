@@ -75,7 +75,7 @@ def _require_one_model(named: Sequence[tuple[str, Compiled]]) -> None:
 def _row(name: str, compiled: Compiled, x: Data, steps: int | None, limit: int | None) -> Compared:
     samples = compiled.samples(x, limit)
     engine = compiled.backend.engines[0]
-    found = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine)
+    found = compiled.evaluate(samples, steps=steps, engine=engine)
     return Compared(
         name=name,
         backend=compiled.settings.backend,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +17,15 @@ from snnc._version import __version__
 from snnc.analysis.census import Census, census
 from snnc.analysis.errors import rounded
 from snnc.analysis.rate_model import to_rate_model
-from snnc.backend import Backend, LoweringContext, Program, Recording
-from snnc.engine import temporal as sequence
-from snnc.engine.batching import joined
+from snnc.backend import Backend, LoweringContext, Lowerings, Program
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import ReadOut
-from snnc.engine.simulate import simulate
+from snnc.engine.recording import Recording
 from snnc.errors import SnncError, UsageError, unknown
 from snnc.evaluation.evaluate import Evaluation, evaluation, labels_of
 from snnc.evaluation.verify import (
     Check,
-    LayerErrors,
+    Measurements,
     Subject,
     VerifyReport,
     apply_read_out_activation,
@@ -116,15 +115,27 @@ class Compiled:
         """Return the lowered program; built when first asked for."""
         if self._program is None:
             lowerings = self._registry.lowerings_for(self.backend.name)
-            settings = self.settings
             others = {name: self._registry.lowerings_for(name) for name in self.backend.uses}
-            target = LoweringContext(
-                lowerings, dt=settings.dt, seed=settings.seed, read_out=self.read_out, others=others
-            )
             graph = stepwise(self.graph)
             self.backend.require_accepted(graph)
-            self._program = self.backend.lower(graph, target)
+            self._program = self.backend.lower(graph, self._context(lowerings, others))
         return self._program
+
+    def engine(self, name: str) -> Program:
+        """Return the program that one of the backend's engines runs; for ``"numpy"`` nothing needs to be lowered.
+
+        Raises:
+            UsageError: the backend has no such engine.
+        """
+        if name not in self.backend.engines:
+            raise UsageError(unknown("engine", name, self.backend.engines))
+        if name == "numpy":
+            return Program(stepwise(self.graph), self._context(Lowerings(name, {}), {}))
+        return self.program.using(name)
+
+    def _context(self, lowerings: Lowerings, others: Mapping[str, Lowerings]) -> LoweringContext:
+        dt, seed = self.settings.dt, self.settings.seed
+        return LoweringContext(lowerings, dt=dt, seed=seed, read_out=self.read_out, others=others)
 
     @property
     def network(self) -> Any:
@@ -144,7 +155,7 @@ class Compiled:
     @property
     def temporal(self) -> bool:
         """Return whether axis 1 of the inputs is time, of which one slice is presented each step."""
-        return sequence.is_temporal(self.source)
+        return is_temporal(self.source)
 
     @property
     def default_steps(self) -> int:
@@ -154,37 +165,43 @@ class Compiled:
         return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
 
     def samples(self, x: Data, limit: int | None = None) -> Samples:
-        """Return checked sample inputs (and labels) for this model."""
+        """Return sample inputs (and labels) for this model, checked; every array is, once, whatever is done with it."""
         return calibration.samples(self.source, x).head(limit)
 
-    def run(self, x: Data, steps: int | None = None, **options: Any) -> dict[str, Array]:
+    def run(
+        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
+    ) -> dict[str, Array]:
         """Present each sample for a number of steps, every one from the same fresh state.
 
         Args:
             x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path; sequences ``(batch, time, *shape)`` for a
                 temporal model.
             steps: how many steps of ``dt`` seconds; a temporal model runs for one step a slice.
-            options: ``jobs`` (processes) and ``progress`` (a bar on a terminal).
+            jobs: how many processes; None takes what pays.
+            progress: show a bar on a terminal.
 
         Returns:
             ``(batch, steps, *shape)`` float32 by output name.
 
         """
-        return self.run_and_read_out(x, steps, **options)[0]
+        return self.run_and_read_out(x, steps, jobs=jobs, progress=progress)[0]
 
-    def predict(self, x: Data, steps: int | None = None, **options: Any) -> Array | dict[str, Array]:
+    def predict(
+        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
+    ) -> Array | dict[str, Array]:
         """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
-        raw = self.program.decode(samples.inputs, self.steps(samples, steps), self.read_out, dt, **options)
+        steps = self.steps(samples, steps)
+        raw = self.program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
         outputs = {name: apply_read_out_activation(self.graph, name, y) for name, y in raw.items()}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def run_and_read_out(
-        self, x: Data, steps: int | None = None, **options: Any
+        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return what ``run`` and what ``predict`` give, by output name, from one run."""
         samples = self.samples(x)
-        raw = self._record(samples, self.steps(samples, steps), **options).outputs
+        raw = self.program.run(samples.inputs, self.steps(samples, steps), jobs=jobs, progress=progress).outputs
         every = {name: decode_each_step(self.graph, name, y) for name, y in raw.items()}
         return every, decode(self.graph, raw, self.read_out, self.settings.dt)
 
@@ -195,7 +212,8 @@ class Compiled:
         steps: int | None = None,
         *,
         engine: str | None = None,
-        **options: Any,
+        jobs: int | None = None,
+        progress: bool = False,
     ) -> Evaluation:
         """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
 
@@ -205,18 +223,25 @@ class Compiled:
             steps: how many steps each sample is shown.
             engine: what runs it, one of ``backend.engines``, by default the first. ``"numpy"`` is snnc's batched
                 evaluator, ``"program"`` what ``run`` uses.
-            options: as for ``run``; the engine ``"numpy"`` needs none.
+            jobs: as for ``run``; the engine ``"numpy"`` has threads.
+            progress: show a bar on a terminal.
         """
         samples = self.samples(x)
         if y is not None:
             samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
         labels_of(self.source, samples)  # what is wrong with them is said before anything runs
         steps = self.steps(samples, steps)
-        runs = self._runs(samples, steps, engine or self.backend.engines[0], **options)
+        runs = self._runs(samples, steps, engine or self.backend.engines[0], jobs=jobs, progress=progress)
         return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out)
 
     def verify(
-        self, x: Data | None = None, steps: int | None = None, *, keras: Any = None, **options: Any
+        self,
+        x: Data | None = None,
+        steps: int | None = None,
+        *,
+        keras: Any = None,
+        jobs: int | None = None,
+        progress: bool = False,
     ) -> VerifyReport:
         """Return how close the program is to the model, and which layer is at fault.
 
@@ -224,7 +249,8 @@ class Compiled:
             x: inputs as for ``run``; random ones of the seed by default.
             steps: how many steps each sample is shown.
             keras: a live Keras model, or a file that the installed Keras can load: adds the import error.
-            options: as for ``run``.
+            jobs: as for ``run``.
+            progress: show a bar on a terminal.
 
         """
         samples = (
@@ -232,7 +258,7 @@ class Compiled:
             if x is None
             else self.samples(x)
         )
-        return self.verify_samples(samples, self.steps(samples, steps), keras, **options)
+        return self.verify_samples(samples, self.steps(samples, steps), keras, jobs=jobs, progress=progress)
 
     def absorb(self, trained: Any) -> Compiled:
         """Return this compilation with the parameters that its ``network`` was trained to.
@@ -297,40 +323,35 @@ class Compiled:
 
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""
-        if self.temporal:
-            steps = sequence.slices(samples.inputs) if steps is None else require_steps(steps)
-            sequence.require_steps(self.source, samples.inputs, steps)
-        return require_steps(self.default_steps if steps is None else steps)
-
-    def _record(
-        self, samples: Samples, steps: int, watch: Collection[str] = (), engine: str = "program", **options: Any
-    ) -> Recording:
-        if engine not in self.backend.engines:
-            raise UsageError(unknown("engine", engine, self.backend.engines))
-        if engine != "numpy":
-            return self.program.using(engine).run(samples.inputs, steps, watch=watch, **options)
-        window, dt, seed = self.read_out.window(steps), self.settings.dt, self.settings.seed
-        run = simulate(self.graph, samples.inputs, steps, window=window, dt=dt, seed=seed, watch=watch)
-        return Recording(run.outputs, run.means, run.totals)
+        steps = None if steps is None else require_steps(steps)
+        return require_steps(presentation(self.source).steps(samples.inputs, steps, self.default_steps))
 
     def _runs(
-        self, samples: Samples, steps: int, engine: str = "program", *, progress: bool = False, **options: Any
+        self, samples: Samples, steps: int, engine: str = "program", *, jobs: int | None, progress: bool
     ) -> Iterator[tuple[Samples, Recording]]:
         """Yield samples part by part, and what they gave with every population watched, which is large."""
-        elements = sum(node.type.size for node in self.graph) * (steps if self.temporal else 1)
+        program = self.engine(engine)
+        elements = sum(node.type.size for node in self.graph) * presentation(self.graph).repeats(steps)
         parts = samples.parts(max(FEWEST, ELEMENTS // elements))
         watch, several = populations(self.graph), len(parts) > 1
         with progress_bar(shown=progress and several) as bar:
             for part in bar.track(parts, description=self.backend.name):
-                yield part, self._record(part, steps, watch, engine, progress=progress and not several, **options)
+                shown = progress and not several
+                yield part, program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
 
-    def verify_samples(self, samples: Samples, steps: int, keras: Any = None, **options: Any) -> VerifyReport:
+    def verify_samples(
+        self,
+        samples: Samples,
+        steps: int,
+        keras: Any = None,
+        *,
+        jobs: int | None = None,
+        progress: bool = False,
+    ) -> VerifyReport:
         """Return the report on checked samples; see ``verify``."""
-        layers = LayerErrors(self.source, self.graph, self.read_out.window(steps))
-        outputs = []
-        for part, recording in self._runs(samples, steps, **options):
-            layers.add(part, recording)
-            outputs.append(recording.outputs)
+        measured = Measurements(self.source, self.graph, self.read_out.window(steps))
+        for part, recording in self._runs(samples, steps, jobs=jobs, progress=progress):
+            measured.add(part, recording)
         subject = Subject(
             source=self.source,
             graph=self.graph,
@@ -340,8 +361,10 @@ class Compiled:
             read_out=self.read_out,
             dt=self.settings.dt,
             tolerance=self.backend.tolerance,
-            recording=Recording(joined(outputs)),
-            layers=layers.rows(),
+            recording=Recording(measured.program),
+            wanted=measured.wanted,
+            rates=measured.rates,
+            layers=measured.layers(),
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )

@@ -18,14 +18,14 @@ from snnc.files import read_npz
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 
-Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray]"
-"""The path of an ``.npz``, an array ``(batch, *shape)``, or such arrays by input name."""
+Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray] | Samples"
+"""The path of an ``.npz``, an array ``(batch, *shape)``, such arrays by input name, or samples that were checked."""
 LABELS = "y"
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs by name, ``(batch, *shape)`` float32, and where known one class a sample."""
+    """Checked inputs by name, ``(batch, *shape)`` float32, and where known one class a sample."""
 
     inputs: Mapping[str, Array]
     labels: AnyArray | None = None
@@ -46,7 +46,7 @@ class Samples:
 
     def halves(self) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return every other sample's inputs, and the others': to calibrate with, and to decide with."""
-        first, second = ({name: x[half::2] for name, x in self.inputs.items()} for half in (0, 1))
+        first, second = ({name: np.ascontiguousarray(x[half::2]) for name, x in self.inputs.items()} for half in (0, 1))
         return first, second
 
     def parts(self, most: int) -> list[Samples]:
@@ -65,13 +65,16 @@ class Samples:
 def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samples:
     """Return checked samples from an ``.npz`` path, an array, or arrays by input name (``y`` being the labels).
 
-    Labels may be in an ``.npz`` of their own, as ``y`` or its only array.
+    Labels may be in an ``.npz`` of their own, as ``y`` or its only array. Samples are returned as they are: they were
+    checked when they were made, and nothing that takes them checks them again.
 
     Raises:
         DataError: they do not fit the graph's inputs, hold NaN, or are none at all.
         FileError: the file cannot be read.
 
     """
+    if isinstance(source, Samples):
+        return source
     if isinstance(source, (str, os.PathLike)):
         source = read_npz(Path(source))
     labels = None

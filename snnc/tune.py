@@ -146,9 +146,7 @@ def tune(
             met=best.drop <= target_drop,
             trials=_counted(study),
             stopped=stopped,
-            compiled=compile(
-                model, calibration=dict(calibrating.inputs), seed=seed, **arguments(best.settings), **options
-            ),
+            compiled=compile(model, calibration=calibrating, seed=seed, **arguments(best.settings), **options),
         )
 
 
@@ -226,17 +224,16 @@ class _Task:
 
     def compile(self, settings: Mapping[str, Any]) -> Compiled:
         """Return the compiled setting; nothing is lowered before the engine that measures it needs that."""
-        samples = dict(self.calibrating.inputs)
         made = arguments(settings)
         return compile(
-            self.graph, calibration=samples, seed=self.seed, verify=False, build=False, **made, **self.options
+            self.graph, calibration=self.calibrating, seed=self.seed, verify=False, build=False, **made, **self.options
         )
 
     def measure(self, settings: Mapping[str, Any], graph: Graph, asked: Settings, images: int | None) -> Outcome:
         """Return what a compiled graph gives on the first images of the half that decides."""
         shown = self.deciding.head(images)
         compiled = Compiled(graph, self.graph, asked, self.options.get("registry") or Registry.discover())
-        found = compiled.evaluate(dict(shown.inputs), shown.labels)
+        found = compiled.evaluate(shown)
         drop = 100 * (found.model_accuracy - found.accuracy)
         return Outcome(dict(settings), found.accuracy, drop, found.steps, found.spikes, found.cost.energy_45nm)
 

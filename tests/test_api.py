@@ -22,12 +22,12 @@ GOLDEN = {
     """,
     "Backend": """
         Backend Defaults LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings MeanReadOut
-        MissingExtraError Program ReadOut Recording Tolerance UnsupportedOpError initial_state is_temporal
-        linear_maps lowering movement_matrix op_matrix require_steps validated_inputs
+        MissingExtraError Program ReadOut Recording Tolerance UnsupportedOpError as_run initial_state is_temporal
+        linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,
     "First-party": """
-        convolve for_batch fuse_linear interpolation_matrix matmul matvec move_filters one_thread progress_bar
-        with_batch with_ideal_rates
+        External Stepper convolve for_batch fuse_linear interpolation_matrix matmul matvec one_thread present
+        progress_bar schedule with_batch with_ideal_rates
     """,
 }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,17 +12,16 @@ from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, LoweringContext, Program, Recording, progress_bar, validated_inputs
+from snnc.api import Array, Graph, LoweringContext, Program, Recording, present, progress_bar
 from snnc_loihi.board import fit
 from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
 from snnc_loihi.emulator import Emulator, Hardware
-from snnc_loihi.hybrid import Hybrid
+from snnc_loihi.hybrid import ExternalReplica
 from snnc_loihi.neuron_types import CHIP_TYPES
 from snnc_loihi.placement import Plan
 from snnc_loihi.placement_queries import is_encoder, on_chip
 from snnc_loihi.planner import plan
-from snnc_loihi.recorder import Recorder
 from snnc_loihi.replica import PART, Replica
 from snnc_loihi.utilisation import Utilisation, utilisation
 
@@ -52,7 +50,6 @@ class LoihiProgram(NengoProgram):
         self.engine = engine
         self._engines: dict[str, LoihiProgram] = {engine: self}
         self._emulator: tuple[tuple[str, ...], Emulator] | None = None
-        self._hybrid: Hybrid | None = None
 
     @property
     def resources(self) -> Mapping[str, int]:
@@ -87,42 +84,47 @@ class LoihiProgram(NengoProgram):
         progress: bool = False,
         jobs: int | None = None,
     ) -> Recording:
-        fed = validated_inputs(self.graph, inputs)
-        self.require_readable(watch)
-        readings = {name: self.built.readings[name] for name in watch}
-        batch = len(next(iter(fed.values())))
-        recorder = Recorder(self.graph, watch, batch, steps, self.target.read_out.window(steps))
-        with _bar(self.engine, batch, shown=progress) as advance:
-            if self.engine != "replica":
-                emulator = self._emulator_of(readings)
-                for i in range(batch):
-                    self._emulate(
-                        emulator, {name: x[i].ravel() for name, x in fed.items()}, steps, recorder, i, readings
-                    )
-                    advance(1)
-            else:
-                for first in range(0, batch, PART):
-                    part = range(first, min(first + PART, batch))
-                    self.hybrid.run({name: x[part] for name, x in fed.items()}, steps, recorder, part)
-                    advance(len(part))
-        return recorder.recording
+        names = tuple(dict.fromkeys(watch))
+        self.require_readable(names)
+        batch = len(next(iter(inputs.values())))
+        recording = Recording.zeros(self.graph, batch, steps, names)
+        size, show = (PART, self._show) if self.engine == "replica" else (1, self._emulate)
+        with progress_bar(shown=progress) as bar:
+            task = bar.add_task(f"Loihi ({self.engine})", total=batch)
+            for part in (slice(first, min(first + size, batch)) for first in range(0, batch, size)):
+                recording.put(part, show({name: x[part] for name, x in inputs.items()}, steps, names))
+                bar.advance(task, part.stop - part.start)
+        return recording
 
-    def _emulate(
-        self,
-        emulator: Emulator,
-        sample: Mapping[str, Array],
-        steps: int,
-        recorder: Recorder,
-        i: int,
-        readings: Mapping[str, Reading],
-    ) -> None:
-        emulator.show({self.built.inputs[name]: x for name, x in sample.items()}, steps)
-        outputs = {name: emulator.data(probe) for name, probe in self.built.probes.items()}
-        watched = {
+    def _show(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
+        """Run some samples, the chip in its replica and the host in numpy."""
+        target = self.target
+        return present(
+            self.graph,
+            samples,
+            steps,
+            window=target.read_out.window(steps),
+            dt=target.dt,
+            seed=target.seed,
+            watch=watch,
+            external=self.replica,
+        )
+
+    def _emulate(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
+        """Run one sample in nengo-loihi, in its emulator or on the board; what it gave is flattened."""
+        readings = {name: self.built.readings[name] for name in watch}
+        emulator = self._emulator_of(readings)
+        emulator.show({self.built.inputs[name]: x.ravel() for name, x in samples.items()}, steps)
+        values = {
             name: emulator.probed(name) * np.ravel(reading.scale) + reading.constant.ravel()
             for name, reading in readings.items()
         }
-        recorder.whole_sample(i, outputs, watched)
+        window = self.target.read_out.window(steps)
+        return Recording(
+            {name: emulator.data(probe) for name, probe in self.built.probes.items()},
+            {name: y[window].mean(axis=0) for name, y in values.items()},
+            {name: y.sum(axis=0) for name, y in values.items()},
+        )
 
     @cached_property
     def model(self) -> Any:
@@ -131,17 +133,15 @@ class LoihiProgram(NengoProgram):
         emulator.close()
         return emulator.model
 
-    @property
-    def hybrid(self) -> Hybrid:
-        """Return the graph with the chip's part in the replica; built when first asked for."""
-        if self._hybrid is None:
-            ensembles = {
-                node.name: self.built.readings[node.name].obj.ensemble
-                for node in self.graph
-                if on_chip(node) or is_encoder(node)
-            }
-            self._hybrid = Hybrid(self.graph, Replica(self.model), ensembles, self.target.dt, self.target.seed)
-        return self._hybrid
+    @cached_property
+    def replica(self) -> ExternalReplica:
+        """Return the chip's part of the graph in its replica; built when first asked for."""
+        ensembles = {
+            node.name: self.built.readings[node.name].obj.ensemble
+            for node in self.graph
+            if on_chip(node) or is_encoder(node)
+        }
+        return ExternalReplica(self.graph, Replica(self.model), ensembles, self.target.dt)
 
     def _emulator_of(self, readings: Mapping[str, Reading]) -> Emulator:
         names = tuple(readings)
@@ -156,10 +156,3 @@ class LoihiProgram(NengoProgram):
     def __del__(self) -> None:
         if self._emulator is not None:
             self._emulator[1].close()
-
-
-@contextmanager
-def _bar(engine: str, total: int, *, shown: bool) -> Iterator[Any]:
-    with progress_bar(shown=shown) as bar:
-        task = bar.add_task(f"Loihi ({engine})", total=total)
-        yield lambda count: bar.advance(task, count)

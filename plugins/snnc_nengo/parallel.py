@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
-from snnc.api import AnyArray, Array, one_thread
-from snnc_nengo.simulate import Job, Shown, Simulation
+from snnc.api import AnyArray, Array, Recording, one_thread
+from snnc_nengo.simulate import Job, Simulation
 
 START_UP = 3.0
 """Seconds that more processes have to save before they are worth starting."""
@@ -26,7 +26,7 @@ Sample: TypeAlias = Mapping[str, Array]
 
 def show_all(
     simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int, jobs: int | None
-) -> Iterator[Shown]:
+) -> Iterator[Recording]:
     """Yield what each sample gives, in order; with ``jobs`` None, take more processes if the first sample is slow."""
     alone = _in_turn(simulation, job, samples, steps)
     if jobs is None:
@@ -48,7 +48,7 @@ def show_all(
         yield from shown
 
 
-def _in_turn(simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int) -> Iterator[Shown]:
+def _in_turn(simulation: Simulation, job: Job, samples: Sequence[Sample], steps: int) -> Iterator[Recording]:
     # BLAS rounds differently with another number of threads, and is no faster with several for sizes like these
     for sample in samples:
         with one_thread():
@@ -60,7 +60,7 @@ _built: dict[str, tuple[Job, Simulation]] = {}
 """In a worker process: what it ran last, by the job's key."""
 
 
-def _work(key: str, pickled: AnyArray, samples: Sequence[Sample], steps: int) -> list[Shown]:
+def _work(key: str, pickled: AnyArray, samples: Sequence[Sample], steps: int) -> list[Recording]:
     if key not in _built:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Nengo's about every passthrough node that it unpickles

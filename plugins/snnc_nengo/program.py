@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import nengo
-import numpy as np
 
 from snnc.api import (
     Array,
@@ -20,12 +19,10 @@ from snnc.api import (
     Recording,
     UsageError,
     progress_bar,
-    require_steps,
-    validated_inputs,
 )
 from snnc_nengo.build import Built
 from snnc_nengo.parallel import show_all
-from snnc_nengo.simulate import Job, Shown, Simulation
+from snnc_nengo.simulate import Job, Simulation
 
 
 class NengoProgram(Program):
@@ -33,9 +30,8 @@ class NengoProgram(Program):
 
     def __init__(self, graph: Graph, target: LoweringContext, built: Built) -> None:
         """Hold a built network."""
+        super().__init__(graph, target)
         self.network = built.network
-        self.graph = graph
-        self.target = target
         self.built = built
         self._key = uuid4().hex
         self._simulation: Simulation | None = None
@@ -65,21 +61,19 @@ class NengoProgram(Program):
     ) -> Recording:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {jobs}")
-        fed = validated_inputs(self.graph, inputs)
-        batch = len(next(iter(fed.values())))
-        require_steps(self.graph, fed, steps)
-        rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in fed.items()}
+        batch = len(next(iter(inputs.values())))
+        rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in inputs.items()}
         samples = [{name: x[i] for name, x in rows.items()} for i in range(batch)]
         names = tuple(dict.fromkeys(watch))
         job = self._job(names)
-        recording = self.empty(names, batch, steps)
+        recording = Recording.zeros(self.graph, batch, steps, names)
         with progress_bar(shown=progress) as bar:
             task = bar.add_task("Nengo", total=batch)
             try:
                 if self._simulation is None:
                     self._simulation = Simulation(job)
                 for i, shown in enumerate(show_all(self._simulation, job, samples, steps, jobs)):
-                    _write(recording, i, shown)
+                    recording.put(i, shown)
                     bar.advance(task)
             except (nengo.exceptions.NengoException, FloatingPointError) as error:
                 reason = " ".join(str(error).split())
@@ -106,25 +100,3 @@ class NengoProgram(Program):
             probes=self.built.probes,
             watch={name: self.built.readings[name] for name in watch},
         )
-
-    def empty(self, watch: Collection[str], batch: int, steps: int) -> Recording:
-        """Return a recording that is to be filled."""
-
-        def array(node: str, *leading: int) -> Array:
-            return np.empty((*leading, *self.graph[node].type.shape), dtype=np.float32)
-
-        return Recording(
-            {output: array(node, batch, steps) for output, node in self.graph.output_nodes.items()},
-            {name: array(name, batch) for name in watch},
-            {name: array(name, batch) for name in watch},
-        )
-
-
-def _write(recording: Recording, i: int, shown: Shown) -> None:
-    for arrays, values in (
-        (recording.outputs, shown.outputs),
-        (recording.means, shown.means),
-        (recording.totals, shown.totals),
-    ):
-        for name, value in values.items():
-            arrays[name][i] = value.reshape(arrays[name].shape[1:])

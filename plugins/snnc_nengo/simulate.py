@@ -19,7 +19,7 @@ from nengo.builder.neurons import SimNeurons
 from nengo.builder.processes import SimProcess
 from nengo.cache import NoDecoderCache
 
-from snnc.api import AnyArray, Array, ReadOut
+from snnc.api import AnyArray, Array, ReadOut, Recording
 from snnc_nengo.build import Reading
 from snnc_nengo.find_populations import changing_operators
 from snnc_nengo.operators import Once, Population
@@ -44,18 +44,6 @@ class Job:
     """The Probe by the output's name."""
     watch: Mapping[str, Reading]
     """By the names under which means and totals are wanted."""
-
-
-@dataclass
-class Shown:
-    """What one sample gave, flattened."""
-
-    outputs: dict[str, AnyArray]
-    """``(steps, size)`` by output name."""
-    means: dict[str, AnyArray]
-    """``(size,)`` over the read-out window, by watched name."""
-    totals: dict[str, AnyArray]
-    """``(size,)`` over all steps, by watched name."""
 
 
 class Simulation:
@@ -87,8 +75,11 @@ class Simulation:
         drawing = [rng for op in self._order if isinstance(op, SimNeurons) for rng in op.state_extra.values()]
         self._random = [(rng, rng.get_state()) for rng in drawing]
 
-    def show(self, inputs: Mapping[str, Array], steps: int, watch: Mapping[str, Reading]) -> Shown:
-        """Present one sample, flattened, for a number of steps from the fresh state: a row a step, or one for all."""
+    def show(self, inputs: Mapping[str, Array], steps: int, watch: Mapping[str, Reading]) -> Recording:
+        """Present one sample for a number of steps from the fresh state.
+
+        Its inputs are flattened, a row a step or one for all; so is what it gave, which has no axis of samples.
+        """
         self._reset()
         shown = [(self._inputs[name], x) for name, x in inputs.items() if name in self._inputs]
         moving = [(signal, x) for signal, x in shown if len(x) > 1]
@@ -116,7 +107,7 @@ class Simulation:
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
             means[name] = window[name] / (steps - start) * scale + constant
             totals[name] = (before[name] + window[name]) * scale + steps * constant
-        return Shown(outputs, means, totals)
+        return Recording(outputs, means, totals)
 
     def _reset(self) -> None:
         for array, initial in self._states:

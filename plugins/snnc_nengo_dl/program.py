@@ -17,12 +17,10 @@ from snnc.api import (
     Op,
     Recording,
     UsageError,
+    as_run,
     evaluate_nodes,
-    is_temporal,
-    move_filters,
+    presentation,
     progress_bar,
-    require_steps,
-    validated_inputs,
 )
 from snnc_nengo_dl.network import built
 from snnc_nengo_dl.simulation import Simulation
@@ -61,17 +59,15 @@ class NengoDlProgram(NengoProgram):
     ) -> Recording:
         if jobs is not None and jobs < 1:
             raise UsageError(f"jobs must be at least 1, not {jobs}")
-        fed = validated_inputs(self.graph, inputs)
-        require_steps(self.graph, fed, steps)
         names = tuple(dict.fromkeys(watch))
         self.require_readable(names)
-        batch = len(next(iter(fed.values())))
+        batch = len(next(iter(inputs.values())))
         size = equal_parts(batch, self.minibatch or good_minibatch(self.graph))
-        recording = self.empty(names, batch, steps)
+        recording = Recording.zeros(self.graph, batch, steps, names)
         with progress_bar(shown=progress) as bar:
             task = bar.add_task("NengoDL", total=batch)
             for part in (slice(start, min(start + size, batch)) for start in range(0, batch, size)):
-                samples = {name: _filled(x[part], size) for name, x in fed.items()}
+                samples = {name: _filled(x[part], size) for name, x in inputs.items()}
                 self._show(samples, steps, names, recording, part)
                 bar.advance(task, part.stop - part.start)
         return recording
@@ -109,19 +105,12 @@ class NengoDlProgram(NengoProgram):
         given = {name: samples[name] for name in still.inputs}
         values = evaluate_nodes(still, given, {*still.outputs, *resting})
         shown = self._simulator_of(size, watched).show({name: values[name] for name in moving.inputs}, steps, window)
-        for name, y in shown.outputs.items():
-            recording.outputs[name][part] = y[:count].reshape(recording.outputs[name][part].shape)
-        for name in watch:
-            shape = recording.means[name][part].shape
-            mean, total = shown.watched.get(name) or self._resting(values[name], steps, window)
-            recording.means[name][part] = mean[:count].reshape(shape)
-            recording.totals[name][part] = total[:count].reshape(shape)
-
-    def _resting(self, y: Array, steps: int, window: slice) -> tuple[Array, Array]:
-        """Return the mean over the window and the sum over all steps of what the network does not compute."""
-        if is_temporal(self.graph):
-            return np.asarray(y[:, window].mean(axis=1)), np.asarray(y.sum(axis=1))
-        return y, steps * y
+        rest = {name: values[name] for name in resting}
+        how = presentation(self.graph)
+        means = how.mean(rest, window)
+        totals = {name: steps * y for name, y in how.mean(rest, slice(0, steps)).items()}
+        for table in (shown, Recording(means=means, totals=totals)):
+            recording.put(part, table.head(count))
 
     def _simulator_of(self, size: int, watch: tuple[str, ...]) -> Simulation:
         """Return the simulation of so many samples at a time; it is built when it is first asked for."""
@@ -129,8 +118,7 @@ class NengoDlProgram(NengoProgram):
         if key not in self._simulations:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
-                graph = self._split.moving.copy()
-                move_filters(graph, watch)
+                graph = as_run(self._split.moving, watch)
                 self._simulations[key] = Simulation(graph, self.target, size, watch)
         return self._simulations[key]
 

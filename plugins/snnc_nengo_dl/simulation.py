@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -12,19 +11,9 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl import utils
 
-from snnc.api import AnyArray, Array, Graph, LoweringContext, LoweringError, is_temporal
+from snnc.api import Array, Graph, LoweringContext, LoweringError, Recording, is_temporal
 from snnc_nengo_dl.network import built_on, configure
 from snnc_nengo_dl.running_sums import Tallies
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a minibatch gave, flattened."""
-
-    outputs: dict[str, AnyArray]
-    """``(batch, steps, size)`` by output name."""
-    watched: dict[str, tuple[AnyArray, AnyArray]]
-    """(mean over the window, sum over all steps), ``(batch, size)`` each, by name."""
 
 
 class Simulation:
@@ -69,24 +58,24 @@ class Simulation:
         simulator.close()  # the model is all that is needed from here on
         self._call = tf.function(self._simulate, autograph=False)
 
-    def show(self, inputs: Mapping[str, Array], steps: int, window: slice) -> Shown:
+    def show(self, inputs: Mapping[str, Array], steps: int, window: slice) -> Recording:
         """Present a minibatch, ``(batch, *shape)`` an input, for a number of steps from the fresh state.
 
-        Inputs of a temporal graph are ``(batch, steps, *shape)``.
+        Inputs of a temporal graph are ``(batch, steps, *shape)``; what the minibatch gave is flattened.
         """
         for name, variable in self._held.items():
             variable.assign(inputs[name].reshape(self._size, *[-1] * (len(variable.shape) - 2), variable.shape[-1]))
         self._start.assign(window.start)
         found = dict(zip(self._order, self._call(tf.constant(steps)), strict=False))
         outputs = {name: found[probe].numpy() for name, probe in self._outputs.items()}
-        watched = {}
+        means, totals = {}, {}
         for name, (before, inside) in self._watched.items():
             reading = self._readings[name]
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
             early, late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in (before, inside))
-            mean = late / (window.stop - window.start) * scale + constant
-            watched[name] = (mean, (early + late) * scale + steps * constant)
-        return Shown(outputs, watched)
+            means[name] = late / (window.stop - window.start) * scale + constant
+            totals[name] = (early + late) * scale + steps * constant
+        return Recording(outputs, means, totals)
 
     def _simulate(self, steps: Any) -> Any:
         given = [tf.repeat(x, steps, axis=1) for x in self._given]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snnc.api import Graph, Stateful, is_temporal, ops
+from snnc.api import Graph, ops, schedule
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,8 @@ def split(graph: Graph) -> Split:
 
     Where nothing changes at all, or the inputs do, they are the first part and everything else is the second.
     """
-    moving: set[str] = set()
-    for node in graph:
-        changes = isinstance(node.op, Stateful) and node.op.stateful
-        if changes or not moving.isdisjoint(graph.sources(node.name)):
-            moving.add(node.name)
-    if not moving or is_temporal(graph):
+    moving = set(schedule(graph, [node.name for node in graph]).dynamic)
+    if not moving:
         moving = {node.name for node in graph if node.op.arity != 0}
     read = {source for name in moving for source in graph.sources(name)}
     shown = {name for name in graph.output_nodes.values() if name not in moving}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from snnc.api import Graph, is_temporal
+from snnc.api import Graph, is_temporal, schedule
 from snnc_tensorflow.site import Lowered, StatefulFunction
 
 
@@ -29,7 +29,7 @@ class Plan:
     static: tuple[str, ...]
     """Once, before the first step: they depend on nothing that changes."""
     driven: tuple[str, ...]
-    """Stateful ones whose input does not change: what of a step depends on it alone is done once, too."""
+    """Stateful ones whose inputs do not change: what of a step depends on them alone is done once, too."""
     groups: tuple[Group, ...]
     """In every step."""
     tail: tuple[str, ...]
@@ -61,30 +61,16 @@ def make_plan(graph: Graph, lowered: Mapping[str, Lowered], watch: Collection[st
         every_step: whether the outputs of every step are wanted, or their mean alone.
     """
     outputs = tuple(dict.fromkeys(graph.output_nodes.values()))
-    needed = graph.ancestors({*watch, *outputs})
-    static: list[str] = []
-    driven: list[str] = []
-    dynamic: list[str] = []
+    when = schedule(graph, {*watch, *outputs})
     sequences = graph.inputs if is_temporal(graph) else ()
-    for node in graph:
-        if node.name not in needed or node.op.arity == 0:
-            continue
-        still = {*sequences, *dynamic}.isdisjoint(graph.sources(node.name))
-        steps = isinstance(lowered[node.name], StatefulFunction)
-        if still and not steps:
-            static.append(node.name)
-            continue
-        dynamic.append(node.name)
-        if still:
-            driven.append(node.name)
-    tail = [] if every_step else _tail(graph, lowered, dynamic, watch)
-    loop = [name for name in dynamic if name not in tail]
+    tail = [] if every_step else _tail(graph, lowered, when.dynamic, watch)
+    loop = [name for name in when.dynamic if name not in tail]
     read = {source for name in tail for source in graph.sources(name)}
     summed = [] if every_step else [name for name in (*sequences, *loop) if name in read or name in outputs]
     wanted = {*watch, *summed, *(outputs if every_step else ())}
-    reads = {name: (drive_of(name),) if name in driven else graph.sources(name) for name in loop}
+    reads = {name: (drive_of(name),) if name in when.driven else graph.sources(name) for name in loop}
     groups = _groups(lowered, reads, wanted)
-    return Plan(tuple(static), tuple(driven), groups, tuple(tail), tuple(summed), tuple(sequences))
+    return Plan(when.static, when.driven, groups, tuple(tail), tuple(summed), tuple(sequences))
 
 
 def _tail(graph: Graph, lowered: Mapping[str, Lowered], dynamic: Sequence[str], watch: Collection[str]) -> list[str]:

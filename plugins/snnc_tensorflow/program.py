@@ -17,9 +17,9 @@ from snnc.api import (
     ReadOut,
     Recording,
     UsageError,
-    move_filters,
+    as_run,
+    presentation,
     progress_bar,
-    require_steps,
     validated_inputs,
 )
 from snnc_tensorflow.export import save
@@ -37,8 +37,7 @@ class TensorflowProgram(Program):
 
     def __init__(self, graph: Graph, target: LoweringContext) -> None:
         """Lower the graph."""
-        self.graph = graph
-        self.target = target
+        super().__init__(graph, target)
         self._machines: dict[tuple[str, ...], LoweredGraph] = {}
         self._functions: dict[tuple[tuple[str, ...], bool, bool], Any] = {}
         self._machine()
@@ -96,7 +95,7 @@ class TensorflowProgram(Program):
             The outputs ``(batch, steps, *shape)`` by name, and the state after the last step.
         """
         fed = validated_inputs(self.graph, inputs)
-        require_steps(self.graph, fed, steps)
+        steps = presentation(self.graph).steps(fed, steps, steps)
         done = self._function((), every_step=True, fresh=False)(fed, np.zeros(steps, np.float32), state)
         return {name: y.numpy() for name, y in done["outputs"].items()}, done["state"]
 
@@ -108,9 +107,7 @@ class TensorflowProgram(Program):
         """Return the lowered graph with filters where vectors are short, which keeps the value of populations only."""
         kept = tuple(name for name in watch if not isinstance(self.graph[name].op, Neurons))
         if kept not in self._machines:
-            graph = self.graph.copy()
-            move_filters(graph, kept)
-            self._machines[kept] = LoweredGraph(graph, self.target)
+            self._machines[kept] = LoweredGraph(as_run(self.graph, kept), self.target)
         return self._machines[kept]
 
     def _function(self, watch: tuple[str, ...], *, every_step: bool, fresh: bool) -> Any:
@@ -146,11 +143,9 @@ class TensorflowProgram(Program):
         progress: bool,
     ) -> dict[str, dict[str, Array]]:
         """Show every sample from a fresh state; return arrays of the whole batch by what and by name."""
-        fed = validated_inputs(self.graph, inputs)
-        require_steps(self.graph, fed, len(weights))
         function = self._function(watch, every_step=every_step, fresh=True)
         done: list[Any] = []
-        parts = list(self._parts(fed))
+        parts = list(self._parts(inputs))
         with progress_bar(shown=progress) as bar:
             for count, part in bar.track(parts, description="TensorFlow"):
                 given = function(part, weights)

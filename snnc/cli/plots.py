@@ -12,7 +12,7 @@ import numpy as np
 from snnc.compiled import Compiled
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.simulate import simulate
+from snnc.engine.simulate import as_run, present
 from snnc.errors import MissingExtraError
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.verify import populations
@@ -97,7 +97,7 @@ def _raster(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], steps:
     graph.prune()
     settings = compiled.settings
     one = {name: x[:1] for name, x in inputs.items()}
-    run = simulate(graph, one, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed)
+    run = present(as_run(graph), one, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed)
     axes = figure.subplots()
     bottom, ticks = 0, []
     for name in names:
@@ -117,8 +117,15 @@ def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], s
     graph, settings = compiled.graph, compiled.settings
     names = populations(graph)
     wanted = presentation(graph).mean(evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
-    run = simulate(
-        graph, inputs, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed, watch=names, outputs=False
+    run = present(
+        as_run(graph, names),
+        inputs,
+        steps,
+        window=slice(0, steps),
+        dt=settings.dt,
+        seed=settings.seed,
+        watch=names,
+        outputs=False,
     )
     axes = figure.subplots()
     for name in names:

@@ -31,7 +31,7 @@ def run(
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
     steps = compiled.steps(samples, steps)
-    outputs, means = compiled.run_and_read_out(samples.inputs, steps, jobs=jobs, progress=True)
+    outputs, means = compiled.run_and_read_out(samples, steps, jobs=jobs, progress=True)
     if output is not None:
         write_file(output, npz_bytes(outputs))
     reports.readouts(means, steps, output)
@@ -59,7 +59,7 @@ def evaluate(
 
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
-    measured = compiled.evaluate(samples.inputs, samples.labels, steps, engine=engine, jobs=jobs, progress=True)
+    measured = compiled.evaluate(samples, steps=steps, engine=engine, jobs=jobs, progress=True)
     reports.evaluation(measured, json=json)
     if plots is not None:
         from snnc.cli.plots import write_plots
@@ -87,7 +87,7 @@ def verify(
     from snnc.compiler import load
 
     compiled = load(folder)
-    samples = None if inputs is None else compiled.samples(inputs, limit).inputs
+    samples = None if inputs is None else compiled.samples(inputs, limit)
     keras = _model_file(compiled.origin, model) if against_keras else None
     report = compiled.verify(samples, steps, keras=keras, jobs=jobs, progress=True)
     reports.verification(report.as_dict(), json=json)

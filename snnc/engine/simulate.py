@@ -7,15 +7,17 @@ step before and then takes in the present value. What does not change over time 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from snnc.engine.batching import joined, over_batch, part_of_batch
+from snnc.engine.batching import over_batch, part_of_batch
 from snnc.engine.move_filters import move_filters
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.rate import validated_inputs
-from snnc.engine.temporal import is_temporal, require_steps
+from snnc.engine.recording import Recording
+from snnc.engine.schedule import schedule
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.types import AnyArray, Array, TensorType
@@ -27,17 +29,32 @@ _FEWEST, _MOST = 1 << 18, 1 << 21
 """Elements of the largest tensor that a part of the batch holds at a time. With the fewest, populations stay in a
 cache; but weights that do not fit there are read once a part and step, so that a part must be worth that."""
 
+_Drive = TypeVar("_Drive")
+Values: TypeAlias = Mapping[str, Array]
+"""Of nodes, ``(batch, *shape)`` by name."""
 
-@dataclass
-class Simulated:
-    """What a run gave, float32 in the model's own units."""
 
-    outputs: dict[str, Array] = field(default_factory=dict)
-    """By output name: ``(batch, steps, *shape)``."""
-    means: dict[str, Array] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the mean over the window."""
-    totals: dict[str, Array] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the sum over all steps."""
+class External(Protocol):
+    """Nodes that something beside the engine computes, such as a chip whose host the engine plays."""
+
+    reads: Mapping[str, Sequence[str]]
+    """By the name of each such node, the nodes whose values it is computed from."""
+
+    def start(self, batch: int) -> Stepper:
+        """Return it in its fresh state, for so many samples; it may be asked by several threads at a time."""
+
+
+class Stepper(Protocol):
+    """External nodes in a state."""
+
+    def drive(self, name: str, values: Values) -> AnyArray | None:
+        """Return all of a node's step that depends on what it reads alone; asked once where that does not change."""
+
+    def step(self, name: str, drive: AnyArray | None) -> Array:
+        """Return the value of a node in this step, in its place among the nodes of the graph."""
+
+    def finish(self, values: Values, watch: Sequence[str]) -> Values:
+        """End the step, of which all values are there; return what other values watched nodes have now."""
 
 
 def initial_state(node: Node, inputs: tuple[TensorType, ...], seed: int) -> State:
@@ -60,7 +77,7 @@ def simulate(
     seed: int = 0,
     watch: Collection[str] = (),
     outputs: bool = True,
-) -> Simulated:
+) -> Recording:
     """Present each sample for a number of steps, every one from the same fresh state.
 
     Args:
@@ -77,99 +94,124 @@ def simulate(
         DataError: the arrays do not fit the inputs, or the steps the slices.
     """
     inputs = validated_inputs(graph, x)
-    require_steps(graph, inputs, steps)
+    steps = presentation(graph).steps(inputs, steps, steps)
+    return present(as_run(graph, watch), inputs, steps, window=window, dt=dt, seed=seed, watch=watch, outputs=outputs)
+
+
+def as_run(graph: Graph, watch: Collection[str] = ()) -> Graph:
+    """Return the graph as engines run it step by step: see ``stepwise`` and ``move_filters``."""
     graph = stepwise(graph)
     move_filters(graph, watch)
-    run = _Run(graph, steps, window, dt, seed, tuple(watch), outputs)
-    parts = over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST))
-    return Simulated(*(joined([getattr(part, table) for part in parts]) for table in ("outputs", "means", "totals")))
+    return graph
+
+
+def present(
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    steps: int,
+    *,
+    window: slice,
+    dt: float = 0.001,
+    seed: int = 0,
+    watch: Collection[str] = (),
+    outputs: bool = True,
+    external: External | None = None,
+) -> Recording:
+    """Do as ``simulate`` with a graph just as it is, and inputs that are validated; see there.
+
+    Args:
+        graph: a graph, most often one of ``as_run``.
+        inputs: what ``validated_inputs`` gave.
+        steps: as many as there are slices, for a temporal graph.
+        window: the steps over which means of watched nodes are taken.
+        dt: seconds a step.
+        seed: of the initial states.
+        watch: nodes whose means and totals are wanted.
+        outputs: whether the outputs of every step are wanted.
+        external: what computes some of the nodes.
+    """
+    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), outputs, external)
+    return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
 
 
 class _Run:
     """What is the same for every part of the batch."""
 
     def __init__(
-        self, graph: Graph, steps: int, window: slice, dt: float, seed: int, watch: tuple[str, ...], outputs: bool
+        self,
+        graph: Graph,
+        steps: int,
+        window: slice,
+        dt: float,
+        seed: int,
+        watch: tuple[str, ...],
+        outputs: bool,
+        external: External | None,
     ) -> None:
         self.graph, self.steps, self.window, self.dt, self.watch = graph, steps, window, dt, watch
         self.outputs = dict(graph.output_nodes) if outputs else {}
         self.temporal = is_temporal(graph)
-        needed = graph.ancestors({*watch, *self.outputs.values()})
+        self.external = external
+        reads = {} if external is None else external.reads
         self.sources = {node.name: graph.sources(node.name) for node in graph}
-        self.static: list[Node] = []
-        self.dynamic: list[Node] = []
-        self.driven: list[Node] = []
-        """The populations whose input does not change."""
-        self.start: dict[str, State] = {}
-        moving: set[str] = set(graph.inputs) if self.temporal else set()
-        for node in graph:
-            if node.name not in needed or node.op.arity == 0:
-                continue
-            op, sources = node.op, self.sources[node.name]
-            still = moving.isdisjoint(sources)
-            stateful = isinstance(op, Stateful) and op.stateful
-            if stateful:
-                self.start[node.name] = initial_state(node, tuple(graph[s].type for s in sources), seed)
-            if still and not stateful:
-                self.static.append(node)
-                continue
-            moving.add(node.name)
-            self.dynamic.append(node)
-            if still and isinstance(op, Neurons):
-                self.driven.append(node)
+        self.schedule = schedule(graph, {*watch, *self.outputs.values()}, reads)
+        self.start = {
+            name: initial_state(graph[name], tuple(graph[s].type for s in self.sources[name]), seed)
+            for name in self.schedule.stateful
+            if name not in reads
+        }
 
-    def part(self, inputs: Mapping[str, Array]) -> Simulated:
+    def part(self, inputs: Mapping[str, Array]) -> Recording:
         """Return what a part of the batch gives."""
         batch = len(next(iter(inputs.values()))) if inputs else 1
         values: dict[str, Array] = {} if self.temporal else dict(inputs)
+        stepper = None if self.external is None else self.external.start(batch)
+        done = Recording.zeros(self.graph, batch, self.steps, self.watch, outputs=bool(self.outputs))
         with np.errstate(all="ignore"):
-            for node in self.static:
-                values[node.name] = self._evaluate(node, values)
-            drives = {node.name: self._drive(node, values) for node in self.driven}
-            states = {name: for_batch(state, batch) for name, state in self.start.items()}
-            done = self._empty(batch)
+            for name in self.schedule.static:
+                values[name] = self._evaluate(name, values)
+            steps = [(name, self._stepper(name, values, batch, stepper)) for name in self.schedule.dynamic]
             for t in range(self.steps):
                 if self.temporal:
                     values.update((name, np.ascontiguousarray(x[:, t])) for name, x in inputs.items())
-                for node in self.dynamic:
-                    values[node.name] = self._step(node, values, states, drives)
-                self._record(done, t, values)
+                for name, step in steps:
+                    values[name] = step(values)
+                for output, node in self.outputs.items():
+                    done.outputs[output][:, t] = values[node]
+                seen = values if stepper is None else {**values, **stepper.finish(values, self.watch)}
+                sums = done.means if self.window.start <= t < self.window.stop else done.totals
+                for name in self.watch:
+                    sums[name] += seen[name]
         for name in self.watch:
             done.totals[name] += done.means[name]
             done.means[name] /= self.window.stop - self.window.start
         return done
 
-    def _evaluate(self, node: Node, values: Mapping[str, Array]) -> Array:
-        return np.asarray(node.op.evaluate(*(values[s] for s in self.sources[node.name])), dtype=np.float32)
+    def _evaluate(self, name: str, values: Values) -> Array:
+        y = self.graph[name].op.evaluate(*(values[s] for s in self.sources[name]))
+        return np.asarray(y, dtype=np.float32)
 
-    def _drive(self, node: Node, values: Mapping[str, Array]) -> Array:
-        assert isinstance(node.op, Neurons)
-        return node.op.drive(values[self.sources[node.name][0]], self.dt)
-
-    def _step(
-        self, node: Node, values: Mapping[str, Array], states: Mapping[str, State], drives: Mapping[str, Array]
-    ) -> Array:
-        op, name = node.op, node.name
-        if name not in states:
-            return self._evaluate(node, values)
-        assert isinstance(op, Stateful)
+    def _stepper(self, name: str, values: Values, batch: int, external: Stepper | None) -> Callable[[Values], Array]:
+        """Return what gives the value of a node in a step from those of the nodes in front of it."""
+        if name not in self.schedule.stateful:
+            return lambda values: self._evaluate(name, values)
+        op, sources = self.graph[name].op, self.sources[name]
+        if name not in self.start:
+            assert external is not None
+            return self._driven(name, values, lambda v: external.drive(name, v), lambda d: external.step(name, d))
+        state = for_batch(self.start[name], batch)
         if isinstance(op, Neurons):
-            return op.fire(drives[name] if name in drives else self._drive(node, values), states[name], self.dt)
-        return op.step(states[name], self.dt, *(values[s] for s in self.sources[name]))
+            return self._driven(
+                name, values, lambda v: op.drive(v[sources[0]], self.dt), lambda d: op.fire(d, state, self.dt)
+            )
+        assert isinstance(op, Stateful)
+        return lambda values: op.step(state, self.dt, *(values[s] for s in sources))
 
-    def _empty(self, batch: int) -> Simulated:
-        graph = self.graph
-        return Simulated(
-            {
-                output: np.empty((batch, self.steps, *graph[node].type.shape), dtype=np.float32)
-                for output, node in self.outputs.items()
-            },
-            *({n: np.zeros((batch, *graph[n].type.shape), dtype=np.float32) for n in self.watch} for _ in range(2)),
-        )
-
-    def _record(self, done: Simulated, t: int, values: Mapping[str, Array]) -> None:
-        for output, node in self.outputs.items():
-            done.outputs[output][:, t] = values[node]
-        sums = done.means if self.window.start <= t < self.window.stop else done.totals
-        for name in self.watch:
-            sums[name] += values[name]
+    def _driven(
+        self, name: str, values: Values, drive: Callable[[Values], _Drive], step: Callable[[_Drive], Array]
+    ) -> Callable[[Values], Array]:
+        """Return a step whose drive is computed now where it does not change."""
+        if name not in self.schedule.driven:
+            return lambda values: step(drive(values))
+        constant = drive(values)
+        return lambda values: step(constant)

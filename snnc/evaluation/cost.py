@@ -12,8 +12,8 @@ import numpy as np
 
 from snnc.analysis.census import census
 from snnc.analysis.fan_out import fan_out
-from snnc.backend import Recording
 from snnc.engine.presentation import presentation
+from snnc.engine.recording import Recording
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons, Synapse

@@ -10,10 +10,10 @@ import numpy as np
 
 from snnc.analysis.errors import classes, interval, relative_rms, squares
 from snnc.analysis.quantised import quantised_graph, threshold
-from snnc.backend import Recording
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
 from snnc.engine.read_out import ReadOut
+from snnc.engine.recording import Recording
 from snnc.errors import DataError
 from snnc.evaluation.cost import Activity, Cost, cost
 from snnc.evaluation.verify import decode_each_step

@@ -8,14 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from snnc.analysis.errors import LargestError, RmsError, agreement, relative_error, rounded
-from snnc.backend import Program, Recording, Tolerance
-from snnc.engine.rate import evaluate, evaluate_nodes
+from snnc.backend import Program, Tolerance
+from snnc.engine.batching import joined
+from snnc.engine.presentation import presentation
+from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
-from snnc.engine.temporal import given, is_temporal, over_slices, read
+from snnc.engine.recording import Recording
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import ReadOutActivation, stepwise
+from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.ops.stateful import Causal, Stateful
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
@@ -100,6 +102,10 @@ class Subject:
     tolerance: Tolerance
     recording: Recording
     """What the program gave for the samples: the outputs of every step. What it gave of the layers is in ``layers``."""
+    wanted: Mapping[str, Array]
+    """What the graph as imported gives in rate mode, by output name."""
+    rates: Mapping[str, Array]
+    """What the graph as lowered gives in rate mode, by output name, without what is deferred to the read-out."""
     layers: tuple[LayerError, ...]
     journal: Sequence[JournalEntry] = ()
     keras: Mapping[str, Array] | None = None
@@ -149,6 +155,13 @@ def apply_read_out_activation(graph: Graph, output: str, y: Array) -> Array:
     return op.evaluate(y) if isinstance(op, ReadOutActivation) else y
 
 
+def in_front_of_read_out(graph: Graph) -> dict[str, str]:
+    """Return the node that gives each output before the activation that was deferred to the read-out, if any."""
+    nodes = graph.output_nodes
+    deferred = {output for output, node in nodes.items() if isinstance(graph[node].op, ReadOutActivation)}
+    return {output: graph.sources(node)[0] if output in deferred else node for output, node in nodes.items()}
+
+
 def decode_each_step(graph: Graph, output: str, y: Array) -> Array:
     """Return ``(batch, steps, *shape)`` values of an output with what is deferred applied to every step's."""
     return apply_read_out_activation(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
@@ -164,19 +177,18 @@ def changes_over_time(graph: Graph) -> bool:
 
 def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     """Return the report on a program that has run; pure, so that it can be asked again with other samples."""
-    source, graph, inputs = subject.source, subject.graph, subject.samples.inputs
-    wanted = evaluate(source, inputs)
-    final = evaluate(graph, inputs)
+    graph, wanted = subject.graph, subject.wanted
+    shown = presentation(subject.source)
+    activated = decode_each_step if shown.temporal else apply_read_out_activation
+    final = {name: activated(graph, name, y) for name, y in subject.rates.items()}
     got = decode(graph, subject.recording.outputs, subject.read_out, subject.dt)
-    first = source.outputs[0]
+    first = subject.source.outputs[0]
     dynamic = changes_over_time(graph)
-    rewritten = relative_error(final, wanted)
-    answered = read(source, wanted, subject.read_out, subject.dt)[first]
+    answered = shown.read_out(wanted, subject.read_out, subject.dt)[first]
     ran, meant = got, final
-    if is_temporal(graph) and dynamic:
-        settled = evaluate(stepwise(graph), inputs)
-        meant = decode(graph, settled, subject.read_out, subject.dt)
-    elif is_temporal(graph):  # without spikes, every step has to be right
+    if shown.temporal and dynamic:
+        meant = decode(graph, subject.rates, subject.read_out, subject.dt)
+    elif shown.temporal:  # without spikes, every step has to be right
         ran = {name: decode_each_step(graph, name, y) for name, y in subject.recording.outputs.items()}
     exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
     report = VerifyReport(
@@ -184,8 +196,8 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
         steps=subject.steps,
         real=subject.samples.real,
         dynamic=dynamic,
-        import_error=None if subject.keras is None else relative_error(given(source, wanted), subject.keras),
-        rewrite_error=rewritten,
+        import_error=None if subject.keras is None else relative_error(shown.as_keras(wanted), subject.keras),
+        rewrite_error=relative_error(final, wanted),
         backend_error=relative_error(ran, meant),
         agreement=agreement(got[first], answered),
         layers=subject.layers,
@@ -201,8 +213,11 @@ def _fields(report: VerifyReport) -> dict[str, Any]:
     return {name: getattr(report, name) for name in report.__dataclass_fields__}
 
 
-class LayerErrors:
-    """How far the layers are off, from samples that come part by part."""
+class Measurements:
+    """What both graphs give in rate mode, and how far the layers are off, from samples that come part by part.
+
+    Each graph is evaluated once a part. Of all samples the outputs are kept, of a layer its errors alone.
+    """
 
     def __init__(self, source: Graph, graph: Graph, window: slice) -> None:
         """Watch every layer that both graphs have, and every population.
@@ -217,19 +232,38 @@ class LayerErrors:
         watched = self.shared | set(populations(graph))
         self.rewrite = {node.name: LargestError() for node in graph if node.name in watched}
         self.backend: dict[str, RmsError] = {}
+        self._outputs: list[tuple[dict[str, Array], dict[str, Array], dict[str, Array]]] = []
 
     def add(self, samples: Samples, recording: Recording) -> None:
         """Take in samples, and what the program gave for them with every population watched."""
-        after = evaluate_nodes(self.graph, samples.inputs, set(self.rewrite))
-        before = evaluate_nodes(self.source, samples.inputs, self.shared)
-        means = over_slices(self.graph, after, self.window)
+        asked, raw = self.source.output_nodes, in_front_of_read_out(self.graph)
+        after = evaluate_nodes(self.graph, samples.inputs, {*self.rewrite, *raw.values()})
+        before = evaluate_nodes(self.source, samples.inputs, {*self.shared, *asked.values()})
+        means = presentation(self.graph).mean(after, self.window)
         for name, error in self.rewrite.items():
-            if name in before and before[name].shape == after[name].shape:
+            if name in self.shared and before[name].shape == after[name].shape:
                 error.add(after[name], before[name])
             if name in recording.means:
                 self.backend.setdefault(name, RmsError()).add(recording.means[name], means[name])
+        wanted = {output: before[node] for output, node in asked.items()}
+        self._outputs.append((recording.outputs, wanted, {output: after[node] for output, node in raw.items()}))
 
-    def rows(self) -> tuple[LayerError, ...]:
+    @property
+    def program(self) -> dict[str, Array]:
+        """Return the program's outputs in every step, ``(batch, steps, *shape)`` by name."""
+        return joined([part[0] for part in self._outputs])
+
+    @property
+    def wanted(self) -> dict[str, Array]:
+        """Return the outputs of the graph as imported."""
+        return joined([part[1] for part in self._outputs])
+
+    @property
+    def rates(self) -> dict[str, Array]:
+        """Return the outputs of the graph as lowered, without what is deferred to the read-out."""
+        return joined([part[2] for part in self._outputs])
+
+    def layers(self) -> tuple[LayerError, ...]:
         """Return what was found, in topological order."""
         return tuple(
             LayerError(name, error.value, self.backend[name].value if name in self.backend else None)

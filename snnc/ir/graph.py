@@ -202,9 +202,9 @@ class Graph:
             DataError: the arrays do not fit the inputs.
 
         """
-        from snnc.engine.rate import evaluate
+        from snnc.engine.rate import evaluate, validated_inputs
 
-        return evaluate(self, x)
+        return evaluate(self, validated_inputs(self, x))
 
     # ---------------------------------------------------------------- changing
 

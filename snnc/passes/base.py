@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from snnc.engine.read_out import MeanReadOut, ReadOut
-from snnc.engine.simulate import simulate
+from snnc.engine.simulate import as_run, present
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
@@ -43,7 +43,7 @@ class Context:
     neurons: Mapping[str, type[NeuronModel]] = field(default_factory=dict)
     """The registered neuron models by kind."""
     samples: Mapping[str, Array] | None = None
-    """Calibration inputs by name, ``(batch, *shape)``; None where the user gave none."""
+    """Calibration inputs by name, validated, ``(batch, *shape)``; None where the user gave none."""
     held_back: Mapping[str, Array] | None = None
     """Samples that decide whether a measured pass is kept; no pass sees them."""
     model: Graph | None = None
@@ -67,8 +67,8 @@ class Context:
     def spiking_mean(self, graph: Graph, name: str) -> Array:
         """Return what a node gives for the calibration samples as the graph spikes, its mean over the window."""
         assert self.samples is not None
-        done = simulate(
-            graph,
+        done = present(
+            as_run(graph, [name]),
             self.samples,
             self.steps,
             window=self.window,

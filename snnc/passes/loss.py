@@ -9,7 +9,7 @@ import numpy as np
 from snnc.analysis.errors import rms_error
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate
-from snnc.engine.simulate import simulate
+from snnc.engine.simulate import as_run, present
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.ops.read_out_activation import stepwise
@@ -31,7 +31,7 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
         if not wanted:
             settled = evaluate(stepwise(model), inputs)
             wanted.update(presentation(model).read_out(settled, context.read_out, context.dt))
-        run = simulate(graph, inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
+        run = present(as_run(graph), inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))
 

@@ -8,9 +8,9 @@ import pytest
 from snnc import neurons, ops
 from snnc.analysis.fan_out import fan_out
 from snnc.engine import rate as evaluate
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import LastReadOut, MeanReadOut
 from snnc.engine.simulate import simulate
-from snnc.engine.temporal import ending, given, is_temporal, length, over_slices, quiet, read, require_steps, seconds
 from snnc.errors import DataError, ShapeError
 from snnc.ir.graph import Graph
 from snnc.ops.causal import DelayLine, LastStep, Running
@@ -36,8 +36,8 @@ def graph(rng):
 
 def test_a_graph_is_temporal_by_its_inputs(graph, rng):
     assert is_temporal(graph)
-    assert seconds(graph) == 0.002
-    assert length(graph) is None
+    assert presentation(graph).seconds == 0.002
+    assert presentation(graph).length is None
     assert not is_temporal(chain(ops.Input(shape=(3,)), dense(rng, 3, 2)))
     with pytest.raises(ShapeError, match="positive dt and length"):
         ops.Input(shape=(3,), dt=0.0).infer()
@@ -93,27 +93,26 @@ def test_sequences_have_one_length_which_the_model_may_fix(rng, x):
     with pytest.raises(DataError, match="different numbers of slices"):
         graph.evaluate({"a": x, "b": x[:, :3]})
     fixed = chain(ops.Input(shape=(3,), dt=0.001, length=4), dense(rng, 3, 2))
-    assert length(fixed) == 4
+    assert presentation(fixed).length == 4
     with pytest.raises(DataError, match="sequences of 4 slices, got 6"):
         fixed.evaluate(x)
 
 
 def test_steps_other_than_the_slices_are_refused(graph, x):
-    require_steps(graph, {"x": x}, 6)
+    assert presentation(graph).steps({"x": x}, None, 30) == 6
     with pytest.raises(DataError, match="the sequences have 6 slices, so leave steps out or say 6, not 30"):
         simulate(graph, x, 30, window=slice(0, 30))
 
 
 def test_outputs_behind_a_last_step_are_of_that_step(graph, x):
-    assert ending(graph) == {"y"}
+    shown = presentation(graph)
+    assert shown.of_last_step == {"y"}
     every = graph.evaluate(x)
-    as_given = given(graph, every)
+    as_given = shown.as_keras(every)
     np.testing.assert_array_equal(as_given["y"], every["y"][:, -1])
     assert as_given["hidden"] is every["hidden"]
-    np.testing.assert_array_equal(read(graph, every, LastReadOut(), 0.001)["hidden"], every["hidden"][:, -1])
-    np.testing.assert_allclose(
-        over_slices(graph, every, MeanReadOut().window(6))["y"], every["y"][:, 3:].mean(1), rtol=1e-6
-    )
+    np.testing.assert_array_equal(shown.read_out(every, LastReadOut(), 0.001)["hidden"], every["hidden"][:, -1])
+    np.testing.assert_allclose(shown.mean(every, MeanReadOut().window(6))["y"], every["y"][:, 3:].mean(1), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_outputs_behind_a_last_step_are_of_that_step(graph, x):
     ],
 )
 def test_the_last_step_says_it_all_where_something_gathers_the_spikes(ops_, wanted):
-    assert quiet(chain(X, *ops_)) is wanted
+    assert presentation(chain(X, *ops_)).answers_at_the_end is wanted
 
 
 def test_a_spike_is_read_by_every_tap_in_its_turn(rng):

@@ -5,7 +5,6 @@ from scipy.stats import binomtest
 from snnc import neurons, ops
 from snnc.analysis.errors import interval, rounded
 from snnc.analysis.quantised import quantised_graph
-from snnc.backend import Recording
 from snnc.engine.read_out import MeanReadOut
 from snnc.engine.simulate import simulate
 from snnc.evaluation.cost import AC_45NM, MAC_45NM
@@ -33,8 +32,7 @@ def measure(graph, steps=20, batch=30, most=30):
     samples = Samples(x, graph.evaluate(x)["out"].argmax(axis=1))
 
     def recorded(part):
-        run = simulate(graph, part.inputs, steps, window=slice(0, steps), watch=["n1", "n2"])
-        return Recording(run.outputs, run.means, run.totals)
+        return simulate(graph, part.inputs, steps, window=slice(0, steps), watch=["n1", "n2"])
 
     runs = [(part, recorded(part)) for part in samples.parts(most)]
     return evaluation(graph, graph, runs, steps, DT, MeanReadOut(start=0.0)), recorded(samples), x

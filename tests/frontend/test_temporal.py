@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.engine.temporal import ending, given, length, seconds
+from snnc.engine.presentation import presentation
 from snnc.errors import FrontendError, UsageError
 from tests.frontend.against_keras import keras_2, outputs_of, randomise
 from tests.frontend.loading import relative_error
@@ -50,7 +50,7 @@ def check(model, x):
             graph = snnc.import_model(model, temporal=True)
         else:
             graph = snnc.compile(model, temporal=True, level=level, neurons="relu", build=False, verify=False).graph
-        got = given(graph, graph.evaluate(x))
+        got = presentation(graph).as_keras(graph.evaluate(x))
         assert max(relative_error(a, b) for a, b in zip(got.values(), want, strict=True)) < 1e-5
 
 
@@ -224,7 +224,7 @@ def test_operators_of_keras_3():
     ]
     values = rng.normal(size=(3, 6, 4)).astype(np.float32)
     graph = snnc.import_model(keras.Model(x, good), temporal=True)
-    got = given(graph, graph.evaluate(values)).values()
+    got = presentation(graph).as_keras(graph.evaluate(values)).values()
     for a, b in zip(got, keras.Model(x, good)(values), strict=True):
         assert relative_error(a, np.asarray(b)) < 1e-5
     for bad in (
@@ -252,8 +252,8 @@ def rows(*shape):
 def test_the_length_of_a_model_is_kept_and_an_open_one_is_open(tmp_path):
     for steps in (5, None):
         graph = snnc.import_model(write_keras(tmp_path / "m.keras", *rows(steps, 4)), temporal=True)
-        assert (length(graph), graph[graph.inputs[0]].type.shape) == (steps, (4,))
-        assert ending(graph) == set()
+        assert (presentation(graph).length, graph[graph.inputs[0]].type.shape) == (steps, (4,))
+        assert presentation(graph).of_last_step == set()
 
 
 def test_input_shape_is_of_a_slice(tmp_path):
@@ -288,7 +288,8 @@ def spiking(dt, name="spiking"):
 def test_the_step_is_the_dt_of_the_spiking_layers(tmp_path):
     document, weights = rows(None, 4)
     document["config"]["layers"].insert(2, spiking(0.005))
-    assert seconds(snnc.import_model(write_keras(tmp_path / "m.keras", document, weights), temporal=True)) == 0.005
+    graph = snnc.import_model(write_keras(tmp_path / "m.keras", document, weights), temporal=True)
+    assert presentation(graph).seconds == 0.005
     document["config"]["layers"].append(spiking(0.01, "other"))
     with pytest.raises(FrontendError, match="spiking: 0.005 s, other: 0.01 s.*one network has one step"):
         snnc.import_model(write_keras(tmp_path / "m.keras", document, weights), temporal=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import snnc
-from snnc.engine.temporal import given as as_given
+from snnc.engine.presentation import presentation
 from snnc.registry import Registry
 from tests.frontend.loading import import_model, relative_error
 from tests.models import input_layer, layer, sequential, write_keras
@@ -94,11 +94,11 @@ def test_slice_by_slice_is_the_whole_sequence(rows, seed):
     with tempfile.TemporaryDirectory() as folder:
         path = write_keras(Path(folder) / "m.keras", sequential(layers), weights)
         whole, stream = import_model(path), import_model(path, temporal=True)
-    got, want = as_given(stream, stream.evaluate(x)), whole.evaluate(x)
+    got, want = presentation(stream).as_keras(stream.evaluate(x)), whole.evaluate(x)
     for name, y in want.items():
         assert relative_error(got[name].reshape(y.shape), y) < 1e-5
     passed = snnc.compile(stream, neurons="relu", build=False, verify=False, registry=REGISTRY).graph
-    for name, y in as_given(passed, passed.evaluate(x)).items():
+    for name, y in presentation(passed).as_keras(passed.evaluate(x)).items():
         assert relative_error(y.reshape(want[name].shape), want[name]) < 1e-4
 
 

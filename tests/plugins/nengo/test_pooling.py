@@ -101,7 +101,7 @@ def test_the_mean_comes_closer_to_the_maximum_than_that_of_every_step(model: neu
         g = chain(ops.Input(shape=(8, 8, 4)), population, pooling, names=["x", "n", "p"])
         x = rng.uniform(0, 1, size=(8, 8, 8, 4)).astype(np.float32)
         means = simulate(g, x, 100, window=slice(0, 100), watch=["p"]).means["p"]
-        errors.append(float(np.abs(means - evaluate_nodes(g, x, ["p"])["p"]).mean()))
+        errors.append(float(np.abs(means - evaluate_nodes(g, {"x": x}, ["p"])["p"]).mean()))
     assert errors[1] < 0.1 * errors[0]
 
 

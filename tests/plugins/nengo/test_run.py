@@ -16,6 +16,7 @@ from snnc_nengo.find_populations import changing_operators
 from snnc_nengo.operators import Correlate, Once
 from snnc_nengo.simulate import Simulation
 
+import snnc
 from snnc.api import DataError, Graph, LoweringError, Neurons, Synapse, UsageError, neurons, ops
 from snnc.testing import random_inputs
 from tests.conftest import calls
@@ -155,7 +156,7 @@ def test_what_cannot_be_watched_is_named(cnn: Graph) -> None:
 
 def test_inputs_that_do_not_fit_are_an_error(cnn: Graph) -> None:
     with pytest.raises(DataError, match=r"input 'x' needs shape \(batch, 6, 6, 2\)"):
-        program(cnn).run({"x": np.zeros((1, 6, 6), np.float32)}, 1)
+        snnc.compile(cnn, level=0, verify=False).run({"x": np.zeros((1, 6, 6), np.float32)}, 1)
 
 
 def test_values_beyond_all_bounds_are_an_error_of_one_line() -> None:

@@ -218,7 +218,7 @@ def test_a_slice_of_a_sequence_is_presented_in_every_step(tmp_path):
         assert np.allclose(answers[name], y[:, 15:].mean(axis=1), **near)
         assert np.allclose(saved[name], answers[name], **near)
     with pytest.raises(DataError, match="30 slices"):
-        built.run({"x": x}, 7)
+        built.advance({"x": x}, 7, built.start(4))
 
 
 @op
