@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from snnc.engine.temporal import is_temporal
+from snnc.engine.presentation import is_temporal
 
 import snnc
 from snnc.ir.store import VERSION
