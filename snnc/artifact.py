@@ -19,7 +19,7 @@ FORMAT, VERSION = "snnc-artifact", 1
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a folder holds."""
+    """The contents of an artifact folder."""
 
     manifest: Mapping[str, Any]
     graph: Graph

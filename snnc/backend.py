@@ -1,4 +1,4 @@
-"""What a backend is: it lowers a graph to a program, and a program runs on a simulator or a chip."""
+"""Backends lower a graph to a program, which runs on a simulator or a chip: their base classes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALIBRATED = 2
 
 @dataclass(frozen=True)
 class Tolerance:
-    """What verify accepts of a backend."""
+    """The largest errors that verify accepts of a backend."""
 
     rate: float = 1e-5
     """Largest error of a network of rate neurons, relative to the largest output."""
@@ -80,7 +80,7 @@ class Lowerings:
 
 @dataclass(frozen=True)
 class LoweringContext:
-    """What a backend is told besides the graph."""
+    """The lowerings and settings with which a backend lowers a graph."""
 
     lowerings: Lowerings
     dt: float = 0.001
@@ -99,7 +99,7 @@ class Program:
     """The ``nengo.Network``, where there is one."""
 
     def __init__(self, graph: Graph, target: LoweringContext) -> None:
-        """Hold a graph as lowered, in which what is deferred to the read-out passes its input on."""
+        """Hold a graph as lowered, in which read-out activations pass their inputs on."""
         self.graph = graph
         self.target = target
 
@@ -110,7 +110,7 @@ class Program:
 
     @property
     def resources(self) -> Mapping[str, int]:
-        """Return what the program takes of its hardware, such as cores; nothing for a simulator."""
+        """Return the amounts of hardware that the program takes, such as cores, by name; nothing for a simulator."""
         return {}
 
     def pictures(self) -> Mapping[str, bytes]:
@@ -168,7 +168,7 @@ class Program:
         progress: bool = False,
         jobs: int | None = None,
     ) -> dict[str, Array]:
-        """Return what is read out of each output, ``(batch, *shape)`` by name.
+        """Return the read-out of each output, ``(batch, *shape)`` by name.
 
         A backend that can do with less work than ``run`` where nobody asks for every step has its own.
         """
@@ -190,7 +190,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What compile takes where the user says nothing."""
+    """The settings of a compilation where the user says nothing."""
 
     neurons: str | None = None
     """A neuron model; None leaves it to the pass that chooses one."""
@@ -211,7 +211,7 @@ class Backend(ABC):
     extends: ClassVar[str | None] = None
     """The backend whose lowerings are looked up next."""
     uses: ClassVar[tuple[str, ...]] = ()
-    """Other backends whose lowerings its ``LoweringContext`` brings along, for what it has no form of its own for."""
+    """Backends whose lowerings are in ``LoweringContext.others``, a fallback for ops that this one does not lower."""
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()

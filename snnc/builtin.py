@@ -1,4 +1,4 @@
-"""snnc's own plugin: what comes with the core goes through the same door as everybody's."""
+"""snnc's own plugin: the hooks that register the built-in frontends, importers, ops, neurons and passes."""
 
 from __future__ import annotations
 

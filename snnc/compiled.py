@@ -1,4 +1,4 @@
-"""What compile returns: a compiled model that runs, is measured and is saved."""
+"""The compiled model that compile returns: it runs, is measured and is saved."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ times that. And the fewest samples, whatever the graph."""
 
 @dataclass(frozen=True)
 class Settings:
-    """What was asked for, as the manifest keeps it."""
+    """The settings of a compilation, as the manifest keeps them."""
 
     backend: str
     """With its options: ``"loihi{chips=2}"``."""
@@ -82,7 +82,7 @@ class Compiled:
         checks: tuple[Check, ...] = (),
         report: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hold what compile or load made."""
+        """Hold the results of compile or load."""
         self.graph = graph
         """The graph as lowered."""
         self.source = source
@@ -149,7 +149,7 @@ class Compiled:
 
     @property
     def census(self) -> Census:
-        """Return what the graph is made of: neurons, what stays on the host, the share that spikes drive."""
+        """Return statistics of the graph: neurons, ops on the host, the share of the work that spikes drive."""
         return census(self.graph)
 
     @property
@@ -189,7 +189,7 @@ class Compiled:
     def predict(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> Array | dict[str, Array]:
-        """Return what is read out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
+        """Return the read-out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
         steps = self.steps(samples, steps)
         raw = self.program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
@@ -199,7 +199,7 @@ class Compiled:
     def run_and_read_out(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return what ``run`` and what ``predict`` give, by output name, from one run."""
+        """Return the results of ``run`` and of ``predict``, by output name, from one run."""
         samples = self.samples(x)
         raw = self.program.run(samples.inputs, self.steps(samples, steps), jobs=jobs, progress=progress).outputs
         every = {name: decode_each_step(self.graph, name, y) for name, y in raw.items()}
@@ -329,7 +329,7 @@ class Compiled:
     def _runs(
         self, samples: Samples, steps: int, engine: str = "program", *, jobs: int | None, progress: bool
     ) -> Iterator[tuple[Samples, Recording]]:
-        """Yield samples part by part, and what they gave with every population watched, which is large."""
+        """Yield samples part by part, with their recordings of every population, which are large."""
         program = self.engine(engine)
         elements = sum(node.type.size for node in self.graph) * presentation(self.graph).repeats(steps)
         parts = samples.parts(max(FEWEST, ELEMENTS // elements))
@@ -379,7 +379,7 @@ def require_steps(steps: Any) -> int:
 
 
 def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Array]:
-    """Return what Keras itself gives for the samples, by output name; a path is loaded with the installed Keras."""
+    """Return Keras's own outputs for the samples, by output name; a path is loaded with the installed Keras."""
     if isinstance(keras, (str, os.PathLike)):
         from snnc.frontend.keras_live import load_with_keras
 

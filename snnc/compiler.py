@@ -293,7 +293,7 @@ def _settle(
 
 
 def _context(registry: Registry, backend: Backend, settings: Settings, samples: Samples | None, steps: int) -> Context:
-    """Return what passes are told; half of the samples calibrate, the others decide what is kept."""
+    """Return the context of the passes; half of the samples calibrate, the others decide what is kept."""
     calibrating, held_back = (None, None) if samples is None else samples.halves()
     return Context(
         backend=backend.name,

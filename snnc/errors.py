@@ -44,7 +44,7 @@ class ShapeError(GraphError):
 
 
 class StageError(GraphError):
-    """A graph that does not keep what a finished stage promised."""
+    """A graph that breaks a postcondition of a finished stage."""
 
 
 class PassError(SnncError):

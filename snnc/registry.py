@@ -1,4 +1,4 @@
-"""Find plugins and hand out what they provide as plain mappings. The only module that talks to pluggy."""
+"""Discovery of plugins, and a registry of all that they provide. The only module that talks to pluggy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Registry:
-    """What all plugins provide, by name; ``providers`` says who provides each (``"pass:scale-rates"``)."""
+    """All that plugins provide, by name; ``providers`` says who provides each (``"pass:scale-rates"``)."""
 
     frontends: Mapping[str, type[Frontend]]
     importers: Mapping[str, Importer]

@@ -58,7 +58,7 @@ FIRST_STEPS = (8, 4, 16)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one setting gave on the samples that it was not calibrated with."""
+    """The results of one setting on the samples that it was not calibrated with."""
 
     settings: dict[str, Any]
     accuracy: float
@@ -71,7 +71,7 @@ class Outcome:
     """Joules per input, 45 nm; see ``snnc.evaluation.cost``."""
 
     def cost(self, goal: Goal) -> float:
-        """Return what is to be small."""
+        """Return the number that is minimised."""
         return float(getattr(self, goal))
 
 
@@ -214,7 +214,7 @@ def choose(outcomes: Sequence[Outcome], target_drop: float, minimise: Goal) -> O
 
 @dataclass(frozen=True)
 class _Task:
-    """What a worker needs to try a setting."""
+    """A setting to try, with all that a worker needs for it."""
 
     graph: Graph
     calibrating: Samples

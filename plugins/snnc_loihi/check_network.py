@@ -12,7 +12,7 @@ from snnc_loihi.neuron_types import CHIP_TYPES
 
 
 def check_network(network: Any) -> None:
-    """Raise LoweringError for what would run, but not as what it says.
+    """Raise LoweringError where nengo-loihi would silently build something else than the network says.
 
     - A neuron type that nengo-loihi does not know is built as the nearest class that it knows.
     - Every value that is not zero, of neurons on the host, reaches the chip as one spike: rates, two spikes in a step

@@ -1,4 +1,4 @@
-"""What a built nengo-loihi model holds, as plain arrays: populations, integer weights, what crosses to the host.
+"""A built nengo-loihi model as plain arrays: populations, integer weights, and spikes that cross to the host.
 
 Written for models of the form that the lowering makes: spikes come from neurons on the host, ensembles on the chip are
 connected from neurons to neurons, and the host reads spikes. Nothing learns and nothing is noisy.
@@ -57,7 +57,7 @@ class Arc:
 
 @dataclass(frozen=True)
 class Sink:
-    """What a host object is sent: weighted spikes of the chip."""
+    """Weighted spikes of the chip that a host object is sent."""
 
     target: Any
     """The ``nengo.Node``, or what else stands at the end of the connection."""

@@ -1,4 +1,4 @@
-"""What a connection costs a core, as nengo-loihi will count it when it has split the layers into blocks.
+"""The cost of a connection on a core, as nengo-loihi counts it once the layers are split into blocks.
 
 nengo-loihi's ``split_synapse`` keeps, of the weights of each axon, those of a block, and stores equal ones once. The
 same is counted here from the same weights without building them, so that thousands of shapes can be tried.
@@ -23,7 +23,7 @@ Values = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Part:
-    """What the neurons of one block need of a connection."""
+    """The resources that the neurons of one block need for a connection."""
 
     needed: Bools
     """``(axons,)``: those that reach a neuron of the block."""
@@ -49,7 +49,7 @@ class CoreConnection(ABC):
 
     @abstractmethod
     def part(self, position: Ints, size: int) -> Part:
-        """Return what a block needs; ``position`` is each target neuron's place in it, or -1."""
+        """Return the resources of a block; ``position`` is each target neuron's place in it, or -1."""
 
     @property
     def fits_whole(self) -> bool:

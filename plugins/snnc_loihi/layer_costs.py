@@ -1,4 +1,4 @@
-"""A layer that is to be placed: what each way to cut it costs, remembered."""
+"""A layer to be placed, with the costs of each way to cut it, remembered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a core has, as nengo-loihi checks it."""
+    """The resources of a core, as nengo-loihi checks them."""
 
     compartments: int
     in_axons: int
@@ -33,7 +33,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a tiling of a layer costs, whatever the tilings of the others are; arrays are ``(blocks,)``."""
+    """The costs of a tiling of a layer, whatever the tilings of the others are; arrays are ``(blocks,)``."""
 
     tiling: Tiling
     in_axons: Ints
@@ -63,7 +63,7 @@ class Layer:
         return str(self.ensemble.label or self.ensemble)
 
     def demand(self, tiling: Tiling) -> Demand | None:
-        """Return what a tiling costs, or None if a block of it does not fit a core."""
+        """Return the costs of a tiling, or None if a block of it does not fit a core."""
         if tiling.block not in self._demands:
             self._demands[tiling.block] = self._fitting(tiling)
         return self._demands[tiling.block]
@@ -87,7 +87,7 @@ class Layer:
         )
 
     def count(self, tiling: Tiling) -> Demand:
-        """Return what a tiling costs, exactly, whether it fits or not."""
+        """Return the costs of a tiling, exactly, whether it fits or not."""
         in_axons, bits = np.zeros((2, tiling.blocks), dtype=np.int64)
         form = True
         if tiling.whole:

@@ -1,4 +1,4 @@
-"""How nengo-loihi builds what only this backend has; everything else is built as for Nengo."""
+"""Lowerings of the ops that only this backend has; all others are built as for Nengo."""
 
 from __future__ import annotations
 

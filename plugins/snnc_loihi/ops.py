@@ -1,4 +1,4 @@
-"""What a graph for Loihi may hold besides the built-in ops."""
+"""Ops that only graphs for Loihi hold."""
 
 from __future__ import annotations
 

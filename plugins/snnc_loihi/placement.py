@@ -12,7 +12,7 @@ CORES_PER_CHIP = 128
 
 @dataclass(frozen=True)
 class Block:
-    """What a block takes of its core."""
+    """The resources that a block takes of its core."""
 
     compartments: int
     in_axons: int

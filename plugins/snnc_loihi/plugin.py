@@ -1,4 +1,4 @@
-"""What the Loihi backend registers. nengo-loihi, which imports TensorFlow where it can, is imported in lowering."""
+"""The hooks of the Loihi backend. nengo-loihi, which imports TensorFlow where it can, is imported in lowering."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def snnc_register_backends() -> list[type[Backend]]:
 
 @hookimpl
 def snnc_register_lowerings() -> list[Lowering]:
-    """Return how nengo-loihi builds what Nengo does not have."""
+    """Return lowerings for the ops that Nengo does not have."""
     return list(LOWERINGS)
 
 

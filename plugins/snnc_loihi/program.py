@@ -56,7 +56,7 @@ class LoihiProgram(NengoProgram):
         return {"cores": self.plan.cores, "chips": self.plan.chips}
 
     def utilisation(self, chips: int | None = None) -> Utilisation:
-        """Return what the built network takes of each core, on so many chips or as few as have the cores.
+        """Return the use of each core by the built network, on so many chips or as few as have the cores.
 
         Raises:
             LoweringError: the chips do not have the cores, or a core breaks a rule of the hardware; names the layer.

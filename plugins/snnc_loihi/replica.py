@@ -1,4 +1,4 @@
-"""The chip as batched integer arithmetic: spike for spike what nengo-loihi's emulator gives, many samples at a time.
+"""A replica of the chip in batched integer arithmetic, with the spikes of nengo-loihi's emulator.
 
 A step is that of ``nengo_loihi.emulator`` in its strict mode. Integers live in float32 where no sum can leave the
 range in which float32 holds every integer, so that BLAS and vector units do the work, and in float64 elsewhere.
@@ -31,7 +31,7 @@ PART = 64
 
 @dataclass
 class Ran:
-    """What a run gave; keys are Nengo objects."""
+    """The outputs of a run; keys are Nengo objects."""
 
     received: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict)
     """By host object: ``(batch, steps, size)``, what the chip's spikes give it in each of its own steps."""

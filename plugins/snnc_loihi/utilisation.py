@@ -1,4 +1,4 @@
-"""What a built model takes of the chip: core by core, layer by layer."""
+"""The use of the chip by a built model: core by core, layer by layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snnc_loihi.layer_costs import Limits
 
 @dataclass(frozen=True)
 class CoreUse:
-    """A core: what the block on it takes."""
+    """A core, and the resources that the block on it takes."""
 
     chip: int
     core: int
@@ -83,7 +83,7 @@ class Utilisation:
 
 
 def utilisation(model: Any, board: BoardFit) -> Utilisation:
-    """Return what a discretised model takes of the chips it is put on."""
+    """Return the use of its chips by a discretised model."""
     limits = Limits.of_loihi()
     ensembles = ensembles_of(model)
     cores = tuple(

@@ -1,4 +1,4 @@
-"""Build the network of a graph: lower each op, decide what needs an object, connect."""
+"""Build the network of a graph: lower each op, decide which vectors need an object, connect."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _compact(constant: Array) -> Array:
 
 @dataclass
 class NetworkBuilder:
-    """Makes the objects of a network; the first five methods are what a simulator may want otherwise."""
+    """Makes the objects of a network; a simulator may override the first five methods."""
 
     graph: Graph
     target: LoweringContext
@@ -109,7 +109,7 @@ class NetworkBuilder:
         return nengo.Node(shown, label=node.name)
 
     def site(self, node: Node, inputs: tuple[TensorType, ...], constants: tuple[Array, ...]) -> Site:
-        """Return what the lowering of a node is given."""
+        """Return the site that the lowering of a node is given."""
         return Site(node, inputs, constants, self.target.seed)
 
     def connect(self, source: Any, target: Any, link: ConnectionPath, label: str) -> None:

@@ -14,7 +14,7 @@ FILTER_FREE = 2500
 
 @dataclass(frozen=True)
 class ConnectionPath:
-    """What one connection does: ``target[at : at + size] += synapse(transform(source))``."""
+    """The parts of one connection: ``target[at : at + size] += synapse(transform(source))``."""
 
     size: int
     transform: Transform | None = None
@@ -25,7 +25,7 @@ class ConnectionPath:
 
 @dataclass
 class Vector:
-    """A vector of the network: what an object gives, or a sum of links."""
+    """A vector of the network: an object's output, or a sum of links."""
 
     name: str
     size: int

@@ -1,4 +1,4 @@
-"""What the operators that Nengo built belong to: the current of a population, and what never changes."""
+"""Find, among the operators that Nengo built, those of a population's current, and those that never change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reference Nengo backend registers. Nengo itself is imported when a graph is lowered."""
+"""The hooks of the reference Nengo backend. Nengo itself is imported when a graph is lowered."""
 
 from __future__ import annotations
 

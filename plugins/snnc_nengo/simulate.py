@@ -27,7 +27,7 @@ from snnc_nengo.operators import Once, Population
 
 @dataclass(frozen=True)
 class Job:
-    """What a process needs to run samples."""
+    """A network with the settings that a process needs to run samples on it."""
 
     key: str
     """The same for jobs of the same network."""

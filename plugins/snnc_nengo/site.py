@@ -1,4 +1,4 @@
-"""What a lowering for Nengo is given and what it gives back. This page is the whole contract.
+"""The contract of a lowering for Nengo: its arguments and its results. There is no more to it than this page.
 
 A lowering is a function ``f(op, site)`` made with ``@lowering("nengo", OpClass)`` and returned by the hook
 ``snnc_register_lowerings``. It runs inside the ``with`` block of the network and gives back one of two things:
@@ -51,7 +51,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Placed:
-    """An object of the network, and the factor between what it gives and the value of its node."""
+    """An object of the network, and the factor by which its output becomes the value of its node."""
 
     obj: Any
     scale: float | AnyArray = 1.0

@@ -1,4 +1,4 @@
-"""Find the operators of populations in what Nengo built, and put one operator in their place."""
+"""Find the operators of populations among those that Nengo built, and put one operator in their place."""
 
 from __future__ import annotations
 

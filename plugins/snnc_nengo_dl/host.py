@@ -1,4 +1,4 @@
-"""Ops that are no connection: what TensorFlow computes in a node, by the TensorFlow backend's rule for the op."""
+"""Ops that are no connection, computed by TensorFlow in a node, by the TensorFlow backend's rule for the op."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the NengoDL backend registers. NengoDL and TensorFlow are imported when a graph is lowered."""
+"""The hooks of the NengoDL backend. NengoDL and TensorFlow are imported when a graph is lowered."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def snnc_register_backends() -> list[type[Backend]]:
 
 @hookimpl
 def snnc_register_lowerings() -> list[Lowering]:
-    """Return what NengoDL builds otherwise than Nengo."""
+    """Return lowerings for ops that NengoDL builds otherwise than Nengo."""
     return LOWERINGS

@@ -1,4 +1,4 @@
-"""Tell NengoDL how to build what is ours."""
+"""Register the builders of our operators with NengoDL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cut a graph in two: what stays the same while a sample is shown, and what changes from step to step."""
+"""Cut a graph in two: nodes that are constant while a sample is shown, and nodes that change from step to step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a network NengoDL trains, and how the trained values go back into the graph.
+"""The parameters of a network that NengoDL trains, and the way of the trained values back into the graph.
 
 Weights are trained as the op keeps them (a kernel, a matrix), biases where Nengo has them: on the neurons, or on the
 connection from a constant. A bias belongs to the op in front of the neurons, if it goes nowhere else.
@@ -46,7 +46,7 @@ class Trainable:
 
 
 def trainable(graph: Graph, built: Built) -> Trainable:
-    """Return what of a network can be trained and taken back."""
+    """Return the parameters of a network that can be trained and taken back."""
     weights, held = {}, {}
     for connection in built.network.all_connections:
         found = _map(connection)

@@ -1,4 +1,4 @@
-"""The function that runs a machine: what is still, the loop over time, and the read-out.
+"""The function that runs a lowered graph: constant values, the loop over time, and the read-out.
 
 Nothing in a graph looks back, so that the loop need not finish one step before it begins the next: it takes CHUNK steps
 at a time, node by node. A convolution or a product sees the samples of all of them as one larger batch, which is what

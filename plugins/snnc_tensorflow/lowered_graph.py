@@ -13,7 +13,7 @@ from snnc_tensorflow.site import Function, Lowered, Site, StatefulFunction, Tens
 
 
 class LoweredGraph:
-    """What all functions that run a graph share."""
+    """A graph with the lowered form of every node, shared by all functions that run it."""
 
     def __init__(self, graph: Graph, target: LoweringContext) -> None:
         """Lower every node; raise UnsupportedOpError naming those that have no lowering."""

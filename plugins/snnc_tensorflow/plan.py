@@ -1,4 +1,4 @@
-"""What is computed once, what in every step, and what once at the end; and which nodes XLA joins to one loop."""
+"""The plan of a run: nodes computed once, in every step, and once at the end; and nodes that XLA joins to one loop."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Plan:
     tail: tuple[str, ...]
     """Once, on means over the read-out window: affine ops behind which there is nothing else."""
     summed: tuple[str, ...]
-    """What changes from step to step and has its mean taken: what the tail reads, and outputs that are not in it."""
+    """Nodes whose mean over time is accumulated in the loop: inputs of the tail, and outputs outside of it."""
 
     sequences: tuple[str, ...]
     """The inputs of which a slice is presented in every step."""

@@ -1,4 +1,4 @@
-"""What the TensorFlow backend registers. TensorFlow itself is imported when a graph is lowered."""
+"""The hooks of the TensorFlow backend. TensorFlow itself is imported when a graph is lowered."""
 
 from __future__ import annotations
 

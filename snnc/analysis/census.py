@@ -1,4 +1,4 @@
-"""Count what a graph is made of: how much of it spikes, and what stays on the host."""
+"""Statistics of a graph: how much of it spikes, and which ops stay on the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snnc.ops.read_out_activation import ReadOutActivation
 
 @dataclass(frozen=True)
 class Census:
-    """What computes what in a graph."""
+    """Statistics of a graph: neurons, ops on the host, multiply-adds and the share that spikes drive."""
 
     neurons: int
     """All neurons, of all populations."""

@@ -1,4 +1,4 @@
-"""What a graph would compute if its neurons were what they stand for."""
+"""Neurons whose curve only approximates a ReLU become exact rectified-linear ones: the target of calibration."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from snnc.neurons import Neurons, ReluLike, ReluRate
 
 
 def with_ideal_rates(graph: Graph) -> Graph:
-    """Return the graph with a plain ReLU where neurons stand for one by a curve that is none.
+    """Return the graph with a plain ReLU for neurons whose rate curve only approximates one.
 
-    A calibration that wants what the model computes must not take the curve of a neuron for it.
+    Calibration aims at the model, and must not take the curve of a neuron for it.
     """
     other = graph.copy()
     for node in graph:

@@ -65,7 +65,7 @@ LinearMap: TypeAlias = "IdentityMap | Correlation | MatrixMap"
 
 @dataclass(frozen=True)
 class Term:
-    """A map of what another node gives, which is filtered first, if it is."""
+    """A linear map of another node's output, which may be filtered first."""
 
     root: str
     map: LinearMap
@@ -74,7 +74,7 @@ class Term:
 
 @dataclass(frozen=True)
 class LinearSum:
-    """What a node gives: a sum of terms, and a constant in its own shape."""
+    """A node's output as a sum of terms, and a constant in its own shape."""
 
     terms: tuple[Term, ...]
     constant: Array
@@ -135,7 +135,7 @@ def grid(shape: Shape) -> tuple[int, int, int] | None:
 
 
 def correlation(op: Op, inputs: tuple[TensorType, ...], slot: int, output: Shape) -> Correlation | None:
-    """Return what a linear op does with one of its inputs as a correlation, or None where it is none."""
+    """Return a linear op's map of one of its inputs as a correlation, or None where it is none."""
     shape = inputs[slot].shape
     seen = grid(shape)
     if seen is None or grid(output) is None:

@@ -1,4 +1,4 @@
-"""The matrix of an affine op, found by evaluating the op: no second description of what it does is needed."""
+"""The matrix of an affine op, found by evaluating the op, so that no op is described twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 22
 
 
 def op_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:
-    """Return what an affine op does with one of its inputs, as a matrix, without the op's constant part.
+    """Return the matrix by which an affine op maps one of its inputs, without the op's constant part.
 
     The op is evaluated for every unit vector.
 

@@ -1,4 +1,4 @@
-"""The model that a spiking network stands for: what conversion did, undone."""
+"""Undo conversion: neurons become the activations that they replaced, and synapses go."""
 
 from __future__ import annotations
 

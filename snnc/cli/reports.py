@@ -1,4 +1,4 @@
-"""What the commands print: rich tables for people, JSON for tools."""
+"""The output of the commands: rich tables for people, JSON for tools."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _number(value: float | None, *, share: bool = False) -> str:
 
 
 def compilation(compiled: Compiled, folder: Path) -> None:
-    """Print what compile did."""
+    """Print the passes, notes, statistics and verification of a compilation."""
     console = _console()
     table = _table(
         f"{compiled.graph.name} for {compiled.settings.backend}, {len(compiled.graph)} nodes",

@@ -1,4 +1,4 @@
-"""Commands that show what is there: show, plan and plugins."""
+"""Commands that print: show, plan and plugins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What runs a graph in numpy: in rate mode, and step by step."""
+"""The numpy engine: runs a graph in rate mode, and step by step."""

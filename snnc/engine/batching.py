@@ -36,7 +36,7 @@ def equal_slices(total: int, count: int) -> list[slice]:
 
 
 def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Return what parts of a batch gave, put together again by name; a single part is not copied."""
+    """Return the results of parts of a batch, put together again by name; a single part is not copied."""
     if len(parts) == 1:
         return dict(parts[0])
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -45,7 +45,7 @@ def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
 def over_batch(
     inputs: Mapping[str, Array], work: Callable[[Mapping[str, Array]], T], largest: int | None = None
 ) -> Sequence[T]:
-    """Return what ``work`` gives for parts of a batch, in order; each core does one part at a time.
+    """Return the results of ``work`` for parts of a batch, in order; each core does one part at a time.
 
     Args:
         inputs: ``(batch, *shape)`` by name.

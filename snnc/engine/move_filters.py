@@ -1,4 +1,7 @@
-"""Do less in every step: filters where vectors are short."""
+"""Move synapses past sums, and past linear layers with fewer outputs, so that a step filters less.
+
+Linear maps commute, so only rounding changes; biases stay outside of the filter.
+"""
 
 from __future__ import annotations
 

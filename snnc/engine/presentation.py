@@ -56,7 +56,7 @@ class Presentation:
         return 1
 
     def evaluate(self, op: Op, *inputs: Array) -> Array:
-        """Return what an op gives in rate mode."""
+        """Return the output of an op in rate mode."""
         return op.evaluate(*inputs)
 
     def as_samples(self, values: Mapping[str, Array]) -> dict[str, Array]:
@@ -72,7 +72,7 @@ class Presentation:
         return dict(outputs)
 
     def answer(self, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
-        """Return what a model says of each sample, ``(batch, *shape)``: what it says of every slice is read out."""
+        """Return a model's answer for each sample, ``(batch, *shape)``; outputs of every slice are read out."""
         return dict(outputs)
 
     def as_keras(self, outputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -125,7 +125,7 @@ class Sequences(Presentation):
         return int(next(iter(inputs.values())).shape[1])
 
     def evaluate(self, op: Op, *inputs: Array) -> Array:
-        """Return ``(batch, time, *shape)``; what remembers runs over time, and all else sees slices as more samples."""
+        """Return ``(batch, time, *shape)``; causal ops run over time, and all others see slices as more samples."""
         if isinstance(op, Causal):
             return op.over_time(*inputs)
         batch, time = inputs[0].shape[:2]
@@ -149,7 +149,7 @@ class Sequences(Presentation):
 
     @property
     def of_last_step(self) -> set[str]:
-        """Return the outputs that are what the last step gives, rather than one value a step."""
+        """Return the outputs that have one value, that of the last step, rather than one a step."""
         return {
             output
             for output, node in self.graph.output_nodes.items()

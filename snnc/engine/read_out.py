@@ -1,4 +1,4 @@
-"""What a network of steps answers: how its outputs over time become one value."""
+"""Read-outs: how the outputs of all steps become one answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ReadOut(Record, ABC):
 
     @abstractmethod
     def every_step(self, y: Array, dt: float) -> Array:
-        """Return what the read-out would give after each step.
+        """Return the read-out after each step.
 
         Args:
             y: outputs, ``(batch, steps, *shape)``.

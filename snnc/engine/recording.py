@@ -1,4 +1,4 @@
-"""What a run gave: the outputs of every step, and means and totals of watched nodes."""
+"""The recording of a run: the outputs of every step, and means and totals of watched nodes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from snnc.ir.types import AnyArray
 
 @dataclass(frozen=True)
 class Recording:
-    """What a run gave, of every engine. All arrays are in the model's own units, float32 once they are a batch's."""
+    """The results of a run, of any engine. All arrays are in the model's own units, float32 once they are a batch's."""
 
     outputs: dict[str, AnyArray] = field(default_factory=dict)
     """By output name: ``(batch, steps, *shape)``."""
@@ -50,7 +50,7 @@ class Recording:
                 mine[name][where] = values.reshape(mine[name][where].shape)
 
     def head(self, count: int) -> Recording:
-        """Return what the first samples gave."""
+        """Return the recording of the first samples."""
         return Recording(*({name: y[:count] for name, y in table.items()} for table in self._tables))
 
     @property

@@ -31,7 +31,7 @@ def has_state(node: Node) -> bool:
 
 
 def schedule(graph: Graph, wanted: Iterable[str], external: Mapping[str, Sequence[str]] | None = None) -> Schedule:
-    """Return when what the wanted nodes depend on is computed.
+    """Return when each node that the wanted ones depend on is computed.
 
     Args:
         graph: what is run. The inputs of a temporal graph change from step to step, those of others do not.

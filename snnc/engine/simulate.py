@@ -1,4 +1,4 @@
-"""Run a graph over time in numpy: batched, spike for spike what reference Nengo does.
+"""Run a graph over time in numpy: batched, with the spikes of reference Nengo.
 
 Order within a step, as Nengo has it: connections and neurons act at once, a synapse shows what it held after the
 step before and then takes in the present value. What does not change over time is computed once.
@@ -135,7 +135,7 @@ def present(
 
 
 class _Run:
-    """What is the same for every part of the batch."""
+    """A run: all that is the same for every part of the batch."""
 
     def __init__(
         self,

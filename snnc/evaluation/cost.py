@@ -1,4 +1,4 @@
-"""What a run costs: operations as NeuroBench counts them (Yik et al. 2025), and energy.
+"""The cost of a run: operations as NeuroBench counts them (Yik et al. 2025), and energy.
 
 Energies are published figures for one operation.
 """
@@ -49,7 +49,7 @@ class Cost:
 
 @dataclass
 class Activity:
-    """What populations and inputs did: sums over samples, which may come part by part."""
+    """Spikes of populations and values of inputs, summed over samples, which may come part by part."""
 
     samples: int = 0
     totals: dict[str, AnyArray] = field(default_factory=dict)

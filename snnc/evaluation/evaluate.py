@@ -1,4 +1,4 @@
-"""How good a spiking network is on labelled samples, what it costs, and which layer loses what."""
+"""Evaluation on labelled samples: accuracy, cost, and the loss of each layer."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
 
 @dataclass
 class _Sums:
-    """What is summed up of one layer: squares, but for what is counted first."""
+    """Sums over the samples for one layer: two counts, then squares."""
 
     values: int = 0
     shown: int = 0
@@ -190,7 +190,7 @@ class _Sums:
 
 
 class _Layers:
-    """What becomes of the activations of each spiking layer, part of the samples by part."""
+    """The errors of the activations of each spiking layer, which samples are added to part by part."""
 
     def __init__(self, graph: Graph, steps: int, window: slice, dt: float) -> None:
         self.graph, self.steps, self.window, self.dt = graph, steps, window, dt
@@ -201,7 +201,7 @@ class _Layers:
         self.counted = None if self.shown.temporal else quantised_graph(graph, steps, dt)
 
     def add(self, samples: Samples, recording: Recording) -> None:
-        """Take in samples and what they gave."""
+        """Add samples and their recording."""
         every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
         twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
         for name, op in self.spiking.items():
@@ -229,7 +229,7 @@ class _Layers:
                 sums.quantisation += squares(np.floor(clipped / unit + np.float32(start)) * unit - clipped)
 
     def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
-        """Return what was found of each layer."""
+        """Return one row a layer."""
         return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
 
     def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:

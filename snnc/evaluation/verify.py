@@ -51,7 +51,7 @@ class LayerError:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What verify found. Errors are relative to the largest output; None means not measured."""
+    """The result of a verification. Errors are relative to the largest output; None means not measured."""
 
     samples: int
     steps: int
@@ -75,7 +75,7 @@ class VerifyReport:
 
     @property
     def passed(self) -> bool:
-        """Return whether nothing is beyond what is accepted."""
+        """Return whether all errors are within the tolerance, and all checks of plugins passed."""
         return not self.problems
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class VerifyReport:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a check looks at."""
+    """The graphs, the program, the samples and the recording that a check examines."""
 
     source: Graph
     """The graph as imported."""
@@ -123,7 +123,7 @@ class Check(Pass):
 
     @abstractmethod
     def inspect(self, subject: Subject, report: VerifyReport) -> Sequence[Finding]:
-        """Return what was found; a finding that did not pass fails the verification."""
+        """Return findings; one that did not pass fails the verification."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def populations(graph: Graph) -> tuple[str, ...]:
 
 
 def decode(graph: Graph, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
-    """Return what is read out, ``(batch, *shape)`` by output name, with what is deferred to it."""
+    """Return the read-outs, ``(batch, *shape)`` by output name, with read-out activations applied."""
     return {name: apply_read_out_activation(graph, name, read_out(y, dt)) for name, y in outputs.items()}
 
 
@@ -163,7 +163,7 @@ def in_front_of_read_out(graph: Graph) -> dict[str, str]:
 
 
 def decode_each_step(graph: Graph, output: str, y: Array) -> Array:
-    """Return ``(batch, steps, *shape)`` values of an output with what is deferred applied to every step's."""
+    """Return values ``(batch, steps, *shape)`` of an output with its read-out activation applied to every step's."""
     return apply_read_out_activation(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
 
 
@@ -214,7 +214,7 @@ def _fields(report: VerifyReport) -> dict[str, Any]:
 
 
 class Measurements:
-    """What both graphs give in rate mode, and how far the layers are off, from samples that come part by part.
+    """The rate-mode outputs of both graphs and the errors of the layers, from samples that come part by part.
 
     Each graph is evaluated once a part. Of all samples the outputs are kept, of a layer its errors alone.
     """
@@ -235,7 +235,7 @@ class Measurements:
         self._outputs: list[tuple[dict[str, Array], dict[str, Array], dict[str, Array]]] = []
 
     def add(self, samples: Samples, recording: Recording) -> None:
-        """Take in samples, and what the program gave for them with every population watched."""
+        """Add samples, and the program's recording of them with every population watched."""
         asked, raw = self.source.output_nodes, in_front_of_read_out(self.graph)
         after = evaluate_nodes(self.graph, samples.inputs, {*self.rewrite, *raw.values()})
         before = evaluate_nodes(self.source, samples.inputs, {*self.shared, *asked.values()})
@@ -260,11 +260,11 @@ class Measurements:
 
     @property
     def rates(self) -> dict[str, Array]:
-        """Return the outputs of the graph as lowered, without what is deferred to the read-out."""
+        """Return the outputs of the graph as lowered, without read-out activations."""
         return joined([part[2] for part in self._outputs])
 
     def layers(self) -> tuple[LayerError, ...]:
-        """Return what was found, in topological order."""
+        """Return one row a layer, in topological order."""
         return tuple(
             LayerError(name, error.value, self.backend[name].value if name in self.backend else None)
             for name, error in self.rewrite.items()

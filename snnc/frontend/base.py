@@ -1,4 +1,4 @@
-"""What a frontend is, and what an importer of one layer class is."""
+"""Frontends read a model; importers turn one class of its layers into ops: their base classes."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def importer(
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What a user may say about how a model is read."""
+    """The user's options for reading a model."""
 
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
     """Shapes without the batch for inputs that leave sizes open: one for all, or by input name."""

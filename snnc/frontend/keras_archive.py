@@ -21,7 +21,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 @dataclass(frozen=True)
 class Archive:
-    """What a Keras file holds."""
+    """The contents of a Keras file: its config, its weights and its version."""
 
     config: Any
     version: tuple[int, ...]

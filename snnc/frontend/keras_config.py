@@ -64,7 +64,7 @@ class LayerSpec:
 
 @dataclass(frozen=True, eq=False)
 class ModelSpec:
-    """A model: its layers in stored order, and what goes in and out (``Ref`` leaves in lists or dicts)."""
+    """A model: its layers in stored order, and its inputs and outputs (``Ref`` leaves in lists or dicts)."""
 
     name: str
     class_name: str

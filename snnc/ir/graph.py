@@ -378,7 +378,7 @@ class Graph:
 
 
 def rewrite(graph: Graph, kind: type[A], change: Callable[[A], Op | None]) -> None:
-    """Replace each op of a class by what ``change`` makes of it; None leaves it."""
+    """Replace each op of a class by ``change(op)``; None leaves it."""
     for node in graph.nodes(kind):
         new = change(node.op)
         if new is not None:

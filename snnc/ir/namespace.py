@@ -27,7 +27,7 @@ FUNCTIONS = (
 
 
 class NumpyNamespace:
-    """numpy, with what it lacks."""
+    """numpy, with the functions that it lacks."""
 
     pow = staticmethod(np.power)
 

@@ -69,7 +69,7 @@ class Record:
 
     @cached_property
     def flaws(self) -> tuple[str, ...]:
-        """Return what is wrong with the arrays; they are looked through once, because they never change."""
+        """Return a line for each thing wrong with the arrays; looked through once, because they never change."""
         found = []
         for field, array in self.arrays():
             if array.dtype != np.float32 or array.flags.writeable:
@@ -135,9 +135,10 @@ class Op(Record, ABC):
         return 0
 
     def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray | None:
-        """Return the synapses behind each element of an input, given those behind each output; None to have it tried.
+        """Return the synapses behind each element of an input, given those behind each output.
 
         ``demand`` has the output's shape. An op with weights of its own counts those that are not zero instead.
+        None lets ``snnc.analysis.fan_out`` find the numbers by probing unit vectors, which is slow.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""The type of a tensor in the graph: its shape without batch and time, and what its values are."""
+"""The type of a tensor in the graph: its shape without batch and time, and its signal, rates or spikes."""
 
 from __future__ import annotations
 

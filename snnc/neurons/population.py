@@ -17,7 +17,11 @@ from snnc.ops.stateful import State, Stateful
 
 @op
 class Neurons(Stateful):
-    """y = scale * rate(x / scale). scale: activation x seconds that one spike stands for; one, or one a channel."""
+    """y = scale * rate(x / scale).
+
+    ``scale``: the activation that a rate of 1 Hz stands for, in activation times seconds; 1 over the scale of compile.
+    One number, or one a channel.
+    """
 
     kind: ClassVar[str] = "neurons"
     model: NeuronModel

@@ -13,7 +13,7 @@ from snnc.ir.types import Array, TensorType
 
 
 class Activation(Op):
-    """A nonlinearity. What it makes of a spike train is a value a step, not a train."""
+    """A nonlinearity, element by element. Its output is a value a step, even for spikes."""
 
     elementwise: ClassVar[bool] = True
     """Whether each output element depends on the same input element alone."""

@@ -1,4 +1,4 @@
-"""What layers over time do in a stream: one slice of a sequence a step, and what is kept from step to step."""
+"""Ops over time as streams: one slice of a sequence a step, and a state from step to step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from snnc.ops.stateful import Causal, State
 
 @op
 class LastStep(Op):
-    """y = x. What comes in the last step is what the model gives: behind it, there is no time axis any more."""
+    """y = x. Marks where the model drops its time axis and goes on with the last slice alone."""
 
     kind: ClassVar[str] = "last-step"
     linear: ClassVar[bool] = True

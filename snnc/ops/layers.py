@@ -1,4 +1,4 @@
-"""The built-in ops but the activations: what a layer computes, channels last, for any number of spatial axes."""
+"""The ops of common layers, channels last, for any number of spatial axes; activations are in ``activations``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Input(Op):
 
 @op
 class Identity(Op):
-    """y = x. What is left of a layer that does nothing at inference, such as Dropout."""
+    """y = x. Stands for a layer that does nothing at inference, such as Dropout."""
 
     kind: ClassVar[str] = "identity"
     linear: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""What is done once to the averaged output of a network, not every step."""
+"""An activation that is applied once, to the read-out of an output, and not in every step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReadOutActivation(Op):
 
 
 def stepwise(graph: Graph) -> Graph:
-    """Return the graph as it runs step by step: what is deferred to the read-out passes its input on.
+    """Return the graph as it runs step by step, in which read-out activations pass their inputs on.
 
     This is what backends lower and the evaluator runs, so that neither needs to know of deferring.
     """

@@ -95,7 +95,7 @@ class Recurrent(Op):
         return kept, tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
 
     def project(self, x: Array) -> Array:
-        """Return what the input alone adds to the gates of every step."""
+        """Return the part of the gates that depends on the input alone, for every step."""
         return np.asarray(x @ self.kernel + self.bias)
 
     @abstractmethod

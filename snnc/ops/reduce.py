@@ -1,4 +1,4 @@
-"""Ops that gather whole axes into one number, and normalisations by what they gather."""
+"""Reductions of whole axes to one number, and normalisations by such numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A linear map as a list of its weights, and a bias of any shape: what is left of layers between two populations."""
+"""A linear map as a list of its weights, and a bias of any shape: the layers between two populations, merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max pooling of what jumps: spikes, and the currents that they make."""
+"""Max pooling of spikes and of the currents that they make, which jump from step to step."""
 
 from __future__ import annotations
 

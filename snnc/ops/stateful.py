@@ -1,4 +1,4 @@
-"""Ops that remember: what they keep from step to step, and the random numbers that they draw."""
+"""Ops with a state, and the random streams that they draw from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, Shape, TensorType
 
 State: TypeAlias = dict[str, Any]
-"""By name: an array, without the batch axis or with it, or a ``RandomStream``."""
+"""The state of a stateful op, arrays and random streams by name: of one sample, or of a batch (``for_batch``)."""
 
 
 class RandomStream:
@@ -57,7 +57,7 @@ class RandomStream:
 
 
 class Stateful(Op):
-    """An op whose output may depend on the steps before. ``evaluate`` is what it settles to in the mean."""
+    """An op whose output may depend on the steps before. ``evaluate`` is its mean in the long run."""
 
     @property
     def stateful(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a pass is, the stages, and what a pass is told."""
+"""The base class of passes, the stages, and the context of a compilation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PerLayer: TypeAlias = V | Mapping[str, V] | None
 
 
 class Stage(IntEnum):
-    """The order of the passes; each stage relies on what the ones above have left."""
+    """The stages in which passes run, in this order; each relies on the postconditions of those before."""
 
     CANONICALIZE = 1
     FUSE = 2
@@ -35,7 +35,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Context:
-    """What a pass is told besides the graph and its own options."""
+    """The settings, samples and notes of a compilation, as passes see them."""
 
     backend: str = "nengo"
     chain: tuple[str, ...] = ("nengo",)
@@ -47,8 +47,7 @@ class Context:
     held_back: Mapping[str, Array] | None = None
     """Samples that decide whether a measured pass is kept; no pass sees them."""
     model: Graph | None = None
-    """What the spiking graph is to compute, with a plain ReLU where neurons stand for one by a curve that is none:
-    the graph as the stage SPIKE left it. The pipeline sets it; what calibrates aims at it."""
+    """The reference for calibration: the graph after the stage SPIKE, with ideal ReLU rates. None before that stage."""
     seed: int = 0
     dt: float = 0.001
     """Seconds a step."""
@@ -65,7 +64,7 @@ class Context:
         return self.read_out.window(self.steps)
 
     def spiking_mean(self, graph: Graph, name: str) -> Array:
-        """Return what a node gives for the calibration samples as the graph spikes, its mean over the window."""
+        """Return a node's mean over the window as the graph spikes for the calibration samples, ``(batch, *shape)``."""
         assert self.samples is not None
         done = present(
             as_run(graph, [name]),
@@ -113,7 +112,7 @@ class Pass(ABC):
         """Change the graph through its mutators. It is valid before and after, not necessarily in between."""
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
-        """Yield what is not as this pass leaves it; checked when its stage has finished, and from then on."""
+        """Yield a line for each node that this pass should have changed; checked when its stage is done and after."""
         yield from ()
 
     def options(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Correct the biases by what spiking changes in the mean."""
+"""Correct the biases by the mean difference between spiking and rate mode."""
 
 from __future__ import annotations
 

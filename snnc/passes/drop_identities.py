@@ -1,4 +1,4 @@
-"""Take out what does nothing at inference."""
+"""Remove ops that do nothing at inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filter what neurons send."""
+"""Put a synapse behind every population."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error of a spiking graph on samples: what decides whether a measured pass is kept."""
+"""The error of a spiking graph on samples, by which a measured pass is kept or taken back."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class MergeLinear(Pass):
         fuse_linear(graph)
 
     def sums(self, graph: Graph) -> dict[str, LinearSum]:
-        """Return what every node of the graph is of the nodes that are not linear, and of those that remember."""
+        """Return every node of the graph as a sum of linear maps of the nodes that are not linear, or that remember."""
         sums: dict[str, LinearSum] = {}
         for node in graph:
             op, sources = node.op, graph.sources(node.name)

@@ -20,7 +20,7 @@ from snnc.text_form import write
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """What became of one pass."""
+    """The result of one pass: whether it changed the graph, by how much, and whether it was kept."""
 
     name: str
     """The text form, with options."""

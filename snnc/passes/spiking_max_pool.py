@@ -72,7 +72,7 @@ def _swap_global(graph: Graph, node: Node, decay: float) -> None:
 
 
 def behind_spikes(graph: Graph) -> list[Node]:
-    """Return the nodes that what a spiking population gives reaches, in topological order."""
+    """Return the nodes that spikes reach, through linear ops and pooling, in topological order."""
     spiking: set[str] = set()
     found = []
     for node in graph:

@@ -1,4 +1,4 @@
-"""Say where spikes are going to be misread, and what helps."""
+"""Warn of layers in which spikes are going to be misread, with the remedy."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class WriteScales(Pass):
         return True
 
     def multiply(self, graph: Graph, name: str, scale: AnyArray) -> None:
-        """Multiply what a population gives: as far behind it as the factor goes."""
+        """Multiply the output of a population by a factor, as far behind it as the factor goes."""
         _carry(graph, graph.insert_after(name, graph.fresh_name(f"{name}.times"), factor(scale)))
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
@@ -87,7 +87,7 @@ def factor(scale: AnyArray) -> ops.Affine:
 
 
 def _divide(graph: Graph, name: str, scale: AnyArray) -> None:
-    """Divide what a population reads, in the weights before it where they are its alone."""
+    """Divide the input of a population, in the weights before it where they are its alone."""
     (feed,) = graph.sources(name)
     op = graph[feed].op
     if graph.sole_reader(feed) == name and isinstance(op, ops.Dense) and op.activation is None:

@@ -1,4 +1,4 @@
-"""What makes a spiking graph one that the chip can be, one file a pass."""
+"""Passes that fit a spiking graph to the chip, one file each."""
 
 from snnc.api import Pass
 from snnc_loihi.passes.calibrate import Calibrate

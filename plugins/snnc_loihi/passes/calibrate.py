@@ -1,4 +1,4 @@
-"""Correct what a spike is worth by what the layers of the chip were seen to do."""
+"""Correct the value of a spike by the outputs of the chip's layers on samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn what comes from the host into spikes, which is all that a core takes."""
+"""Turn values of the host into spikes, which is all that a core takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide what is on the chip and what is on the host."""
+"""Divide the layers between the chip and the host."""
 
 from __future__ import annotations
 

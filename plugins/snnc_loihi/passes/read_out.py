@@ -1,4 +1,4 @@
-"""Let the host read what the chip sends."""
+"""Let the host read the spikes of the chip."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _recurrent(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | S
 
 
 def _returns(layer: Layer) -> list[str]:
-    """Return what a layer's outputs are."""
+    """Return the outputs of a layer."""
     returns = ["sequence" if layer.config.get("return_sequences") else "last"]
     if layer.config.get("return_state"):
         returns += ["state", "cell"] if layer.class_name == "LSTM" else ["state"]
