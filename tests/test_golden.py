@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from snnc.engine.presentation import is_temporal
 
 import snnc
+from snnc.engine.presentation import is_temporal
 from snnc.ir.store import VERSION
 from tests.conftest import ROOT
 
