@@ -39,18 +39,20 @@ class Lowering:
     """How one backend builds one op."""
 
     backend: str
-    op: type[Op]
+    op: type[Any]
     function: Callable[..., Any]
 
     @property
     def name(self) -> str:
-        """Return ``backend:kind``."""
-        return f"{self.backend}:{self.op.kind}"
+        """Return ``backend:kind``, or ``backend:Class`` of a class that others inherit from."""
+        return f"{self.backend}:{getattr(self.op, 'kind', self.op.__name__)}"
 
 
-def lowering(backend: str, op: type[Op]) -> Callable[[Callable[..., Any]], Lowering]:
+def lowering(backend: str, op: type[Any]) -> Callable[[Callable[..., Any]], Lowering]:
     """Make a lowering of a function; nothing is registered, a hook must return it.
 
+    It is also that of the classes that inherit from ``op``, as far as they have none themselves and inherit what they
+    compute, too. That of ``Op`` itself takes whatever else there is: it computes it on the host, with op.evaluate.
     What the function is given, and what it returns, is the backend's own contract.
     """
     return lambda function: Lowering(backend, op, function)
@@ -64,8 +66,26 @@ class Lowerings:
     table: Mapping[type[Op], Callable[..., Any]]
 
     def get(self, op: Op) -> Callable[..., Any] | None:
-        """Return the lowering of an op's class, or None."""
-        return self.table.get(type(op))
+        """Return the lowering of an op's class, or of the nearest that it inherits from, or None."""
+        return self.table.get(self._nearest(op))
+
+    def lower(self, op: Op, site: Any) -> Any:
+        """Return what the lowering of an op gives at a place of the backend's; raise KeyError where there is none."""
+        return self.table[self._nearest(op)](op, site)
+
+    def on_host(self, op: Op) -> bool:
+        """Return whether an op has no lowering but that for all ops, which computes it on the host."""
+        return Op in self.table and self._nearest(op) is Op
+
+    def _nearest(self, op: Op) -> type[Op]:
+        own = False  # whether it has a rule of its own, so that another op's lowering is not for it
+        for cls in type(op).__mro__:
+            if cls in self.table and not (own and "kind" in vars(cls)):
+                return cls
+            if "rule" not in vars(cls) and not {"evaluate", "step"}.isdisjoint(vars(cls)):
+                break  # what it computes is not what those compute that it inherits from
+            own = own or "rule" in vars(cls)
+        return Op
 
     def require(self, graph: Graph) -> None:
         """Raise UnsupportedOpError naming every node that has no lowering."""

@@ -2,13 +2,15 @@ import types
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 import snnc.registry as registry_module
 from snnc import builtin, ops
-from snnc.backend import Backend, Lowering
+from snnc.backend import Backend, Lowering, Lowerings
 from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
 from snnc.hooks import hookimpl
+from snnc.ir.op import Op, op
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
 from snnc.registry import HOOKS, Registry
@@ -108,6 +110,32 @@ def test_lowerings_are_looked_up_along_the_chain():
     assert registry.chain("derived") == ("derived", "base")
     assert registry.lowerings_for("derived").table == {ops.Dense: "derived dense", ops.Relu: "base relu"}
     assert registry.lowerings_for("base").table[ops.Dense] == "base dense"
+
+
+@op
+class Leaky(ops.Relu):
+    kind = "mine-leaky"
+
+    def rule(self, xp, x):
+        return xp.maximum(x, 0.1 * x)
+
+
+@op
+class InNumpy(ops.Relu):
+    kind = "mine-in-numpy"
+
+    def evaluate(self, *inputs):
+        return np.maximum(*inputs, 0)
+
+
+def test_a_lowering_is_that_of_all_classes_that_inherit_what_they_compute():
+    by_rule = Lowerings("b", {ops.Activation: "activation", ops.PureOp: "rule", Op: "host"})
+    assert by_rule.get(Leaky()) == by_rule.get(ops.Relu()) == "activation"
+    assert by_rule.get(ops.Add()) == "rule" and not by_rule.on_host(ops.Add())
+    assert by_rule.get(InNumpy()) == by_rule.get(ops.GlobalMaxPool()) == "host"
+    assert by_rule.on_host(InNumpy())
+    by_class = Lowerings("b", {ops.Relu: "relu", ops.PureOp: "rule"})
+    assert [by_class.get(op) for op in (ops.Relu(), Leaky(), InNumpy())] == ["relu", "rule", None]
 
 
 def test_an_unknown_backend_lists_the_known_ones():

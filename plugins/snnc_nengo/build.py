@@ -155,7 +155,7 @@ class NetworkBuilder:
         sources = self.graph.sources(node.name)
         types = tuple(self.graph[s].type for s in sources)
         site = self.site(node, types, tuple(self.constants[s] for s in sources))
-        lowered: Lowered = self.target.lowerings.table[type(node.op)](node.op, site)
+        lowered: Lowered = self.target.lowerings.lower(node.op, site)
         if isinstance(lowered, Placed):
             self._place(node, lowered)
         elif isinstance(lowered, tuple) and lowered and all(isinstance(term, Term) for term in lowered):

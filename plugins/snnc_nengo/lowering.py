@@ -114,8 +114,9 @@ def unchanged(op: Op, site: Site) -> Lowered:
     return (site.term(),)
 
 
+@lowering("nengo", Op)
 def on_host(op: Op, site: Site) -> Lowered:
-    """Compute the op in a node, in numpy."""
+    """Compute any other op in a node, in numpy."""
     return site.host(op)
 
 
@@ -131,50 +132,6 @@ def _each(values: AnyArray, shape: Shape) -> AnyArray:
 
 
 UNCHANGED: tuple[type[Op], ...] = (ops.LastStep, ops.Identity, ops.Reshape, ops.Shift)
-HOSTED: tuple[type[Op], ...] = (
-    ops.Relu,
-    ops.PRelu,
-    ops.SpikingActivation,
-    ops.Elu,
-    ops.Selu,
-    ops.Gelu,
-    ops.Swish,
-    ops.Sigmoid,
-    ops.HardSigmoid,
-    ops.HardSwish,
-    ops.Tanh,
-    ops.Softplus,
-    ops.Softsign,
-    ops.Exponential,
-    ops.Softmax,
-    ops.LogSoftmax,
-    ops.Cell,
-    ops.DelayLine,
-    ops.Filter,
-    ops.Running,
-    ops.Divide,
-    ops.Einsum,
-    ops.Maximum,
-    ops.Minimum,
-    ops.Multiply,
-    ops.Clip,
-    ops.Function,
-    ops.Mish,
-    ops.NotEqual,
-    ops.Power,
-    ops.MaxPool,
-    ops.GlobalMaxPool,
-    ops.Gru,
-    ops.Lstm,
-    ops.SimpleRnn,
-    ops.MaskedMean,
-    ops.Max,
-    ops.Min,
-    ops.Standardize,
-    ops.UnitNorm,
-    ops.Embedding,
-    ops.SpikingMaxPool,
-)
 
 LOWERINGS = [
     dense,
@@ -189,5 +146,5 @@ LOWERINGS = [
     population,
     *LAYOUT,
     *(lowering("nengo", op)(unchanged) for op in UNCHANGED),
-    *(lowering("nengo", op)(on_host) for op in HOSTED),
+    on_host,
 ]

@@ -32,10 +32,9 @@ class TensorSite(Site):
 
     def rule(self, op: Op) -> Function | StatefulFunction | None:
         """Return how TensorFlow computes an op, or None if it has no rule."""
-        lower = self.rules.get(op)
-        if lower is None:
+        if self.rules.get(op) is None or self.rules.on_host(op):
             return None
-        found = lower(op, Rule(self.node, self.inputs, self.dt, self.seed, self.rules, []))
+        found = self.rules.lower(op, Rule(self.node, self.inputs, self.dt, self.seed, self.rules, []))
         return found if isinstance(found, (Function, StatefulFunction)) else Function(found)
 
     def moving(self, op: Op, slot: int = 0) -> Term:

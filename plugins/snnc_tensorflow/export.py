@@ -41,10 +41,12 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
     Raises:
         UsageError: part of the program runs in Python.
     """
-    if machine.on_host:
+    finish, outputs_on_host = _finisher(machine, target, finished)
+    on_host = [*machine.on_host, *outputs_on_host]
+    if on_host:
         raise UsageError(
-            f"cannot export: {', '.join(machine.on_host)} draw random numbers in numpy, which a SavedModel cannot "
-            "hold; use other neurons"
+            f"cannot export: {', '.join(on_host)} draw random numbers or run a plugin's op in numpy, "
+            "which a SavedModel cannot hold; use other neurons, or give the op a rule (docs/hooks.md)"
         )
     temporal = is_temporal(machine.graph)
     module = tf.Module()
@@ -60,7 +62,6 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
     module.advance = tf.function(
         advance, autograph=False, input_signature=(machine.input_types(), machine.state_types(), number)
     )
-    finish = _finisher(machine, target, finished)
     names = {_argument(name): name for name in machine.graph.inputs}
 
     def signature(run: Callable[..., Any], *, every: bool) -> Any:
@@ -102,15 +103,21 @@ def _argument(name: str) -> str:
     return plain if plain[:1].isalpha() and plain != "steps" else f"x_{plain}"
 
 
-def _finisher(machine: LoweredGraph, target: LoweringContext, finished: Graph) -> Callable[[str, Tensor, bool], Tensor]:
-    """Return ``f(output, values, every step or not)``, which applies what is deferred to an output's read-out."""
-    calls = {}
+def _finisher(
+    machine: LoweredGraph, target: LoweringContext, finished: Graph
+) -> tuple[Callable[[str, Tensor, bool], Tensor], list[str]]:
+    """Return what applies what is deferred to an output's read-out, and the outputs for which that calls Python.
+
+    The first is ``f(output, values, every step or not)``.
+    """
+    calls, on_host = {}, []
     for name, node in finished.output_nodes.items():
         op = finished[node].op
         if isinstance(op, ops.ReadOutActivation):
             types = tuple(finished[s].type for s in finished.sources(node))
             site = Site(finished[node], types, target.dt, target.seed, target.lowerings, machine.weights)
-            calls[name] = site.inner(op, *types)
+            calls[name] = site.inner(op.activation, *types)
+            on_host += [name] if site.inner_on_host else []
 
     def finish(name: str, y: Tensor, every: bool) -> Tensor:
         if name not in calls:
@@ -119,4 +126,4 @@ def _finisher(machine: LoweredGraph, target: LoweringContext, finished: Graph) -
             return calls[name](y)
         return tf.reshape(calls[name](tf.reshape(y, (-1, *y.shape[2:]))), tf.shape(y))
 
-    return finish
+    return finish, on_host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,11 @@ class LoweredGraph:
         node = self.graph[name]
         types = tuple(self.graph[s].type for s in self.graph.sources(name))
         site = Site(node, types, target.dt, target.seed, target.lowerings, self.weights)
-        lowered = target.lowerings.table[type(node.op)](node.op, site)
+        lowered = target.lowerings.lower(node.op, site)
+        if not isinstance(lowered, (Function, StatefulFunction)) and callable(lowered):
+            lowered = Function(lowered)
         if isinstance(lowered, (Function, StatefulFunction)):
-            return lowered
-        if callable(lowered):
-            return Function(lowered)
+            return replace(lowered, host=True, fuse=False) if site.inner_on_host else lowered
         raise LoweringError(
             f"node {name!r}: the lowering of {node.op.kind!r} for TensorFlow gave {type(lowered).__name__}, "
             "neither a Function nor StatefulFunction"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snnc.api import Backend, Lowering, hookimpl
-from snnc_tensorflow import elementwise, layers, neurons, sequences, shapes
+from snnc_tensorflow import elementwise, host, layers, neurons, sequences, shapes
 from snnc_tensorflow.backend import TensorflowBackend
 
 
@@ -22,4 +22,5 @@ def snnc_register_lowerings() -> list[Lowering]:
         *shapes.LOWERINGS,
         *sequences.LOWERINGS,
         *neurons.LOWERINGS,
+        *host.LOWERINGS,
     ]

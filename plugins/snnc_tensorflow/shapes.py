@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import string
-from typing import Any
 
 import numpy as np
 
-from snnc.api import Lowering, interpolation_matrix, lowering, ops, with_batch
+from snnc.api import Lowering, interpolation_matrix, lowering, ops
 from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.site import Function, Site, Tensor
 
@@ -86,54 +85,6 @@ def resize(op: ops.Resize, site: Site) -> Function:
     return Function(call)
 
 
-def _reduce(op: Any, site: Site) -> Function:
-    rule = {
-        ops.Sum: tf.reduce_sum,
-        ops.Mean: tf.reduce_mean,
-        ops.Max: tf.reduce_max,
-        ops.Min: tf.reduce_min,
-    }[type(op)]
-    axes = with_batch(op.axes)
-    return Function(lambda x: rule(x, axes, keepdims=op.keepdims))
-
-
-@lowering("tensorflow", ops.MaskedMean)
-def masked_mean(op: ops.MaskedMean, site: Site) -> Function:
-    """Lower the mean of the steps that a mask leaves."""
-    rank = len(site.inputs[0].shape)
-
-    def call(x: Tensor, mask: Tensor) -> Tensor:
-        weight = tf.reshape(mask, (-1, *site.inputs[1].shape, *(1,) * (rank - 1)))
-        return tf.reduce_sum(x * weight, 1) / tf.reduce_sum(weight, 1)
-
-    return Function(call)
-
-
-@lowering("tensorflow", ops.Standardize)
-def standardize(op: ops.Standardize, site: Site) -> Function:
-    """Lower a normalisation by the moments of the sample itself."""
-    axes = with_batch(op.axes)
-
-    def call(x: Tensor) -> Tensor:
-        if op.center:
-            x = x - tf.reduce_mean(x, axes, keepdims=True)
-        return x / tf.sqrt(tf.reduce_mean(tf.square(x), axes, keepdims=True) + np.float32(op.epsilon))
-
-    return Function(call)
-
-
-@lowering("tensorflow", ops.UnitNorm)
-def unit_norm(op: ops.UnitNorm, site: Site) -> Function:
-    """Lower a normalisation to length one."""
-    axes = with_batch(op.axes)
-
-    def call(x: Tensor) -> Tensor:
-        square = tf.reduce_sum(tf.square(x), axes, keepdims=True)
-        return x / tf.sqrt(tf.maximum(square, np.float32(op.epsilon)))
-
-    return Function(call)
-
-
 @lowering("tensorflow", ops.SparseMap)
 def sparse_map(op: ops.SparseMap, site: Site) -> Function:
     """Lower a sparse matrix: gather what each weight meets, and add up what meets at an output."""
@@ -146,13 +97,6 @@ def sparse_map(op: ops.SparseMap, site: Site) -> Function:
         return tf.reshape(tf.transpose(y), (-1, *op.shape))
 
     return Function(call)
-
-
-@lowering("tensorflow", ops.Shift)
-def shift(op: ops.Shift, site: Site) -> Function:
-    """Lower a bias that differs by position."""
-    by = site.weight(op.shift)
-    return Function(lambda x: x + by, fuse=True)
 
 
 @lowering("tensorflow", ops.EachSlice)
@@ -176,11 +120,6 @@ LOWERINGS: list[Lowering] = [
     pick,
     repeat,
     resize,
-    *(Lowering("tensorflow", cls, _reduce) for cls in (ops.Sum, ops.Mean, ops.Max, ops.Min)),
-    masked_mean,
-    standardize,
-    unit_norm,
     each_slice,
     sparse_map,
-    shift,
 ]

@@ -14,7 +14,7 @@ inside the function: lowerings are collected before anybody chose a backend.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from snnc.api import AnyArray, Lowerings, Node, Op, State, Stateful, TensorType, UnsupportedOpError, initial_state
@@ -68,6 +68,8 @@ class Site:
     lowerings: Lowerings
     weights: list[Any]
     """The variables of the program."""
+    inner_on_host: list[str] = field(default_factory=list)
+    """The kinds of ops that are fields of this one and call Python."""
 
     @property
     def output(self) -> TensorType:
@@ -93,7 +95,9 @@ class Site:
         if lower is None or (isinstance(op, Stateful) and op.stateful):
             remedy = "add a lowering with the hook snnc_register_lowerings, or use another activation"
             raise UnsupportedOpError(self.lowerings.backend, [(self.node.name, op.kind, remedy)])
-        site = Site(self.node, inputs or (self.output,), self.dt, self.seed, self.lowerings, self.weights)
-        lowered = lower(op, site)
-        call: Callable[..., Tensor] = lowered.call if isinstance(lowered, Function) else lowered
-        return call
+        lowered = lower(op, replace(self, inputs=inputs or (self.output,)))
+        if not isinstance(lowered, Function):
+            lowered = Function(lowered)
+        if lowered.host:
+            self.inner_on_host.append(op.kind)
+        return lowered.call

@@ -1,31 +1,13 @@
 """The ops that a graph may hold, all under one roof: ``ops.Dense``, ``ops.Relu``, ``ops.Reduce`` ..."""
 
-from snnc.ops.activations import (
-    Activation,
-    Elu,
-    Exponential,
-    Gelu,
-    HardSigmoid,
-    HardSwish,
-    LogSoftmax,
-    PRelu,
-    Relu,
-    Selu,
-    Sigmoid,
-    Softmax,
-    Softplus,
-    Softsign,
-    SpikingActivation,
-    Swish,
-    Tanh,
-)
+from snnc.ops import activations, combine, functions, reduce
+from snnc.ops.activations import *  # noqa: F403 - what its __all__ names
 from snnc.ops.causal import Cell, DelayLine, Filter, LastStep, Running
-from snnc.ops.combine import Divide, Einsum, Elementwise, Maximum, Minimum, Multiply
+from snnc.ops.combine import *  # noqa: F403
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.each_slice import EachSlice
-from snnc.ops.functions import Clip, Function, Mish, NotEqual, Power
+from snnc.ops.functions import *  # noqa: F403
 from snnc.ops.layers import (
-    Add,
     Affine,
     AvgPool,
     BatchNorm,
@@ -43,90 +25,59 @@ from snnc.ops.layers import (
     Reshape,
     ZeroPad,
 )
+from snnc.ops.pure import PureOp
 from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.ops.recurrent import Gru, Lstm, Recurrent, SimpleRnn, TimeFilter
-from snnc.ops.reduce import MaskedMean, Max, Mean, Min, Reduce, Standardize, Sum, UnitNorm
+from snnc.ops.reduce import *  # noqa: F403
 from snnc.ops.resample import Embedding, Repeat, Resize, Slice
 from snnc.ops.sparse import Shift, SparseMap
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful
 
 __all__ = [
-    "Activation",
-    "Add",
     "Affine",
     "AvgPool",
     "BatchNorm",
     "Causal",
     "Cell",
-    "Clip",
     "Concatenate",
     "Conv",
     "ConvTranspose",
     "DelayLine",
     "Dense",
-    "Divide",
     "EachSlice",
-    "Einsum",
-    "Elementwise",
-    "Elu",
     "Embedding",
-    "Exponential",
     "Filter",
-    "Function",
-    "Gelu",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "Gru",
-    "HardSigmoid",
-    "HardSwish",
     "Identity",
     "Input",
     "LastStep",
-    "LogSoftmax",
     "Lstm",
-    "MaskedMean",
-    "Max",
     "MaxPool",
-    "Maximum",
-    "Mean",
-    "Min",
-    "Minimum",
-    "Mish",
-    "Multiply",
-    "NotEqual",
-    "PRelu",
     "Padding",
     "Permute",
     "Pool",
-    "Power",
+    "PureOp",
     "RandomStream",
     "ReadOutActivation",
     "Recurrent",
-    "Reduce",
-    "Relu",
     "Repeat",
     "Reshape",
     "Resize",
     "Running",
-    "Selu",
     "Shift",
-    "Sigmoid",
     "SimpleRnn",
     "Slice",
-    "Softmax",
-    "Softplus",
-    "Softsign",
     "SparseMap",
-    "SpikingActivation",
     "SpikingMaxPool",
-    "Standardize",
     "State",
     "Stateful",
-    "Sum",
-    "Swish",
-    "Tanh",
     "TimeFilter",
-    "UnitNorm",
     "ZeroPad",
 ]
+__all__ += activations.__all__
+__all__ += combine.__all__
+__all__ += functions.__all__
+__all__ += reduce.__all__

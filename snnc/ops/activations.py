@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import ShapeError
-from snnc.ir.op import Op, op
+from snnc.ir.namespace import Namespace
+from snnc.ir.op import op
 from snnc.ir.types import Array, TensorType
+from snnc.ops.pure import PureOp
+
+__all__ = [
+    "Activation",
+    "Elu",
+    "Exponential",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "LogSoftmax",
+    "PRelu",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "SpikingActivation",
+    "Swish",
+    "Tanh",
+]
 
 
-class Activation(Op):
+class Activation(PureOp):
     """A nonlinearity, element by element. Its output is a value a step, even for spikes."""
 
     elementwise: ClassVar[bool] = True
-    """Whether each output element depends on the same input element alone."""
+    monotone: ClassVar[bool] = False
+    """Whether it is elementwise and never falls, whatever its options."""
+
+    @property
+    def is_monotone(self) -> bool:
+        """Return whether it is elementwise and never falls."""
+        return self.monotone
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return TensorType(inputs[0].shape)
@@ -36,14 +64,15 @@ class Relu(Activation):
         """Return whether this is max(x, 0) and nothing else."""
         return self.negative_slope == 0 and self.threshold == 0 and self.max_value is None
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
+    @property
+    def is_monotone(self) -> bool:
+        return self.negative_slope >= 0 and self.threshold >= 0
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
         if self.negative_slope == 0 and self.threshold == 0:
-            y = np.maximum(x, np.float32(0))
-            return y if self.max_value is None else np.minimum(y, np.float32(self.max_value), out=y)
-        low = np.float32(self.negative_slope) * (x - np.float32(self.threshold))
-        high = x if self.max_value is None else np.minimum(x, np.float32(self.max_value))
-        return np.where(x >= self.threshold, high, low).astype(np.float32, copy=False)
+            return xp.maximum(x, 0.0) if self.max_value is None else xp.clip(x, 0.0, self.max_value)
+        high = x if self.max_value is None else xp.minimum(x, self.max_value)
+        return xp.where(x >= self.threshold, high, self.negative_slope * (x - self.threshold))
 
 
 @op
@@ -63,9 +92,8 @@ class PRelu(Activation):
             raise ShapeError(f"alpha of shape {self.alpha.shape} does not broadcast to {x}")
         return TensorType(x.shape)
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        return np.where(x > 0, x, self.alpha * x)
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.where(x > 0, x, self.alpha * x)
 
 
 @op
@@ -75,9 +103,12 @@ class Elu(Activation):
     kind: ClassVar[str] = "elu"
     alpha: float = 1.0
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        return np.where(x > 0, x, np.float32(self.alpha) * np.expm1(np.minimum(x, 0)))
+    @property
+    def is_monotone(self) -> bool:
+        return self.alpha >= 0
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
 @op
@@ -85,11 +116,11 @@ class Selu(Activation):
     """y = scale * elu(x, alpha) with the two constants of Klambauer et al. 2017."""
 
     kind: ClassVar[str] = "selu"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        alpha, scale = np.float32(1.6732632423543772), np.float32(1.0507009873554805)
-        return scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        alpha, scale = 1.6732632423543772, 1.0507009873554805
+        return scale * xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0.0)))
 
 
 @op
@@ -99,12 +130,10 @@ class Gelu(Activation):
     kind: ClassVar[str] = "gelu"
     approximate: bool = False
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
+    def rule(self, xp: Namespace, x: Any) -> Any:
         if self.approximate:
-            inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x**3)
-            return np.float32(0.5) * x * (1 + np.tanh(inner))
-        return np.float32(0.5) * x * (1 + _erf(x / np.float32(math.sqrt(2))))
+            return 0.5 * x * (1 + xp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+        return 0.5 * x * (1 + xp.erf(x / math.sqrt(2)))
 
 
 @op
@@ -113,8 +142,8 @@ class Swish(Activation):
 
     kind: ClassVar[str] = "swish"
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return inputs[0] * _sigmoid(inputs[0])
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x * xp.sigmoid(x)
 
 
 @op
@@ -122,9 +151,10 @@ class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x))."""
 
     kind: ClassVar[str] = "sigmoid"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return _sigmoid(inputs[0])
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.sigmoid(x)
 
 
 @op
@@ -132,10 +162,11 @@ class HardSigmoid(Activation):
     """y = clip(slope * x + 1/2, 0, 1). Slope 0.2 in Keras 2, 1/6 in Keras 3."""
 
     kind: ClassVar[str] = "hard-sigmoid"
+    monotone: ClassVar[bool] = True
     slope: float
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.clip(np.float32(self.slope) * inputs[0] + np.float32(0.5), np.float32(0), np.float32(1))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.clip(self.slope * x + 0.5, 0.0, 1.0)
 
 
 @op
@@ -144,9 +175,8 @@ class HardSwish(Activation):
 
     kind: ClassVar[str] = "hard-swish"
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        return x * np.clip(x / np.float32(6) + np.float32(0.5), np.float32(0), np.float32(1))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x * xp.clip(x / 6 + 0.5, 0.0, 1.0)
 
 
 @op
@@ -154,9 +184,10 @@ class Tanh(Activation):
     """y = tanh(x)."""
 
     kind: ClassVar[str] = "tanh"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.tanh(inputs[0])
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.tanh(x)
 
 
 @op
@@ -164,9 +195,10 @@ class Softplus(Activation):
     """y = log(1 + exp(x))."""
 
     kind: ClassVar[str] = "softplus"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.logaddexp(inputs[0], np.float32(0))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.softplus(x)
 
 
 @op
@@ -174,9 +206,10 @@ class Softsign(Activation):
     """y = x / (1 + abs(x))."""
 
     kind: ClassVar[str] = "softsign"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return inputs[0] / (1 + np.abs(inputs[0]))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x / (1 + xp.abs(x))
 
 
 @op
@@ -184,9 +217,10 @@ class Exponential(Activation):
     """y = exp(x)."""
 
     kind: ClassVar[str] = "exponential"
+    monotone: ClassVar[bool] = True
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.exp(inputs[0])
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.exp(x)
 
 
 @op
@@ -220,9 +254,10 @@ class Softmax(_OverAxis):
     kind: ClassVar[str] = "softmax"
     axis: int = -1
 
-    def evaluate(self, *inputs: Array) -> Array:
-        e = _shifted_exp(inputs[0], self.axis)
-        return e / e.sum(axis=_axis(self.axis), keepdims=True)
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axis = _with_batch(self.axis)
+        e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
+        return e / xp.sum(e, axis=axis, keepdims=True)
 
 
 @op
@@ -232,27 +267,11 @@ class LogSoftmax(_OverAxis):
     kind: ClassVar[str] = "log-softmax"
     axis: int = -1
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        axis = _axis(self.axis)
-        shifted = x - x.max(axis=axis, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axis = _with_batch(self.axis)
+        shifted = x - xp.max(x, axis=axis, keepdims=True)
+        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
-def _axis(axis: int) -> int:
+def _with_batch(axis: int) -> int:
     return axis + 1 if axis >= 0 else axis
-
-
-def _shifted_exp(x: Array, axis: int) -> Array:
-    return np.exp(x - x.max(axis=_axis(axis), keepdims=True))
-
-
-def _sigmoid(x: Array) -> Array:
-    return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
-
-
-def _erf(x: Array) -> Array:
-    """Return the error function: scipy's, exact to float32."""
-    from scipy.special import erf
-
-    return np.asarray(erf(x), dtype=np.float32)

@@ -1,24 +1,32 @@
-"""Ops that join tensors other than by a sum: elementwise with broadcasting, or as products of matrices."""
+"""Ops that join tensors: elementwise with broadcasting, or as products of matrices."""
 
 from __future__ import annotations
 
 import string
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, TensorType
-from snnc.ops.layers import align, broadcast
+from snnc.ops.layers import broadcast, joint_signal
+from snnc.ops.pure import PureOp
+
+__all__ = ["Add", "Divide", "Einsum", "Elementwise", "Maximum", "Minimum", "Multiply"]
 
 
-class Elementwise(Op):
+class Elementwise(PureOp):
     """y = f(f(a, b), c) ..., element by element, the inputs broadcast against each other as Keras does."""
 
     arity: ClassVar[int | None] = None
-    function: ClassVar[Callable[..., Any]]
+    elementwise: ClassVar[bool] = True
+
+    @abstractmethod
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        """Return f(a, b)."""
 
     def infer(self, *inputs: TensorType) -> TensorType:
         shape = inputs[0].shape
@@ -29,11 +37,25 @@ class Elementwise(Op):
             shape = joint
         return TensorType(shape)
 
-    def evaluate(self, *inputs: Array) -> Array:
+    def rule(self, xp: Namespace, *inputs: Any) -> Any:
         y = inputs[0]
         for x in inputs[1:]:
-            y = type(self).function(*align(y, x))
+            y = self.join(xp, *_align(y, x))
         return y
+
+
+@op
+class Add(Elementwise):
+    """y = the sum of all inputs."""
+
+    kind: ClassVar[str] = "add"
+    linear: ClassVar[bool] = True
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        return TensorType(super().infer(*inputs).shape, joint_signal(inputs))
+
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        return a + b
 
 
 @op
@@ -41,7 +63,9 @@ class Multiply(Elementwise):
     """y = the product of all inputs."""
 
     kind: ClassVar[str] = "multiply"
-    function: ClassVar[Callable[..., Any]] = np.multiply
+
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        return a * b
 
 
 @op
@@ -49,7 +73,9 @@ class Maximum(Elementwise):
     """y = the largest of all inputs."""
 
     kind: ClassVar[str] = "maximum"
-    function: ClassVar[Callable[..., Any]] = np.maximum
+
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        return xp.maximum(a, b)
 
 
 @op
@@ -57,7 +83,9 @@ class Minimum(Elementwise):
     """y = the smallest of all inputs."""
 
     kind: ClassVar[str] = "minimum"
-    function: ClassVar[Callable[..., Any]] = np.minimum
+
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        return xp.minimum(a, b)
 
 
 @op
@@ -65,7 +93,9 @@ class Divide(Elementwise):
     """y = a / b."""
 
     kind: ClassVar[str] = "divide"
-    function: ClassVar[Callable[..., Any]] = np.divide
+
+    def join(self, xp: Namespace, a: Any, b: Any) -> Any:
+        return a / b
 
 
 @op
@@ -99,3 +129,10 @@ class Einsum(Op):
     def _terms(self) -> tuple[list[str], str]:
         left, _, right = self.equation.partition("->")
         return left.split(","), right
+
+
+def _align(a: Any, b: Any) -> tuple[Any, Any]:
+    """Give two batched arrays the same rank: the shorter gets axes of one after its batch axis."""
+    rank = max(len(a.shape), len(b.shape))
+    first, second = (v[(slice(None), *(None,) * (rank - len(v.shape)))] for v in (a, b))
+    return first, second

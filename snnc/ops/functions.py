@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from snnc.errors import ShapeError
-from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.namespace import Namespace
+from snnc.ir.op import op
+from snnc.ir.types import TensorType
 from snnc.ops.activations import Activation
+from snnc.ops.pure import PureOp
 
-FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
-    "abs": np.abs,
-    "ceil": np.ceil,
-    "cos": np.cos,
-    "expm1": np.expm1,
-    "floor": np.floor,
-    "log": np.log,
-    "log1p": np.log1p,
-    "reciprocal": np.reciprocal,
-    "round": np.round,
-    "rsqrt": lambda x: 1 / np.sqrt(x),
-    "sign": np.sign,
-    "sin": np.sin,
-    "sqrt": np.sqrt,
-    "square": np.square,
-}
+__all__ = ["Clip", "Function", "Mish", "NotEqual", "Power"]
+
+FUNCTIONS = (
+    *("abs", "ceil", "cos", "expm1", "floor", "log", "log1p", "reciprocal"),
+    *("round", "rsqrt", "sign", "sin", "sqrt", "square"),
+)
 
 
 @op
@@ -39,11 +28,11 @@ class Function(Activation):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         if self.name not in FUNCTIONS:
-            raise ShapeError(f"unknown function {self.name!r}; known: {', '.join(sorted(FUNCTIONS))}")
+            raise ShapeError(f"unknown function {self.name!r}; known: {', '.join(FUNCTIONS)}")
         return super().infer(*inputs)
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.asarray(FUNCTIONS[self.name](inputs[0]))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return 1 / x if self.name == "reciprocal" else getattr(xp, self.name)(x)
 
 
 @op
@@ -53,8 +42,8 @@ class Power(Activation):
     kind: ClassVar[str] = "power"
     exponent: float
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.power(inputs[0], np.float32(self.exponent))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.pow(x, self.exponent)
 
 
 @op
@@ -65,8 +54,8 @@ class Clip(Activation):
     low: float
     high: float
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.clip(inputs[0], np.float32(self.low), np.float32(self.high))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.clip(x, self.low, self.high)
 
 
 @op
@@ -75,19 +64,20 @@ class Mish(Activation):
 
     kind: ClassVar[str] = "mish"
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return inputs[0] * np.tanh(np.logaddexp(inputs[0], np.float32(0)))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x * xp.tanh(xp.softplus(x))
 
 
 @op
-class NotEqual(Op):
+class NotEqual(PureOp):
     """y = 1 where x differs from a value, else 0."""
 
     kind: ClassVar[str] = "not-equal"
+    elementwise: ClassVar[bool] = True
     value: float
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return TensorType(inputs[0].shape)
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.asarray(inputs[0] != np.float32(self.value), dtype=np.float32)
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.astype(x != self.value, x.dtype)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, Shape, Signal, TensorType
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul
+from snnc.ops.pure import PureOp
 
 Padding = str | convolve.Pads
 """``"valid"``, ``"same"`` as TensorFlow means it, or one (before, after) pair an axis."""
@@ -47,7 +49,7 @@ class Input(Op):
 
 
 @op
-class Identity(Op):
+class Identity(PureOp):
     """y = x. Stands for a layer that does nothing at inference, such as Dropout."""
 
     kind: ClassVar[str] = "identity"
@@ -56,8 +58,8 @@ class Identity(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         return inputs[0]
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return inputs[0]
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x
 
 
 @op
@@ -331,30 +333,6 @@ class Permute(Op):
 
 
 @op
-class Add(Op):
-    """y = the sum of all inputs, broadcast against each other as Keras does."""
-
-    kind: ClassVar[str] = "add"
-    arity: ClassVar[int | None] = None
-    linear: ClassVar[bool] = True
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        shape = inputs[0].shape
-        for x in inputs[1:]:
-            joint = broadcast(shape, x.shape)
-            if joint is None:
-                raise ShapeError(f"shapes do not broadcast: {', '.join(map(str, inputs))}")
-            shape = joint
-        return TensorType(shape, joint_signal(inputs))
-
-    def evaluate(self, *inputs: Array) -> Array:
-        y = inputs[0]
-        for x in inputs[1:]:
-            y = np.add(*align(y, x))
-        return y
-
-
-@op
 class Concatenate(Op):
     """Join along one axis, counted from 0 without the batch (negative from the end)."""
 
@@ -389,10 +367,3 @@ def broadcast(a: Shape, b: Shape) -> Shape | None:
         return tuple(np.broadcast_shapes(a, b))
     except ValueError:
         return None
-
-
-def align(a: Array, b: Array) -> tuple[Array, Array]:
-    """Give two batched arrays the same rank: the shorter gets axes of one after its batch axis."""
-    rank = max(a.ndim, b.ndim)
-    first, second = (v.reshape(v.shape[0], *(1,) * (rank - v.ndim), *v.shape[1:]) for v in (a, b))
-    return first, second

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
-import numpy as np
-
 from snnc.errors import ShapeError
-from snnc.ir.op import Op, op
-from snnc.ir.types import Array, Shape, TensorType
+from snnc.ir.namespace import Namespace
+from snnc.ir.op import op
+from snnc.ir.types import Shape, TensorType
+from snnc.ops.pure import PureOp
+
+__all__ = ["MaskedMean", "Max", "Mean", "Min", "Reduce", "Standardize", "Sum", "UnitNorm"]
 
 
 def with_batch(axes: Shape) -> tuple[int, ...]:
@@ -24,10 +25,9 @@ def check_axes(axes: Shape, x: TensorType) -> None:
 
 
 @op
-class Reduce(Op):
+class Reduce(PureOp):
     """y = one number for all elements along the axes, which are dropped or kept with size one."""
 
-    function: ClassVar[Callable[..., Any]]
     axes: Shape
     keepdims: bool = False
 
@@ -38,8 +38,8 @@ class Reduce(Op):
         rest = (n for axis, n in enumerate(x.shape) if axis not in self.axes)
         return x.with_shape(tuple(kept if self.keepdims else rest))
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return np.asarray(type(self).function(inputs[0], axis=with_batch(self.axes), keepdims=self.keepdims))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return getattr(xp, self.kind)(x, axis=with_batch(self.axes), keepdims=self.keepdims)
 
 
 @op
@@ -48,7 +48,6 @@ class Sum(Reduce):
 
     kind: ClassVar[str] = "sum"
     linear: ClassVar[bool] = True
-    function: ClassVar[Callable[..., Any]] = np.sum
 
 
 @op
@@ -57,7 +56,6 @@ class Mean(Reduce):
 
     kind: ClassVar[str] = "mean"
     linear: ClassVar[bool] = True
-    function: ClassVar[Callable[..., Any]] = np.mean
 
 
 @op
@@ -65,7 +63,6 @@ class Max(Reduce):
     """y = the largest along the axes."""
 
     kind: ClassVar[str] = "max"
-    function: ClassVar[Callable[..., Any]] = np.max
 
 
 @op
@@ -73,11 +70,10 @@ class Min(Reduce):
     """y = the smallest along the axes."""
 
     kind: ClassVar[str] = "min"
-    function: ClassVar[Callable[..., Any]] = np.min
 
 
 @op
-class MaskedMean(Op):
+class MaskedMean(PureOp):
     """y = sum(x * mask) / sum(mask) along the first axis; x (steps, ...), mask (steps,)."""
 
     kind: ClassVar[str] = "masked-mean"
@@ -89,14 +85,13 @@ class MaskedMean(Op):
             raise ShapeError(f"a mask of shape {mask.shape} does not fit the steps of {x}")
         return TensorType(x.shape[1:])
 
-    def evaluate(self, *inputs: Array) -> Array:
-        x, mask = inputs
-        weight = mask.reshape(*mask.shape, *(1,) * (x.ndim - 2))
-        return np.asarray((x * weight).sum(axis=1) / weight.sum(axis=1))
+    def rule(self, xp: Namespace, x: Any, mask: Any) -> Any:
+        weight = mask[(..., *(None,) * (len(x.shape) - 2))]
+        return xp.sum(x * weight, axis=1) / xp.sum(weight, axis=1)
 
 
 @op
-class Standardize(Op):
+class Standardize(PureOp):
     """y = (x - m) / sqrt(mean((x - m)^2) + epsilon) over the axes; m = mean(x), or 0 if not ``center``."""
 
     kind: ClassVar[str] = "standardize"
@@ -108,16 +103,15 @@ class Standardize(Op):
         check_axes(self.axes, inputs[0])
         return TensorType(inputs[0].shape)
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
+    def rule(self, xp: Namespace, x: Any) -> Any:
         axes = with_batch(self.axes)
         if self.center:
-            x = x - x.mean(axis=axes, keepdims=True)
-        return np.asarray(x / np.sqrt(np.square(x).mean(axis=axes, keepdims=True) + np.float32(self.epsilon)))
+            x = x - xp.mean(x, axis=axes, keepdims=True)
+        return x / xp.sqrt(xp.mean(xp.square(x), axis=axes, keepdims=True) + self.epsilon)
 
 
 @op
-class UnitNorm(Op):
+class UnitNorm(PureOp):
     """y = x / sqrt(max(sum(x^2), epsilon)) over the axes."""
 
     kind: ClassVar[str] = "unit-norm"
@@ -128,7 +122,6 @@ class UnitNorm(Op):
         check_axes(self.axes, inputs[0])
         return TensorType(inputs[0].shape)
 
-    def evaluate(self, *inputs: Array) -> Array:
-        (x,) = inputs
-        square = np.square(x).sum(axis=with_batch(self.axes), keepdims=True)
-        return np.asarray(x / np.sqrt(np.maximum(square, np.float32(self.epsilon))))
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        square = xp.sum(xp.square(x), axis=with_batch(self.axes), keepdims=True)
+        return x / xp.sqrt(xp.maximum(square, self.epsilon))

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
 from snnc.ir.types import AnyArray, Array, Shape, TensorType
+from snnc.ops.pure import PureOp
 
 LARGEST = 1 << 24
 """Element numbers that float32, the type of all arrays in a graph, can tell apart."""
@@ -68,11 +70,12 @@ class SparseMap(Op):
 
 
 @op
-class Shift(Op):
+class Shift(PureOp):
     """y = x + shift, of the same shape: a bias that differs by position."""
 
     kind: ClassVar[str] = "shift"
     linear: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
     shift: Array
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -83,8 +86,8 @@ class Shift(Op):
     def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray:
         return demand
 
-    def evaluate(self, *inputs: Array) -> Array:
-        return inputs[0] + self.shift
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x + self.shift
 
 
 def _within(numbers: AnyArray, count: int) -> bool:

@@ -7,19 +7,7 @@ from typing import ClassVar
 
 from snnc import ops
 from snnc.ir.graph import Graph
-from snnc.ops.activations import Activation
 from snnc.passes.base import Context, Pass, Stage
-
-RISING: tuple[type[Activation], ...] = (
-    ops.Sigmoid,
-    ops.HardSigmoid,
-    ops.Tanh,
-    ops.Softplus,
-    ops.Softsign,
-    ops.Exponential,
-    ops.Selu,
-)
-"""Activations that never fall; Relu and Elu do so for some of their options only."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +37,9 @@ class PoolBeforeActivation(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         for node in graph.nodes(ops.MaxPool, ops.GlobalMaxPool):
             activation = graph[graph.sources(node.name)[0]]
-            if not rises(activation.op) or graph.sole_reader(activation.name) != node.name:
+            monotone = isinstance(activation.op, ops.Activation) and activation.op.is_monotone
+            if not monotone or graph.sole_reader(activation.name) != node.name:
                 continue
             graph.split(node.name, graph.fresh_name(f"{node.name}.max"), node.op, activation.op)
             graph.set_origin(node.name, activation.origin.joined([graph[node.name].origin]))
             graph.remove(activation.name)
-
-
-def rises(op: object) -> bool:
-    """Return whether an activation is elementwise and never falls."""
-    if isinstance(op, ops.Relu):
-        return op.negative_slope >= 0 and op.threshold >= 0
-    if isinstance(op, ops.Elu):
-        return op.alpha >= 0
-    return isinstance(op, RISING)

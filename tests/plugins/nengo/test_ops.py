@@ -6,10 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from snnc_nengo.backend import NengoBackend
 
-from snnc.api import Graph, LoweringError, Neurons, Op, Synapse, UnsupportedOpError, neurons, op, ops
+from snnc.api import (
+    Graph,
+    LoweringContext,
+    LoweringError,
+    Lowerings,
+    Neurons,
+    Op,
+    Synapse,
+    UnsupportedOpError,
+    neurons,
+    op,
+    ops,
+)
 from snnc.testing import random_inputs
-from tests.plugins.nengo.build import RELU, conv, graph, program, relative_errors
+from tests.plugins.nengo.build import LOWERINGS, RELU, conv, graph, program, relative_errors
 
 R = np.random.default_rng(0)
 
@@ -222,10 +235,17 @@ class Odd(neurons.Lowpass):
     kind = "odd"
 
 
-def test_all_ops_without_a_lowering_are_named() -> None:
+def test_an_op_without_a_lowering_runs_on_the_host() -> None:
     g = graph(["b"], x=((2,),), a=(Unknown(), "x"), b=(Unknown(), "a"))
+    inputs = random_inputs(g, 2)
+    assert np.array_equal(program(g).run(inputs, 1).outputs["b"][:, 0], inputs["x"])
+
+
+def test_all_ops_without_a_lowering_are_named_where_there_is_none_for_all_ops() -> None:
+    g = graph(["b"], x=((2,),), a=(Unknown(), "x"), b=(Unknown(), "a"))
+    table = {cls: function for cls, function in LOWERINGS.table.items() if cls is not Op}
     with pytest.raises(UnsupportedOpError, match=r"'nengo' cannot build 2 op\(s\): node 'a' \(unknown\).*'b'"):
-        program(g)
+        NengoBackend().lower(g, LoweringContext(Lowerings("nengo", table)))
 
 
 def test_unknown_neurons_and_synapses_are_named() -> None:
