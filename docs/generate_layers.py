@@ -182,7 +182,7 @@ def generated() -> str:
     """Return the generated part of the page; only what snnc itself provides is on it."""
     registry = Registry.discover()
     ours = {name for name, owner in registry.providers.items() if "(snnc " in owner}
-    importers = [i for i in registry.importers.values() if f"importer:{i.class_name}" in ours]
+    importers = [i for i in registry.importers.values() if f"importer:{i.name}" in ours]
     operators = [i.class_name for i in importers if i.class_name.startswith(("tf.", "ops."))]
     layers = [i for i in importers if i.class_name not in operators and ">" not in i.class_name]
     backends = [name for name in registry.backends if f"backend:{name}" in ours]
@@ -199,7 +199,7 @@ def generated() -> str:
             "## Activations",
             table(
                 ["activation", "op", "neurons that stand for it", "in the network"],
-                activation_rows(registry, registry.importers["Activation"]),
+                activation_rows(registry, registry.importers["keras:Activation"]),
             ),
             "## keras.applications",
             f"Measured on {measured['date']} by `{measured['command']}`, on the smallest images that each takes.",

@@ -232,6 +232,8 @@ class Backend(ABC):
     """The backend whose lowerings are looked up next."""
     uses: ClassVar[tuple[str, ...]] = ()
     """Backends whose lowerings are in ``LoweringContext.others``, a fallback for ops that this one does not lower."""
+    core_on_host: ClassVar[bool] = False
+    """Whether the host computes ops of the core as a matter of course: only those of plugins get a note then."""
     extra: ClassVar[str] = ""
     """The extra of the distribution that installs what it needs."""
     tolerance: ClassVar[Tolerance] = Tolerance()

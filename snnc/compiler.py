@@ -174,8 +174,12 @@ def compile(
     context = _context(registry, chosen, settings, samples, length)
     graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
     chosen.require_accepted(stepwise(graph))
+    on_host = _on_host(graph, chosen, registry)
     if strict:
-        _require_spiking(graph)
+        _require_spiking(graph, on_host)
+    untold = [row for row in on_host if not any(row in note for note in context.notes)]
+    if untold:
+        context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
     compiled = Compiled(
         graph,
         source,
@@ -229,13 +233,32 @@ def _checks(registry: Registry, texts: Iterable[str]) -> Iterator[Check]:
                 yield check
 
 
-def _require_spiking(graph: Graph) -> None:
+def _on_host(graph: Graph, backend: Backend, registry: Registry) -> list[str]:
+    """Return what runs on the host for want of a lowering, of the backend or of one that it uses: ``name (kind)``."""
+    tables = [registry.lowerings_for(name) for name in (backend.name, *backend.uses) if name in registry.backends]
+    usual = any(registry.backend(name).core_on_host for name in registry.chain(backend.name))
+    core = {cls for kind, cls in registry.ops.items() if registry.providers[f"op:{kind}"].startswith("builtin ")}
+    return [
+        f"{node.name} ({node.op.kind})"
+        for node in stepwise(graph)
+        if node.op.arity != 0
+        and all(table.on_host(node.op) for table in tables)
+        and not (usual and type(node.op) in core)
+    ]
+
+
+def _require_spiking(graph: Graph, on_host: Sequence[str]) -> None:
     found = census(graph)
-    if found.host or found.rate:
+    still = [*found.host, *found.rate]
+    if still:
         raise LoweringError(
-            f"strict: {len(found.host) + len(found.rate)} nonlinearities do not spike: "
-            f"{', '.join((*found.host, *found.rate))}; change the model, name a pass such as drop-final-softmax or "
-            "choose spiking neurons, or do without strict"
+            f"strict: {len(still)} nonlinearities do not spike: {', '.join(still)}; change the model, name a pass such "
+            "as drop-final-softmax or choose spiking neurons, or do without strict"
+        )
+    if on_host:
+        raise LoweringError(
+            f"strict: the backend has no lowering for {', '.join(on_host)}; add one with the hook "
+            "snnc_register_lowerings, or do without strict"
         )
 
 

@@ -9,6 +9,7 @@ import snnc.registry as registry_module
 from snnc import builtin, ops
 from snnc.backend import Backend, Lowering, Lowerings
 from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
+from snnc.frontend.base import importer
 from snnc.hooks import hookimpl
 from snnc.ir.op import Op, op
 from snnc.passes.base import Pass, Stage
@@ -110,6 +111,15 @@ def test_lowerings_are_looked_up_along_the_chain():
     assert registry.chain("derived") == ("derived", "base")
     assert registry.lowerings_for("derived").table == {ops.Dense: "derived dense", ops.Relu: "base relu"}
     assert registry.lowerings_for("base").table[ops.Dense] == "base dense"
+
+
+def test_two_frontends_may_import_a_class_of_the_same_name():
+    theirs, again = (importer("onnx", "Softmax")(lambda layer, inputs, build: inputs[0]) for _ in range(2))
+    registry = discover(BUILTIN, ("onnx", plugin(snnc_register_importers=[theirs])))
+    assert registry.importers["onnx:Softmax"] is theirs
+    assert registry.importers["keras:Softmax"].frontend == "keras"
+    with pytest.raises(DuplicateNameError, match="importer 'onnx:Softmax' is registered twice"):
+        discover(("onnx", plugin(snnc_register_importers=[theirs])), ("again", plugin(snnc_register_importers=[again])))
 
 
 @op

@@ -14,6 +14,7 @@ class NengoBackend(Backend):
     """Builds a ``nengo.Network`` that runs in ``nengo.Simulator`` as it is."""
 
     name: ClassVar[str] = "nengo"
+    core_on_host: ClassVar[bool] = True
     extra: ClassVar[str] = "nengo"
     temporal: ClassVar[bool] = True
     passes: ClassVar[tuple[str, ...]] = ()

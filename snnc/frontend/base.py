@@ -148,8 +148,8 @@ class Importer:
 
     @property
     def name(self) -> str:
-        """Return the class it imports."""
-        return self.class_name
+        """Return ``frontend:class``: two frontends may each have a class of one name."""
+        return f"{self.frontend}:{self.class_name}"
 
 
 def no_weights(config: Mapping[str, Any]) -> Sequence[Role]:

@@ -12,32 +12,41 @@ from snnc.errors import unknown
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
 from snnc.ops.activations import Activation
-from snnc.ops.functions import Mish
 
 Make = Callable[[Layer], Activation | None]
 
+
+def _plain(cls: type[Activation]) -> Make:
+    return lambda layer: cls()
+
+
+PLAIN: Mapping[str, type[Activation]] = {
+    "elu": ops.Elu,
+    "hard_silu": ops.HardSwish,
+    "hard_swish": ops.HardSwish,
+    "selu": ops.Selu,
+    "sigmoid": ops.Sigmoid,
+    "silu": ops.Swish,
+    "softplus": ops.Softplus,
+    "softsign": ops.Softsign,
+    "swish": ops.Swish,
+    "tanh": ops.Tanh,
+}
+"""By the name in a config; ``keras.ops`` has an operator of that name for each, whose arguments are the op's fields."""
+
 BY_NAME: Mapping[str, Make] = {
+    **{name: _plain(cls) for name, cls in PLAIN.items()},
     "linear": lambda layer: None,
     "relu": lambda layer: ops.Relu(),
     "relu6": lambda layer: ops.Relu(max_value=6.0),
     "leaky_relu": lambda layer: ops.Relu(negative_slope=0.2),
-    "elu": lambda layer: ops.Elu(),
-    "selu": lambda layer: ops.Selu(),
     "gelu": lambda layer: ops.Gelu(),
-    "swish": lambda layer: ops.Swish(),
-    "silu": lambda layer: ops.Swish(),
-    "sigmoid": lambda layer: ops.Sigmoid(),
     "hard_sigmoid": lambda layer: ops.HardSigmoid(slope=0.2 if layer.keras < (3,) else 1 / 6),
-    "hard_swish": lambda layer: ops.HardSwish(),
-    "hard_silu": lambda layer: ops.HardSwish(),
-    "tanh": lambda layer: ops.Tanh(),
-    "softplus": lambda layer: ops.Softplus(),
-    "softsign": lambda layer: ops.Softsign(),
     "exponential": lambda layer: ops.Exponential(),
     "softmax": lambda layer: ops.Softmax(),
     "softmax_v2": lambda layer: ops.Softmax(),
     "log_softmax": lambda layer: ops.LogSoftmax(),
-    "mish": lambda layer: Mish(),
+    "mish": lambda layer: ops.Mish(),
 }
 """By the name that a config has; hard_sigmoid changed its meaning with Keras 3."""
 

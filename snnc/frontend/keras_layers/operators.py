@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
-from snnc.frontend.keras_layers.activation import softmax_axis
+from snnc.frontend.keras_layers.activation import PLAIN, softmax_axis
 from snnc.frontend.keras_layers.layout import add_last
 from snnc.frontend.keras_layers.merge import same_rank
 from snnc.frontend.keras_layers.operands import Operand, affine, argument, axes, number, operand, tensor, tensors
@@ -137,29 +138,29 @@ def _cast(layer: Layer) -> Op:
     return ops.Identity()
 
 
+def _plain(cls: type[Op]) -> Callable[[Layer], Op]:
+    """Return what makes an activation whose fields, which are numbers, are the arguments behind the tensor."""
+
+    def make(layer: Layer) -> Op:
+        return cls(**{f.name: float(argument(layer, k, f.name, f.default)) for k, f in enumerate(fields(cls), 1)})
+
+    return make
+
+
 _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
+    **{name.title().replace("_", ""): (f"nn.{name}", _plain(cls)) for name, cls in PLAIN.items()},
     "Relu": ("nn.relu", lambda layer: ops.Relu()),
     "Relu6": ("nn.relu6", lambda layer: ops.Relu(max_value=6.0)),
     "LeakyRelu": (
         "nn.leaky_relu",
         lambda layer: ops.Relu(negative_slope=float(argument(layer, 1, "alpha negative_slope", 0.2))),
     ),
-    "Elu": ("nn.elu", lambda layer: ops.Elu(alpha=float(argument(layer, 1, "alpha", 1.0)))),
-    "Selu": ("nn.selu", lambda layer: ops.Selu()),
     "Gelu": (
         "nn.gelu",
         # tf.nn.gelu is exact unless asked, keras.ops.gelu approximate
         lambda layer: ops.Gelu(approximate=bool(argument(layer, 1, "approximate", layer.class_name == "ops.Gelu"))),
     ),
-    "Silu": ("nn.silu", lambda layer: ops.Swish()),
-    "Swish": ("nn.swish", lambda layer: ops.Swish()),
-    "Sigmoid": ("nn.sigmoid", lambda layer: ops.Sigmoid()),
     "HardSigmoid": ("nn.hard_sigmoid", lambda layer: ops.HardSigmoid(slope=1 / 6)),
-    "HardSilu": ("nn.hard_silu", lambda layer: ops.HardSwish()),
-    "HardSwish": ("nn.hard_swish", lambda layer: ops.HardSwish()),
-    "Tanh": ("nn.tanh", lambda layer: ops.Tanh()),
-    "Softplus": ("nn.softplus", lambda layer: ops.Softplus()),
-    "Softsign": ("nn.softsign", lambda layer: ops.Softsign()),
     "Softmax": ("nn.softmax", lambda layer: ops.Softmax(axis=_softmax_axis(layer))),
     "LogSoftmax": ("nn.log_softmax", lambda layer: ops.LogSoftmax(axis=_softmax_axis(layer))),
     "Exp": ("math.exp", lambda layer: ops.Exponential()),
