@@ -32,9 +32,8 @@ def _stepped(op: Stateful, site: Site) -> StatefulFunction:
     """Return an op with a state, stepped in numpy; raise LoweringError where the state is not arrays."""
     start, shape = site.start, op.infer(*site.inputs).shape
     if any(isinstance(value, RandomStream) for value in start.values()):
-        what = getattr(op, "model", op).kind
         raise LoweringError(
-            f"node {site.node.name!r}: {what!r} draws random numbers in numpy, and TensorFlow has no rule for it; "
+            f"node {site.node.name!r}: {op.kind!r} draws random numbers in numpy, and TensorFlow has no rule for it; "
             "run it on another backend"
         )
     arrays = {name: np.asarray(value) for name, value in start.items()}
