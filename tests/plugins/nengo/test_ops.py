@@ -11,7 +11,6 @@ from snnc_nengo.backend import NengoBackend
 from snnc.api import (
     Graph,
     LoweringContext,
-    LoweringError,
     Lowerings,
     Neurons,
     Op,
@@ -248,8 +247,9 @@ def test_all_ops_without_a_lowering_are_named_where_there_is_none_for_all_ops() 
         NengoBackend().lower(g, LoweringContext(Lowerings("nengo", table)))
 
 
-def test_unknown_neurons_and_synapses_are_named() -> None:
-    with pytest.raises(LoweringError, match="node 'n': Nengo has no neurons for the model 'strange'"):
-        program(graph(["n"], x=((2,),), n=(Neurons(model=Strange()), "x")))
-    with pytest.raises(LoweringError, match="node 's': Nengo has no synapse 'odd'"):
-        program(graph(["s"], x=((2,),), s=(Synapse(model=Odd(tau=0.1)), "x")))
+def test_neurons_and_synapses_of_models_of_ones_own_run_by_their_rules() -> None:
+    own = graph(["s"], x=((2,),), n=(Neurons(model=Strange()), "x"), s=(Synapse(model=Odd(tau=0.005)), "n"))
+    ours = graph(["s"], x=((2,),), n=(RELU, "x"), s=(Synapse(model=neurons.Lowpass(tau=0.005)), "n"))
+    inputs = random_inputs(ours, 2)
+    got, want = (program(g).run(inputs, 5).outputs["s"] for g in (own, ours))
+    assert np.allclose(got, want, atol=1e-6) and np.any(want)
