@@ -23,4 +23,5 @@ class Distance(Op):
 
     def evaluate(self, *inputs: Array) -> Array:
         """Compute it for a batch."""
-        return np.abs(inputs[0] - self.centre)
+        distance: Array = np.abs(inputs[0] - self.centre)
+        return distance
