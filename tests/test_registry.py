@@ -8,6 +8,7 @@ import pytest
 import snnc.registry as registry_module
 from snnc import builtin, ops
 from snnc.backend import Backend, Lowering, Lowerings
+from snnc.compiler import compile
 from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
 from snnc.frontend.base import importer
 from snnc.hooks import hookimpl
@@ -15,6 +16,7 @@ from snnc.ir.op import Op, op
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
 from snnc.registry import HOOKS, Registry
+from snnc.testing import chain
 
 
 def plugin(**hooks):
@@ -146,6 +148,28 @@ def test_a_lowering_is_that_of_all_classes_that_inherit_what_they_compute():
     assert by_rule.on_host(InNumpy())
     by_class = Lowerings("b", {ops.Relu: "relu", ops.PureOp: "rule"})
     assert [by_class.get(op) for op in (ops.Relu(), Leaky(), InNumpy())] == ["relu", "rule", None]
+
+
+@op
+class Half(Op):
+    kind = "half"
+    linear = True
+
+    def infer(self, *inputs):
+        return inputs[0]
+
+    def evaluate(self, *inputs):
+        return inputs[0] / 2
+
+
+def test_strict_refuses_a_linear_op_without_a_lowering_too():
+    registry = Registry.discover([("mine", plugin(snnc_register_ops=[Half]))])
+    graph = chain(ops.Input(shape=(2,)), Half())
+    compiled = compile(graph, registry=registry)
+    assert compiled.notes[-1] == "half (half): on the host, in numpy; nengo has no lowering for it"
+    assert np.array_equal(compiled.predict(np.ones((1, 2))), [[0.5, 0.5]])
+    with pytest.raises(SnncError, match=r"strict: the backend has no lowering for half \(half\); add one"):
+        compile(graph, registry=registry, strict=True)
 
 
 def test_an_unknown_backend_lists_the_known_ones():

@@ -34,6 +34,14 @@ def model(tmp_path):
     return path, weights
 
 
+@pytest.fixture
+def tf():
+    """Return TensorFlow, where it and NengoDL are installed."""
+    tensorflow = pytest.importorskip("tensorflow")
+    pytest.importorskip("nengo_dl")
+    return tensorflow
+
+
 def test_the_plugin_is_installed_and_listed(capsys):
     assert cli._run(["plugins"]) == 0
     out = capsys.readouterr().out
@@ -56,7 +64,7 @@ def test_the_importer_reads_the_layer_and_the_op_computes_it(model):
     assert np.allclose(snnc.import_model(path).evaluate(x)["out"], want, atol=1e-5)
 
 
-def test_the_lowering_runs_the_op_and_the_pass_makes_it_spike(model, tmp_path, capsys):
+def test_the_host_runs_the_op_and_the_pass_makes_it_spike(model, tmp_path, capsys):
     path, _ = model
     data = ["--inputs", str(tmp_path / "x.npz")]
     assert cli._run(["compile", str(path), "-o", str(tmp_path / "host"), "--level", "0"]) == 0
@@ -74,6 +82,47 @@ def test_the_lowering_runs_the_op_and_the_pass_makes_it_spike(model, tmp_path, c
     graph = snnc.load(tmp_path / "spiking").graph
     assert [node.name for node in graph if node.op.kind == "neurons"] == ["distance.above", "distance.below"]
     assert "snnc-example" in (tmp_path / "spiking" / "manifest.json").read_text()
+
+
+def test_a_note_names_an_op_that_the_backend_has_no_lowering_for_and_strict_refuses_it(model, tf):
+    path, _ = model
+    for backend in ("nengo", "nengo-dl", "tensorflow"):
+        compiled = snnc.compile(path, backend=backend, level=0, verify=False, build=False)
+        note = f"distance (distance): on the host, in numpy; {backend} has no lowering for it"
+        assert [line for line in compiled.notes if "distance" in line] == [note]
+    compiled = snnc.compile(path, backend="tensorflow", level=0)
+    assert compiled.report["backend_error"] < 1e-6
+    with pytest.raises(snnc.SnncError, match="cannot export: distance .* in numpy"):
+        compiled.export("nowhere")
+    with pytest.raises(snnc.SnncError, match=r"strict: .*distance \(distance\)"):
+        snnc.compile(path, strict=True, level=0)
+
+
+def test_an_activation_is_a_class_and_an_importer_and_runs_everywhere(tmp_path, tf):
+    rng = np.random.default_rng(2)
+    layers = [
+        models.input_layer(3),
+        models.dense_layer("first", 4),
+        models.layer("Snake", "snake", registered="example>Snake", frequency=2.0),
+        models.dense_layer("out", 2),
+    ]
+    (w1, b1), (w2, b2) = weights = [[rng.normal(size=(i, o)), rng.normal(size=o)] for i, o in ((3, 4), (4, 2))]
+    path = models.write_keras(
+        tmp_path / "model.keras", models.sequential(layers), {"dense": weights[0], "dense_1": weights[1]}
+    )
+    x = rng.normal(size=(5, 3)).astype(np.float32)
+    inner = x @ w1 + b1
+    want = (inner + np.sin(2 * inner) ** 2 / 2) @ w2 + b2
+    assert np.allclose(snnc.import_model(path).evaluate(x)["out"], want, atol=1e-5)
+    for backend in ("nengo", "nengo-dl", "tensorflow"):
+        compiled = snnc.compile(path, backend=backend)
+        assert np.allclose(compiled.predict(x), want, atol=1e-5), backend
+        assert [note for note in compiled.notes if "no lowering" in note] == []
+    compiled.export(tmp_path / "saved")
+    serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    (name,) = serve.structured_input_signature[1].keys() - {"steps"}
+    got = serve(**{name: tf.constant(x), "steps": tf.constant(1)})
+    assert np.allclose(next(iter(got.values())), want, atol=1e-5)
 
 
 def test_an_option_of_the_pass_is_parsed_from_its_field(model, tmp_path):

@@ -1,10 +1,10 @@
-"""An op of our own: the distance from a learned centre."""
+"""Ops of our own: the distance from a learned centre, and an activation."""
 
 from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import Array, Op, ShapeError, TensorType, op
+from snnc.api import Activation, Array, Namespace, Op, ShapeError, TensorType, op
 
 
 @op
@@ -25,3 +25,18 @@ class Distance(Op):
         """Compute it for a batch."""
         distance: Array = np.abs(inputs[0] - self.centre)
         return distance
+
+
+@op
+class Snake(Activation):
+    """y = x + sin(a * x)^2 / a, after Ziyin, Hartwig & Ueda (2020), "Neural networks fail to learn periodic functions".
+
+    A rule is all that an activation needs: every backend runs it.
+    """
+
+    kind: ClassVar[str] = "snake"
+    frequency: float = 1.0
+
+    def rule(self, xp: Namespace, x: Array) -> Array:
+        """Compute it with the functions of numpy, TensorFlow, or whatever runs it."""
+        return x + xp.square(xp.sin(self.frequency * x)) / self.frequency
