@@ -70,7 +70,7 @@ class Lowerings:
         return self.table.get(self._nearest(op))
 
     def lower(self, op: Op, site: Any) -> Any:
-        """Return what the lowering of an op gives at a place of the backend's; raise KeyError where there is none."""
+        """Return the lowered form of an op at a site of the backend's; raise KeyError where there is none."""
         return self.table[self._nearest(op)](op, site)
 
     def on_host(self, op: Op) -> bool:

@@ -1,4 +1,4 @@
-"""What TensorFlow has no rule for, such as a plugin's op: numpy computes it. It runs, but cannot be exported."""
+"""Ops without a rule for TensorFlow, such as a plugin's, computed by numpy. They run, but cannot be exported."""
 
 from __future__ import annotations
 

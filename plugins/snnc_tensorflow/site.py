@@ -1,4 +1,4 @@
-"""What a lowering for TensorFlow is given and what it gives back. This page is the whole contract.
+"""The contract of a lowering for TensorFlow: its arguments and its results. There is no more to it than this page.
 
 A lowering is a function ``f(op, site)`` made with ``@lowering("tensorflow", OpClass)`` and returned by the hook
 ``snnc_register_lowerings``. It runs once, while the program is built, and gives back one of two things:

@@ -1,4 +1,4 @@
-"""Linear maps between two populations, and how one follows another: what a chain of layers is to a chip.
+"""Linear maps between two populations, and their composition: a chain of layers as a chip has it.
 
 Hardware knows weights, no layers: whatever is linear between two populations becomes one map. As long as it can, the
 map stays a correlation, whose weights are stored once for all positions; else it is a sparse matrix.

@@ -44,7 +44,7 @@ class Recording:
         return cls(*(joined(tables) for tables in zip(*(part._tables for part in parts), strict=True)))
 
     def put(self, where: int | slice, part: Recording) -> None:
-        """Write what a sample gave, or some of them, whose arrays may be flattened, in their place in the batch."""
+        """Write the recording of some samples, whose arrays may be flattened, to their place in the batch."""
         for mine, theirs in zip(self._tables, part._tables, strict=True):
             for name, values in theirs.items():
                 mine[name][where] = values.reshape(mine[name][where].shape)

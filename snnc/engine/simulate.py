@@ -54,7 +54,7 @@ class Stepper(Protocol):
         """Return the value of a node in this step, in its place among the nodes of the graph."""
 
     def finish(self, values: Values, watch: Sequence[str]) -> Values:
-        """End the step, of which all values are there; return what other values watched nodes have now."""
+        """End the step, of which all values are there; return the values that watched nodes have beside those."""
 
 
 def initial_state(node: Node, inputs: tuple[TensorType, ...], seed: int) -> State:
