@@ -96,6 +96,6 @@ def test_a_batch_split_over_cores_stays_in_order(batch):
     graph.add("y", Dense(weight=np.eye(3, dtype=np.float32), bias=np.ones(3, dtype=np.float32)), ["x"])
     graph.set_outputs({"y": "y"})
     x = np.arange(batch * 3, dtype=np.float32).reshape(batch, 3)
-    values = evaluate_nodes(graph, x, {"x", "y"})
+    values = evaluate_nodes(graph, {"x": x}, {"x", "y"})
     np.testing.assert_array_equal(values["x"], x)
     np.testing.assert_array_equal(values["y"], x + 1)
