@@ -1,4 +1,4 @@
-"""A built nengo-loihi model as plain arrays: populations, integer weights, and spikes that cross to the host.
+"""A built nengo-loihi model as plain arrays: populations and integer weights.
 
 Written for models of the form that the lowering makes: spikes come from neurons on the host, ensembles on the chip are
 connected from neurons to neurons, and the host reads spikes. Nothing learns and nothing is noisy.
@@ -17,7 +17,6 @@ import scipy.sparse
 from snnc.api import LoweringError
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,6 @@ class Arc:
     target: Any
     weights: Any
     """``scipy.sparse.csr_matrix``, ``(target neurons, source neurons)``, integers."""
-    fan_out: Ints
-    """``(source neurons,)``: synapses in the chip's memory that a spike meets, zeros among them."""
-
-
-@dataclass(frozen=True)
-class Sink:
-    """Weighted spikes of the chip that a host object is sent."""
-
-    target: Any
-    """The ``nengo.Node``, or what else stands at the end of the connection."""
-    sources: tuple[tuple[Any, Any], ...]
-    """(ensemble, matrix ``(size, neurons)``) pairs; what they give is added up."""
-    size: int
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,6 @@ class Wiring:
     dt: float
     populations: tuple[Population, ...]
     arcs: tuple[Arc, ...]
-    sinks: tuple[Sink, ...]
 
     @property
     def inputs(self) -> tuple[Any, ...]:
@@ -95,7 +80,6 @@ def read_wiring(model: Any) -> Wiring:
         dt=float(model.dt),
         populations=populations,
         arcs=tuple(_arcs(model, places, owners)),
-        sinks=tuple(_sinks(model, places)),
     )
 
 
@@ -180,7 +164,6 @@ def _arcs(model: Any, places: dict[int, tuple[Any, Ints, Any]], owners: dict[int
             source=source,
             target=target,
             weights=scipy.sparse.csr_matrix((values, (columns, rows)), shape=shape),
-            fan_out=np.bincount(rows, minlength=source.n_neurons),
         )
 
 
@@ -214,46 +197,6 @@ def _host_sources(model: Any) -> Iterator[tuple[Any, Ints, Any]]:
         conn = next(c for m in (model.host_pre, model.host) for c in _connections(m) if c.post_obj is sender)
         ensemble = conn.pre_obj.ensemble
         yield ensemble, np.arange(ensemble.n_neurons)[conn.pre_slice], model.spike_targets[receiver]
-
-
-def _sinks(model: Any, places: dict[int, tuple[Any, Ints, Any]]) -> Iterator[Sink]:
-    found: dict[Any, dict[Any, Floats]] = {}
-    for probe, receiver in model.chip2host_receivers.items():
-        read = model.objs[probe]["out"]
-        if read.key != "spiked":
-            raise LoweringError(f"{probe.target} sends {read.key} to the host: connect its neurons")
-        conn = next(c for m in (model.host_pre, model.host) for c in _connections(m) if c.pre_obj is receiver)
-        if conn.synapse is not None:
-            raise LoweringError(f"the connection to {conn.post_obj} filters on the host: give it synapse=None")
-        size = conn.post_obj.size_in
-        matrices = found.setdefault(conn.post_obj, {})
-        for ensemble, matrix in _readings(read, places):
-            whole = matrices.setdefault(ensemble, np.zeros((size, ensemble.n_neurons)))
-            whole[conn.post_slice] += matrix
-    for target, matrices in found.items():
-        yield Sink(target, tuple(matrices.items()), target.size_in)
-
-
-def _readings(read: Any, places: dict[int, tuple[Any, Ints, Any]]) -> Iterator[tuple[Any, Floats]]:
-    """Yield (ensemble, ``(size, neurons)``) of the parts of what nengo-loihi reads from the chip."""
-    parts = []
-    for block, taken, weights in zip(read.target, read.slice, read.weights, strict=True):
-        ensemble, neurons, _ = places[id(block)]
-        parts.append((ensemble, neurons[taken], np.ones(()) if weights is None else np.asarray(weights, dtype=float)))
-    if read.is_transformed:
-        for ensemble, neurons, weights in parts:
-            matrix = np.zeros((weights.shape[1], ensemble.n_neurons))
-            matrix[:, neurons] = weights.T
-            yield ensemble, matrix
-        return
-    size = sum(len(neurons) for _, neurons, _ in parts)
-    order = np.arange(size) if read.reindexing is None else np.argsort(read.reindexing)
-    start = 0
-    for ensemble, neurons, weights in parts:
-        matrix = np.zeros((size, ensemble.n_neurons))
-        matrix[order[start : start + len(neurons)], neurons] = weights
-        start += len(neurons)
-        yield ensemble, matrix
 
 
 def _connections(model: Any) -> Iterator[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 from snnc.api import MissingExtraError
@@ -75,12 +74,3 @@ def map_files(found: Utilisation) -> dict[str, bytes]:
         figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
         files[f"cores.{kind}"] = data.getvalue()
     return files
-
-
-def write_map(folder: Path, found: Utilisation) -> list[Path]:
-    """Write the files of the map to a folder, which is made if missing; return their paths."""
-    files = map_files(found)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return [folder / name for name in files]

@@ -6,14 +6,14 @@ range in which float32 holds every integer, so that BLAS and vector units do the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from snnc.api import DataError, LoweringError
+from snnc.api import LoweringError
 from snnc_loihi.chip_model import Arc, Population, Wiring, read_wiring
 
 Bools = npt.NDArray[np.bool_]
@@ -27,22 +27,6 @@ DENSE = 0.25
 """Share of weights that are not zero from which a product with a full matrix is the faster one."""
 PART = 64
 """Samples of a batch that are simulated together, so that their state stays in a cache."""
-
-
-@dataclass
-class Ran:
-    """The outputs of a run; keys are Nengo objects."""
-
-    received: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict)
-    """By host object: ``(batch, steps, size)``, what the chip's spikes give it in each of its own steps."""
-    counts: dict[Any, npt.NDArray[np.float32]] = field(default_factory=dict)
-    """By ensemble, on the chip or feeding it: ``(batch, neurons)``, spikes in all steps."""
-    window_counts: dict[Any, npt.NDArray[np.float32]] = field(default_factory=dict)
-    """By watched ensemble: ``(batch, neurons)``, spikes in the window."""
-    trains: dict[Any, Bools] = field(default_factory=dict)
-    """By ensemble whose trains were wanted: ``(batch, steps, neurons)``."""
-    synops: dict[Any, npt.NDArray[np.float64]] = field(default_factory=dict)
-    """By ensemble: ``(batch,)``, synapses of the chip's memory that its spikes met."""
 
 
 class Replica:
@@ -59,80 +43,9 @@ class Replica:
         """
         self.wiring: Wiring = read_wiring(model)
 
-    @property
-    def inputs(self) -> tuple[Any, ...]:
-        """Return the ensembles on the host whose spikes a run must be given."""
-        return self.wiring.inputs
-
     def start(self, batch: int) -> Chip:
-        """Return the chip in its fresh state, for callers that go step by step: a host between two parts of it."""
+        """Return the chip in its fresh state, for so many samples."""
         return Chip(self.wiring, batch)
-
-    def run(
-        self,
-        spikes: Mapping[Any, Bools],
-        *,
-        window: slice | None = None,
-        trains: Collection[Any] = (),
-    ) -> Ran:
-        """Run all samples for all steps.
-
-        Args:
-            spikes: ``(batch, steps, neurons)`` by ensemble on the host: where it fires.
-            window: the steps over which ``window_counts`` are taken; None for all.
-            trains: ensembles of the chip whose spike trains are wanted.
-
-        Raises:
-            DataError: a spike train is missing or of the wrong shape.
-            LoweringError: a sum leaves the chip's range, where the hardware would wrap around; names the layer.
-        """
-        batch, steps = self._check(spikes)
-        ran = self._empty(batch, steps, trains)
-        for first in range(0, batch, PART):
-            part = slice(first, min(first + PART, batch))
-            self._part({e: s[part] for e, s in spikes.items()}, part, steps, window or slice(0, steps), ran)
-        for arc in self.wiring.arcs:
-            met = ran.counts[arc.source].astype(np.float64) @ arc.fan_out
-            ran.synops[arc.source] = ran.synops.get(arc.source, 0) + met
-        return ran
-
-    def _check(self, spikes: Mapping[Any, Bools]) -> tuple[int, int]:
-        for ensemble in self.inputs:
-            if ensemble not in spikes:
-                raise DataError(f"no spikes were given for {ensemble}; the chip needs them")
-        shapes = {(len(s), s.shape[1]) for s in spikes.values() if s.ndim == 3}
-        for ensemble, train in spikes.items():
-            if train.ndim != 3 or train.shape[2] != ensemble.n_neurons or len(shapes) > 1:
-                raise DataError(f"spikes of {ensemble} have shape {train.shape}, not (batch, steps, neurons) as all do")
-        if not shapes:
-            raise DataError("no spikes were given, so there is no number of steps to run; use Replica.start")
-        return shapes.pop()
-
-    def _empty(self, batch: int, steps: int, trains: Collection[Any]) -> Ran:
-        chip = [p.ensemble for p in self.wiring.populations]
-        return Ran(
-            received={s.target: np.zeros((batch, steps, s.size)) for s in self.wiring.sinks},
-            counts={e: np.zeros((batch, e.n_neurons), dtype=np.float32) for e in (*self.inputs, *chip)},
-            window_counts={e: np.zeros((batch, e.n_neurons), dtype=np.float32) for e in chip},
-            trains={e: np.zeros((batch, steps, e.n_neurons), dtype=bool) for e in trains},
-        )
-
-    def _part(self, spikes: Mapping[Any, Bools], part: slice, steps: int, window: slice, ran: Ran) -> None:
-        chip = self.start(part.stop - part.start)
-        for t in range(steps):
-            for target, values in chip.received().items():
-                ran.received[target][part, t] = values
-            chip.step({ensemble: train[:, t] for ensemble, train in spikes.items()})
-            for core in chip.cores:
-                if window.start <= t < window.stop:
-                    core.in_window += core.fired
-                if core.ensemble in ran.trains:
-                    ran.trains[core.ensemble][part, t] = core.fired.T != 0
-        for core in chip.cores:
-            ran.counts[core.ensemble][part] = core.count.T
-            ran.window_counts[core.ensemble][part] = core.in_window.T
-        for ensemble, train in spikes.items():
-            ran.counts[ensemble][part] = train.sum(axis=1)
 
 
 class Chip:
@@ -141,20 +54,10 @@ class Chip:
     def __init__(self, wiring: Wiring, batch: int) -> None:
         """Start with nothing fired and every voltage zero."""
         self.wiring = wiring
-        self.batch = batch
         self.steps = 0
         self.cores = [_State(p, [a for a in wiring.arcs if a.target is p.ensemble], batch) for p in wiring.populations]
         self._fired = {core.ensemble: core.fired for core in self.cores}
         self._arriving = {e: np.zeros((e.n_neurons, batch), dtype=np.float32) for e in wiring.inputs}
-
-    def received(self) -> dict[Any, npt.NDArray[np.float64]]:
-        """Return what each host object gets in the step that comes: ``(batch, size)``, from the chip's last step."""
-        return {
-            sink.target: sum(
-                (self._fired[e].T @ matrix.T for e, matrix in sink.sources), np.zeros((self.batch, sink.size))
-            )
-            for sink in self.wiring.sinks
-        }
 
     def step(self, spikes: Mapping[Any, Bools]) -> None:
         """Advance the chip by a step.
@@ -192,7 +95,6 @@ class _State:
         self.refractory = population.refractory[:, None]
         shape = (len(population.bias), batch)
         self.current, self.voltage, self.fired = (np.zeros(shape, dtype=kind) for _ in range(3))
-        self.count, self.in_window = (np.zeros(shape, dtype=np.float32) for _ in range(2))
         self.resting = np.zeros(shape, dtype=np.int64)
 
     def input(self, arrived: Mapping[Any, Values]) -> Values:
@@ -225,7 +127,6 @@ class _State:
         if self.bounds.refractory:
             self.resting = np.maximum(np.where(fires, self.refractory, self.resting) - 1, 0)
         self.fired = fires.astype(self.kind)
-        self.count += self.fired
 
     def _require(self, values: Values, bits: int, what: str, t: int) -> None:
         limit = 1 << bits

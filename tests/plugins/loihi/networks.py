@@ -30,6 +30,7 @@ class Handmade:
         self.network.config[self.encoder].on_chip = False
         self.shape = {self.encoder: shape}
         self.probes = {}
+        self.reads = {}
 
     def _ensemble(self, size, neurons, bias, label):
         return nengo.Ensemble(size, 1, neuron_type=neurons, gain=np.ones(size), bias=np.full(size, bias), label=label)
@@ -72,6 +73,7 @@ class Handmade:
             weights = self.rng.normal(size=(size, source.n_neurons))
             nengo.Connection(source.neurons, node, transform=weights)
             self.probes[node] = nengo.Probe(node)
+        self.reads[node] = source, weights
         return node
 
 
@@ -112,6 +114,27 @@ def _signed_class():
         block.compartment.vmin = -neurons.floor / model.dt
 
     return Signed
+
+
+def encode(rates, steps, dt=0.001):
+    """Return ``(batch, steps, neurons)``: where neurons of ``zero_start`` fire for constant rates in Hz."""
+    voltage, fired = np.zeros(rates.shape), np.zeros((len(rates), steps, rates.shape[1]), dtype=bool)
+    for t in range(steps):
+        zero_start().step(dt, rates, spikes := np.empty(rates.shape), voltage=voltage)
+        fired[:, t] = spikes > 0
+    return fired
+
+
+def trains_of(replica, spikes):
+    """Return ``(batch, steps, neurons)`` by ensemble of the chip: where it fires, if these spikes go to it."""
+    batch, steps = next(iter(spikes.values())).shape[:2]
+    chip = replica.start(batch)
+    trains = {core.ensemble: np.zeros((batch, steps, core.ensemble.n_neurons), dtype=bool) for core in chip.cores}
+    for t in range(steps):
+        chip.step({ensemble: train[:, t] for ensemble, train in spikes.items()})
+        for core in chip.cores:
+            trains[core.ensemble][:, t] = core.fired.T != 0
+    return trains
 
 
 def built(made):
