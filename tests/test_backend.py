@@ -9,6 +9,7 @@ import pytest
 import snnc
 from snnc import ops
 from snnc.backend import Backend, Program
+from snnc.engine.simulate import simulate
 from snnc.errors import DuplicateNameError, LoweringError, PassSpecError, UsageError
 from snnc.hooks import hookimpl
 from snnc.neurons import Neurons
@@ -16,11 +17,6 @@ from snnc.passes.plan import plan
 from snnc.registry import Registry
 from snnc.testing import chain
 from tests.conftest import conv, dense
-
-
-class Nothing(Program):
-    def run(self, *args, **options):
-        raise AssertionError("nobody asked for a run")
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Silent(Backend):
 
     def lower(self, graph, target):
         assert all(node.op.scale == 1 for node in graph.nodes(Neurons))
-        return Nothing()
+        return Program(graph, target)
 
 
 class Picky(Silent):
@@ -73,6 +69,18 @@ def journal(c):
 
 def test_a_backend_that_ignores_scales_is_given_none(model):
     assert "write-scales" in journal(compiled(model, Silent()))
+
+
+def test_a_backend_without_a_run_of_its_own_runs_in_numpy(model, rng):
+    c = compiled(model, Silent(), read_out="last")
+    x = rng.uniform(0, 1, size=(5, 4, 4, 2)).astype(np.float32)
+    want = simulate(c.graph, x, 20, window=slice(0, 20)).outputs["second"]
+    assert want.any()
+    np.testing.assert_array_equal(c.run(x, 20)["second"], want)
+    np.testing.assert_array_equal(c.predict(x, 20), want[:, -1])
+    assert c.verify(x, 20).backend_error > 0
+    a, b = (c.evaluate(x, np.zeros(5, int), 20, engine=engine).accuracy_by_step for engine in ("numpy", "program"))
+    assert a == b
 
 
 def test_what_it_is_not_given_right_is_refused_with_every_layer(model):

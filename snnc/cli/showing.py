@@ -16,18 +16,27 @@ def show(
     source: Annotated[Path, typer.Argument(help="A model file, a saved graph or an artifact.", show_default=False)],
     imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
     input_shape: InputShape = None,
+    as_run: Annotated[
+        bool,
+        typer.Option(
+            "--as-run",
+            help="As it runs: filters where vectors are short, and lines by when they are computed.",
+        ),
+    ] = False,
     config: Config = None,
     temporal: Temporal = False,
 ) -> None:
     """Print a graph, one line a node."""
     from snnc.artifact import MANIFEST_FILE
     from snnc.compiler import import_model, load
+    from snnc.engine.simulate import text_as_run
 
     if (source / MANIFEST_FILE).is_file():
         compiled = load(source)
-        typer.echo(str(compiled.source if imported else compiled.graph))
+        graph = compiled.source if imported else compiled.graph
     else:
-        typer.echo(str(import_model(source, shapes_of(input_shape), config=config, temporal=temporal)))
+        graph = import_model(source, shapes_of(input_shape), config=config, temporal=temporal)
+    typer.echo(text_as_run(graph) if as_run else str(graph))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from snnc.engine.recording import Recording
 from snnc.engine.schedule import schedule
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.ir.text import line
 from snnc.ir.types import AnyArray, Array, TensorType
 from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
@@ -101,8 +102,19 @@ def simulate(
 def as_run(graph: Graph, watch: Collection[str] = ()) -> Graph:
     """Return the graph as engines run it step by step: see ``stepwise`` and ``move_filters``."""
     graph = stepwise(graph)
-    move_filters(graph, watch)
+    with graph.authored_by("move-filters"):
+        move_filters(graph, watch)
     return graph
+
+
+def text_as_run(graph: Graph) -> str:
+    """Return the printed form of what ``simulate`` runs of a graph, by when it is computed."""
+    graph = as_run(graph)
+    when = schedule(graph, graph.output_nodes.values())
+    lines = []
+    for title, names in (("inputs", graph.inputs), ("once", when.static), ("in every step", when.dynamic)):
+        lines += [f"{title}:", *(f"  {line(graph, graph[name])}" for name in names)]
+    return "\n".join(lines)
 
 
 def present(

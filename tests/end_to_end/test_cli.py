@@ -12,6 +12,7 @@ import pytest
 
 import snnc
 from snnc import cli
+from snnc.engine import rate
 from tests import models
 
 
@@ -122,6 +123,31 @@ def test_show_prints_models_and_both_graphs_of_an_artifact(folder, capsys):
     assert "%conv_a = conv(%input)" in run(capsys, "show", folder / "model.keras")[1]
     assert "%conv_a = neurons(%conv_a.linear)" in run(capsys, "show", folder / "out")[1]
     assert "%dropout = identity" in run(capsys, "show", folder / "out", "--source")[1]
+
+
+def test_show_as_run_sorts_the_nodes_and_names_what_moved_filters(folder, capsys):
+    assert cli._run(command(folder, "filtered", "--synapse", "0.005")) == 0
+    out = run(capsys, "show", folder / "filtered", "--as-run")[1]
+    inputs, once, stepped = re.split("once:|in every step:", out)
+    assert "%input = input()" in inputs
+    assert "%conv_a.linear = conv(%input)" in once
+    assert re.search("%[a-z_.]+.filtered = synapse.*; move-filters", stepped)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "program"])
+def test_each_array_is_checked_once(folder, capsys, monkeypatch, tmp_path, engine):
+    checked, check = [], rate._as_input
+    monkeypatch.setattr(rate, "_as_input", lambda name, *rest: (checked.append(name), check(name, *rest))[1])
+    samples, out = folder / "samples.npz", folder / "out"
+    for command in (
+        ["run", out, "--inputs", samples, "--steps", "5"],
+        ["evaluate", out, "--inputs", samples, "--steps", "5", "--engine", engine, "--plots", tmp_path],
+        ["verify", out, "--inputs", samples, "--steps", "60"],
+        ["compile", folder / "model.keras", "-o", tmp_path / "again", "--scale", "200", "--calibration", samples],
+    ):
+        checked.clear()
+        assert run(capsys, *command)[0] == 0, command
+        assert checked == ["input"], command
 
 
 def test_an_artifact_compiles_like_a_model(folder, capsys):

@@ -5,7 +5,9 @@ import pytest
 
 import snnc
 from snnc import compiled
+from snnc.engine import rate
 from snnc.errors import DataError, UsageError
+from snnc.evaluation import verify
 from snnc.evaluation.verify import Check, Finding
 from snnc.passes.base import Pass, Stage
 from tests import models
@@ -196,3 +198,22 @@ def test_a_model_that_overflows_is_one_clear_error(tmp_path):
     path = models.write_keras(tmp_path / "m.keras", models.sequential(layers), weights)
     with pytest.raises(snnc.SnncError, match="non-finite value; look at its weights"):
         snnc.compile(path)
+
+
+def test_verify_evaluates_each_graph_once_a_part(model, x, monkeypatch):
+    c = snnc.compile(model, scale=200, verify=False)
+    whole = c.verify(x, steps=20)
+    seen = []
+
+    def counted(graph, inputs, keep, evaluate_nodes=rate.evaluate_nodes):
+        seen.append((graph is c.source, len(inputs["input"])))
+        return evaluate_nodes(graph, inputs, keep)
+
+    monkeypatch.setattr(rate, "evaluate_nodes", counted)
+    monkeypatch.setattr(verify, "evaluate_nodes", counted)
+    monkeypatch.setattr(compiled, "FEWEST", 2)
+    monkeypatch.setattr(compiled, "ELEMENTS", 1)
+    in_parts = c.verify(x, steps=20)
+    assert sorted(seen) == 3 * [(False, 2)] + 3 * [(True, 2)]
+    assert in_parts.agreement == whole.agreement
+    assert np.allclose([in_parts.rewrite_error, in_parts.backend_error], [whole.rewrite_error, whole.backend_error])

@@ -123,3 +123,54 @@ def test_a_graph_of_several_inputs_and_outputs(rng):
     done = simulate.simulate(g, x, 200, window=slice(0, 200))
     assert np.allclose(done.outputs["values"][:, 7], x["a"] + x["b"])
     assert np.allclose(done.outputs["spikes"].mean(axis=1), np.maximum(x["a"] + x["b"], 0), atol=0.05)
+
+
+class Delayed(simulate.External):
+    """The nodes ``conv`` and ``flat`` of another computer, which gives each input of ``conv`` a step later, doubled."""
+
+    def __init__(self):
+        self.reads = {"conv": ["x"], "flat": []}
+        self.drives = 0
+
+    def start(self, batch):
+        return DelayedStepper(self, batch)
+
+
+class DelayedStepper(simulate.Stepper):
+    def __init__(self, whole, batch):
+        self.whole, self.last, self.now = whole, np.zeros((batch, 3, 3, 3), np.float32), None
+
+    def drive(self, name, values):
+        self.whole.drives += name == "conv"
+        return 2 * values["x"][:, :3, :3, :1].repeat(3, axis=-1) if name == "conv" else None
+
+    def step(self, name, drive):
+        if name == "conv":
+            self.now = drive + self.last
+        return self.now if name == "conv" else self.last.reshape(-1, 27)
+
+    def finish(self, values, watch):
+        self.last = values["conv"]
+        return {name: self.last.reshape(-1, 27) for name in watch if name == "flat"}
+
+
+def test_nodes_can_be_computed_by_something_else(network, rng):
+    x = in_binary(rng, 4, 4, 4, 2)
+    other = Delayed()
+    window = slice(0, 3)
+    done = simulate.present(network, {"x": x}, 3, window=window, watch=["conv", "flat", "dense.linear"], external=other)
+    every = np.stack([2 * t * x[:, :3, :3, :1].repeat(3, axis=-1) for t in (1, 2, 3)], axis=1)
+    np.testing.assert_allclose(done.means["conv"], every.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(done.means["flat"], every.mean(axis=1).reshape(4, 27), rtol=1e-6)
+    late = np.concatenate([0 * every[:, :1], every[:, :2]], axis=1).reshape(4, 3, 27)
+    linear = network["dense.linear"].op
+    np.testing.assert_allclose(done.means["dense.linear"], linear.evaluate(late.mean(axis=1)), rtol=1e-4, atol=1e-4)
+    assert 1 <= other.drives <= 4  # once a part of the batch, not once a step
+
+
+def test_what_runs_can_be_printed_by_when_it_is_computed(network):
+    titles = [
+        line if line.endswith(":") else line.split(" = ")[0] for line in simulate.text_as_run(network).split("\n")
+    ]
+    wanted = ["inputs:", "  %x", "once:", "  %conv.linear", "in every step:"]
+    assert titles == [*wanted, *(f"  %{name}" for name in ("conv", "flat", "dense.linear", "dense"))]

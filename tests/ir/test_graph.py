@@ -166,3 +166,18 @@ def test_check_finds_each_broken_invariant(residual):
         check(broken)
     with pytest.raises(ShapeError, match="node 'pool'"):
         residual.replace("relu6", ops.Reshape(shape=(-1,)))
+
+
+def test_a_loop_over_a_graph_sees_the_nodes_as_they_were(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 3), ops.Relu(), dense(rng, 3, 2), names=["x", "a", "r", "b"])
+    seen = []
+    for node in graph:
+        seen.append(node.name)
+        if node.name == "a":
+            graph.remove("r")
+            graph.insert_after("a", "new", ops.Relu())
+            graph.replace("b", ops.Dense(weight=np.zeros((3, 5)), bias=np.zeros(5)))
+        if node.name == "b":
+            assert node.type.shape == (2,) != graph["b"].type.shape
+    assert seen == ["x", "a", "r", "b"]
+    assert [node.name for node in graph] == ["x", "a", "new", "b"]
