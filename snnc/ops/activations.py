@@ -29,6 +29,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "SpikingActivation",
+    "Squareplus",
     "Swish",
     "Tanh",
 ]
@@ -210,6 +211,18 @@ class Softsign(Activation):
 
     def rule(self, xp: Namespace, x: Any) -> Any:
         return x / (1 + xp.abs(x))
+
+
+@op
+class Squareplus(Activation):
+    """y = (x + sqrt(x^2 + b)) / 2, after Barron 2021, "Squareplus: a softplus-like algebraic rectifier"."""
+
+    kind: ClassVar[str] = "squareplus"
+    monotone: ClassVar[bool] = True
+    b: float = 4.0
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return 0.5 * (x + xp.sqrt(xp.square(x) + self.b))
 
 
 @op

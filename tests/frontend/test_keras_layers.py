@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnc import ops
 from snnc.errors import FrontendError, ShapeError
+from snnc.frontend import importers
+from snnc.frontend.base import Builder, Layer, Slot
+from snnc.ir.graph import Graph
 from snnc.ops.activations import Relu
 from tests.frontend.keras_files import functional, kernel, layer, sequential, source, write_h5, write_zip
 from tests.frontend.loading import import_model
@@ -163,3 +167,15 @@ def test_what_a_config_cannot_mean_is_refused_with_the_layers_name(rng, tmp_path
 def test_shapes_that_do_not_fit_name_the_node(rng, tmp_path):
     with pytest.raises(ShapeError, match="node 'p'"):
         run(tmp_path, kernel(rng, 1, 3, 3, 2), layer("MaxPooling2D", "p", pool_size=4))
+
+
+def test_an_operator_takes_the_fields_of_its_activation_as_arguments():
+    [found] = [importer for importer in importers() if importer.class_name == "ops.Squareplus"]
+    for config, call, args in (({}, {}, (Slot(0), 1.0)), ({}, {"b": 1.0}, ()), ({"b": 1.0}, {}, ())):
+        graph = Graph("g")
+        graph.add("x", ops.Input(shape=(2,)))
+        layer = Layer(
+            **{"name": "y", "class_name": "ops.Squareplus", "config": {}, "weights": {}, "keras": (3,), **fields}
+        )
+        found.function(layer, ["x"], Builder(graph, "y", "y"))
+        assert graph["y"].op == ops.Squareplus(b=1.0)

@@ -41,6 +41,7 @@ OPS = [
     (ops.SpikingActivation(activation=ops.Tanh()), [(4,)]),
     (ops.Softplus(), [(4,)]),
     (ops.Softsign(), [(4,)]),
+    (ops.Squareplus(), [(4,)]),
     (ops.Exponential(), [(4,)]),
     (ops.Softmax(), [(2, 4)]),
     (ops.LogSoftmax(axis=0), [(2, 4)]),

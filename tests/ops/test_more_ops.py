@@ -54,6 +54,7 @@ def test_other_elementwise_functions():
     np.testing.assert_allclose(Power(exponent=2.0).evaluate(x), [[1, 0, 4]])
     np.testing.assert_allclose(Clip(low=-0.5, high=1.0).evaluate(x), [[-0.5, 0, 1]])
     np.testing.assert_allclose(Mish().evaluate(x), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-6)
+    np.testing.assert_allclose(ops.Squareplus(b=3.0).evaluate(x), [[0.5, 0.75**0.5, 1 + 1.75**0.5]], rtol=1e-6)
     np.testing.assert_array_equal(NotEqual(value=2.0).evaluate(x), [[1, 1, 0]])
     with pytest.raises(ShapeError, match="unknown function 'sqr'"):
         Function(name="sqr").infer(TensorType((1,)))

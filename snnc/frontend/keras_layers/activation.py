@@ -29,6 +29,7 @@ PLAIN: Mapping[str, type[Activation]] = {
     "silu": ops.Swish,
     "softplus": ops.Softplus,
     "softsign": ops.Softsign,
+    "squareplus": ops.Squareplus,
     "swish": ops.Swish,
     "tanh": ops.Tanh,
 }
