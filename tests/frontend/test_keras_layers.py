@@ -174,8 +174,6 @@ def test_an_operator_takes_the_fields_of_its_activation_as_arguments():
     for config, call, args in (({}, {}, (Slot(0), 1.0)), ({}, {"b": 1.0}, ()), ({"b": 1.0}, {}, ())):
         graph = Graph("g")
         graph.add("x", ops.Input(shape=(2,)))
-        layer = Layer(
-            **{"name": "y", "class_name": "ops.Squareplus", "config": {}, "weights": {}, "keras": (3,), **fields}
-        )
-        found.function(layer, ["x"], Builder(graph, "y", "y"))
+        called = Layer("y", "ops.Squareplus", config, {}, (3,), call, args)
+        found.function(called, ["x"], Builder(graph, "y", "y"))
         assert graph["y"].op == ops.Squareplus(b=1.0)
