@@ -286,6 +286,19 @@ class Backend(ABC):
             rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused)
             raise LoweringError(f"backend {self.name!r} cannot take {len(refused)} layer(s): {rows}")
 
+    def run_exported(self, folder: Path, inputs: Mapping[str, Array], steps: int) -> dict[str, Array] | None:
+        """Run what ``export`` wrote, from its files alone; None where that cannot be done here.
+
+        Args:
+            folder: what was exported.
+            inputs: ``(batch, *shape)`` by input name; ``(batch, steps, *shape)`` of a temporal graph.
+            steps: how many steps each sample is shown.
+
+        Returns:
+            ``(batch, steps, *shape)`` by output name, as ``Compiled.run`` gives them.
+        """
+        return None
+
     def options(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from snnc_nengo.neurons import neuron_type
 
-from snnc.api import NUMPY, Graph, NeuronModel, Neurons, Synapse, SynapseModel, neurons, ops, simulate
+from snnc.api import NUMPY, NeuronModel, Neurons, SynapseModel, neurons, simulate
 from snnc.ops.stateful import for_batch
-from snnc.testing import random_inputs
+from snnc.testing import random_inputs, two_layers
 from tests.conftest import calls
 from tests.plugins.nengo.build import graph, program
 
@@ -35,35 +35,6 @@ MODELS = [
 SYNAPSES = [None, neurons.Lowpass(tau=0.004), neurons.Alpha(tau=0.004)]
 
 
-def in_binary(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return (rng.normal(size=shape) * 32 / np.sqrt(np.prod(shape[:-1]))).round().astype(np.float32) / 32
-
-
-def network(model: NeuronModel, synapse: SynapseModel | None, seed: int = 0) -> Graph:
-    """Return a convolution and a dense layer of these neurons, whose spikes and filtered values are outputs."""
-    rng = np.random.default_rng(seed)
-    scale = model.unit_scale if model.matches_activation and not model.scale_invariant else 1 / 128
-    population = Neurons(model=model, scale=scale)
-    bias, kernel, weight = in_binary(rng, 4), in_binary(rng, 3, 3, 1, 4), in_binary(rng, 64, 8) * 4
-    if isinstance(model, neurons.Izhikevich):
-        # its line from rate to current has no binary numbers, and it is chaotic: nothing may be rounded elsewhere
-        bias, weight = 0 * bias, 4 * np.eye(64, 8, k=20, dtype=np.float32)
-    g = Graph("two layers")
-    g.add("x", ops.Input(shape=(6, 6, 1)))
-    conv = ops.Conv(kernel=kernel, bias=bias, strides=(1, 1), dilation=(1, 1))
-    g.add("conv.linear", conv, ["x"])
-    g.add("conv", population, ["conv.linear"])
-    g.add("flat", ops.Reshape(shape=(-1,)), ["conv"])
-    g.add("dense.linear", ops.Dense(weight=weight, bias=np.tile(bias, 2)), ["flat"])
-    g.add("dense", population, ["dense.linear"])
-    g.set_outputs({"conv": "conv", "dense": "dense"})
-    if synapse is not None:
-        for name in ("conv", "dense"):
-            g.insert_after(name, f"{name}.filtered", Synapse(model=synapse))
-        g.set_outputs({name: name for name in ("conv", "dense", "conv.filtered", "dense.filtered")})
-    return g
-
-
 @contextmanager
 def bits(count: int) -> Iterator[None]:
     before = nengo.rc.get("precision", "bits")
@@ -81,7 +52,7 @@ def test_every_registered_model_is_here() -> None:
 @pytest.mark.parametrize("synapse", SYNAPSES, ids=lambda s: s.kind if s else "no synapse")
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_the_evaluator_is_the_program_spike_for_spike(model: NeuronModel, synapse: SynapseModel | None) -> None:
-    g = network(model, synapse)
+    g = two_layers(model, synapse)
     x = {"x": np.round(random_inputs(g, 3)["x"] * 32) / 32}
     want = program(g, seed=1).run(x, STEPS, jobs=1).outputs
     got = simulate(g, x, STEPS, window=slice(50, STEPS), seed=1).outputs
@@ -99,7 +70,7 @@ def test_the_evaluator_is_the_program_spike_for_spike(model: NeuronModel, synaps
 @pytest.mark.parametrize("synapse", SYNAPSES, ids=lambda s: s.kind if s else "no synapse")
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 def test_nengos_simulator_gives_what_the_program_gives(model: NeuronModel, synapse: SynapseModel | None) -> None:
-    g = network(model, synapse)
+    g = two_layers(model, synapse)
     x = random_inputs(g, 2)
     built = program(g, seed=1)
     got = built.run(x, STEPS, jobs=1).outputs
@@ -150,7 +121,7 @@ def test_a_step_is_that_of_nengos_type_bit_for_bit(model: NeuronModel) -> None:
 
 @pytest.mark.parametrize("model", [neurons.Stochastic(), neurons.Poisson()], ids=repr)
 def test_every_sample_gets_the_same_random_numbers_on_any_number_of_processes(model: NeuronModel) -> None:
-    g = network(model, None)
+    g = two_layers(model, None)
     one = random_inputs(g, 1)["x"]
     x = {"x": np.repeat(one, 5, axis=0)}
     built = program(g)

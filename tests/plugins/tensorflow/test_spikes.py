@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from snnc.api import Graph, NeuronModel, Neurons, Synapse, neurons, ops, simulate
+from snnc.testing import in_binary
 from tests.plugins.tensorflow.build import program, tf
 
 DT, STEPS = 2.0**-10, 80
@@ -30,10 +31,6 @@ MODELS: list[NeuronModel] = [
 ]
 SYNAPSES = [neurons.Lowpass(tau=0.004), neurons.Alpha(tau=0.004)]
 FILTERED = [neurons.SpikingRelu(), neurons.Lif(tau_rc=1 / 64)]
-
-
-def in_binary(rng, *shape):
-    return (rng.normal(size=shape) * 32 / np.sqrt(np.prod(shape[:-1]))).round().astype(np.float32) / 32
 
 
 def add_branch(graph, name, model, synapse=None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,23 +12,12 @@ from snnc.analysis.errors import relative_error
 from snnc.engine.rate import evaluate
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
-from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.neurons import MODELS
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import run
-
-
-def chain(*ops: Op, names: Sequence[str] = ()) -> Graph:
-    """Return a graph of ops in a row; the last is the output. Names default to the kinds."""
-    graph = Graph("chain")
-    previous: list[str] = []
-    for i, op in enumerate(ops):
-        name = names[i] if i < len(names) else graph.fresh_name(op.kind)
-        graph.add(name, op, previous if op.arity != 0 else [], layers=[] if op.arity == 0 else [name])
-        previous = [name]
-    graph.set_outputs({previous[0]: previous[0]})
-    return graph
+from snnc.testing.backends import check_backend
+from snnc.testing.graphs import binary_inputs, chain, in_binary, two_layers
 
 
 def apply(step: Pass, graph: Graph, **context: Any) -> Graph:
@@ -63,3 +52,16 @@ def assert_same_outputs(
     assert list(want) == list(got), f"outputs {list(want)} became {list(got)}"
     error = relative_error(got, want)
     assert error <= tolerance, f"the outputs differ by {error:.3g}, more than {tolerance:g}"
+
+
+__all__ = [
+    "apply",
+    "assert_same_outputs",
+    "binary_inputs",
+    "chain",
+    "check_backend",
+    "in_binary",
+    "kinds",
+    "random_inputs",
+    "two_layers",
+]
