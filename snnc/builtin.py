@@ -6,12 +6,13 @@ import inspect
 from types import ModuleType
 
 from snnc import neurons, ops, passes
+from snnc.engine.read_out import READ_OUTS, ReadOut
 from snnc.evaluation.verify import Verify
 from snnc.frontend import frontends, importers
 from snnc.frontend.base import Frontend, Importer
 from snnc.hooks import hookimpl
 from snnc.ir.op import Op
-from snnc.neurons import NeuronModel
+from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 
 
@@ -37,6 +38,18 @@ def snnc_register_ops() -> list[type[Op]]:
 def snnc_register_neurons() -> list[type[NeuronModel]]:
     """Return the built-in neuron models."""
     return list(neurons.MODELS)
+
+
+@hookimpl
+def snnc_register_synapses() -> list[type[SynapseModel]]:
+    """Return the built-in synapse models."""
+    return list(neurons.SYNAPSES)
+
+
+@hookimpl
+def snnc_register_read_outs() -> list[type[ReadOut]]:
+    """Return the built-in read-outs."""
+    return list(READ_OUTS)
 
 
 @hookimpl

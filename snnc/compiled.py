@@ -43,7 +43,7 @@ from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
 from snnc.samples import Data, Samples
-from snnc.text_form import read_out_of, write
+from snnc.text_form import write
 
 RANDOM_SAMPLES = 4
 """Random samples that verify takes where the user gives none."""
@@ -108,7 +108,7 @@ class Compiled:
     @cached_property
     def read_out(self) -> ReadOut:
         """Return how the outputs of all steps become one answer."""
-        return read_out_of(self.settings.read_out)
+        return self._registry.read_out(self.settings.read_out)
 
     @property
     def program(self) -> Program:

@@ -30,7 +30,7 @@ from snnc.passes.plan import plan
 from snnc.registry import Registry
 from snnc.samples import Data, Samples, random_samples
 from snnc.samples import samples as samples_of
-from snnc.text_form import build, parse, read_out_of, write
+from snnc.text_form import build, parse, write
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
@@ -159,12 +159,12 @@ def compile(
     planned = _plan(registry, chosen, level, passes, skip, options, short)
     _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
-        read_out_of(read_out)
+        registry.read_out(read_out)
     measuring = [p.name for p in planned if p.needs_calibration]
     if measuring and calibration is None:
         raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
-    settings = _settle(source, chosen, level, seed, dt, steps, read_out)
+    settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
     samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
     if samples is not None and measuring:
         samples.require_varied(FEW)
@@ -291,6 +291,7 @@ def _plan(
 
 def _settle(
     source: Graph,
+    registry: Registry,
     backend: Backend,
     level: int,
     seed: int,
@@ -304,7 +305,7 @@ def _settle(
         raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
     if read_out is None:
         read_out = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
-    reading = read_out_of(read_out)
+    reading = registry.read_out(read_out)
     return Settings(
         backend=write(backend.name, backend.options()),
         level=level,
@@ -322,12 +323,13 @@ def _context(registry: Registry, backend: Backend, settings: Settings, samples: 
         backend=backend.name,
         chain=registry.chain(backend.name),
         neurons=registry.neurons,
+        synapses=registry.synapses,
         samples=calibrating,
         held_back=held_back,
         seed=settings.seed,
         dt=settings.dt,
         steps=steps,
-        read_out=read_out_of(settings.read_out),
+        read_out=registry.read_out(settings.read_out),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 import pluggy
 
 from snnc.backend import Backend, Lowering
+from snnc.engine.read_out import ReadOut
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
-from snnc.neurons import NeuronModel
+from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 
 PROJECT = "snnc"
@@ -38,6 +39,16 @@ def snnc_register_ops() -> list[type[Op]]:
 @_hookspec
 def snnc_register_neurons() -> list[type[NeuronModel]]:
     """Return neuron models for swap-activations."""
+
+
+@_hookspec
+def snnc_register_synapses() -> list[type[SynapseModel]]:
+    """Return synapse models for insert-synapses."""
+
+
+@_hookspec
+def snnc_register_read_outs() -> list[type[ReadOut]]:
+    """Return read-outs."""
 
 
 @_hookspec

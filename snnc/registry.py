@@ -16,11 +16,12 @@ import pluggy
 from snnc import hooks
 from snnc import text_form as spec
 from snnc.backend import Backend, Lowering, Lowerings
+from snnc.engine.read_out import AnyReadOut, ReadOut
 from snnc.errors import DuplicateNameError, PluginError, UsageError, unknown
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
 from snnc.ir.store import Kinds
-from snnc.neurons import SYNAPSES, NeuronModel
+from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 
 GROUP = "snnc"
@@ -48,6 +49,8 @@ class Registry:
     importers: Mapping[str, Importer]
     ops: Mapping[str, type[Op]]
     neurons: Mapping[str, type[NeuronModel]]
+    synapses: Mapping[str, type[SynapseModel]]
+    read_outs: Mapping[str, type[ReadOut]]
     passes: Mapping[str, type[Pass]]
     lowerings: Mapping[str, Lowering]
     backends: Mapping[str, type[Backend]]
@@ -85,7 +88,7 @@ class Registry:
     @property
     def kinds(self) -> Kinds:
         """Return the classes that a stored graph may name."""
-        return Kinds(op=self.ops, neuron=self.neurons, synapse={model.kind: model for model in SYNAPSES})
+        return Kinds(op=self.ops, neuron=self.neurons, synapse=self.synapses)
 
     def provided(self, prefix: str) -> dict[str, str]:
         """Return the provider of everything of one kind, by name."""
@@ -104,6 +107,10 @@ class Registry:
             return text
         name, options = spec.parse(text)
         return spec.build(self.backend(name), f"backend {name!r}", options)
+
+    def read_out(self, value: AnyReadOut) -> ReadOut:
+        """Return a read-out from any of its forms; raise UsageError or PassSpecError for anything else."""
+        return spec.read_out_of(value, self.read_outs)
 
     def chain(self, name: str) -> tuple[str, ...]:
         """Return a backend and those that it extends, nearest first."""
@@ -179,6 +186,8 @@ HOOKS: tuple[tuple[str, str, str, Any], ...] = (
     ("importers", "importer", "snnc_register_importers", Importer),
     ("ops", "op", "snnc_register_ops", Op),
     ("neurons", "neuron", "snnc_register_neurons", NeuronModel),
+    ("synapses", "synapse", "snnc_register_synapses", SynapseModel),
+    ("read_outs", "read-out", "snnc_register_read_outs", ReadOut),
     ("passes", "pass", "snnc_register_passes", Pass),
     ("lowerings", "lowering", "snnc_register_lowerings", Lowering),
     ("backends", "backend", "snnc_register_backends", Backend),
@@ -207,7 +216,7 @@ def _collect(manager: pluggy.PluginManager, owners: Mapping[str, str], problems:
 def _name(thing: Any, kind: Any, what: str, owner: str) -> str:
     instance = kind in (Importer, Lowering)
     fits = isinstance(thing, kind) if instance else isinstance(thing, type) and issubclass(thing, kind)
-    name = getattr(thing, "kind" if what in ("op", "neuron") else "name", None)
+    name = getattr(thing, "kind" if what in ("op", "neuron", "synapse", "read-out") else "name", None)
     if not fits or not isinstance(name, str):
         raise PluginError(f"{owner} registered {thing!r} as a {what}, which it is not; see docs/hooks.md")
     return name

@@ -17,6 +17,7 @@ from snnc.errors import PassSpecError, unknown
 from snnc.ir.op import Record
 
 T = TypeVar("T")
+_READ_OUTS = {cls.kind: cls for cls in READ_OUTS}
 _BARE = re.compile(r'[^\s,={}"]+')
 
 
@@ -168,15 +169,15 @@ def build_record(kinds: Mapping[str, type[Any]], what: str, value: object) -> An
     return build(kinds[name], f"{what} {name!r}", options)
 
 
-def read_out_of(value: AnyReadOut) -> ReadOut:
-    """Return a read-out from any of its forms; raise UsageError or PassSpecError for anything else."""
+def read_out_of(value: AnyReadOut, kinds: Mapping[str, type[ReadOut]] = _READ_OUTS) -> ReadOut:
+    """Return a read-out of these kinds from any of its forms; raise UsageError or PassSpecError for anything else."""
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             pass
     if isinstance(value, (str, Record)):
-        found = build_record(READ_OUTS, "read-out", value)
+        found = build_record(kinds, "read-out", value)
         assert isinstance(found, ReadOut)
         return found
     return MeanReadOut(start=value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -107,10 +106,7 @@ class LowPassReadOut(ReadOut):
         return every
 
 
-READ_OUTS: Mapping[str, type[ReadOut]] = {
-    MeanReadOut.kind: MeanReadOut,
-    LastReadOut.kind: LastReadOut,
-    LowPassReadOut.kind: LowPassReadOut,
-}
+READ_OUTS: tuple[type[ReadOut], ...] = (MeanReadOut, LastReadOut, LowPassReadOut)
+"""The built-in read-outs."""
 AnyReadOut: TypeAlias = "float | str | ReadOut"
 """The share of steps that a mean leaves out, or text such as ``last`` and ``low-pass{tau=0.01}``."""

@@ -13,7 +13,7 @@ from snnc.engine.simulate import as_run, present
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
-from snnc.neurons import NeuronModel, SynapseModel
+from snnc.neurons import SYNAPSES, NeuronModel, SynapseModel
 
 V = TypeVar("V")
 PerLayer: TypeAlias = V | Mapping[str, V] | None
@@ -42,6 +42,8 @@ class Context:
     """The backend and those that it extends."""
     neurons: Mapping[str, type[NeuronModel]] = field(default_factory=dict)
     """The registered neuron models by kind."""
+    synapses: Mapping[str, type[SynapseModel]] = field(default_factory=lambda: {cls.kind: cls for cls in SYNAPSES})
+    """The registered synapse models by kind."""
     samples: Mapping[str, Array] | None = None
     """Calibration inputs by name, validated, ``(batch, *shape)``; None where the user gave none."""
     held_back: Mapping[str, Array] | None = None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from snnc import neurons
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.neurons import Lowpass, Neurons, Synapse, SynapseModel
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.text_form import build_record
-
-SYNAPSES = {model.kind: model for model in neurons.SYNAPSES}
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class InsertSynapses(Pass):
         choice = Choice("synapse", self.synapse)
         nodes = graph.nodes(Neurons)
         choice.require_known({key for node in nodes for key in layer_keys(node.origin.layers, node.name)})
-        models = {key: _model(value) for key, value in choice.items()}
+        models = {key: _model(value, context.synapses) for key, value in choice.items()}
         for node in nodes:
             key = choice.key(*layer_keys(node.origin.layers, node.name))
             model = None if key is None else models[key]
@@ -51,13 +49,13 @@ class InsertSynapses(Pass):
                 graph.insert_after(node.name, graph.fresh_name(f"{node.name}.synapse"), Synapse(model=model))
 
 
-def _model(value: object) -> SynapseModel | None:
+def _model(value: object, kinds: Mapping[str, type[SynapseModel]]) -> SynapseModel | None:
     if value is None or value == "none":
         return None
     try:
         tau = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        model = build_record(SYNAPSES, "synapse", value)
+        model = build_record(kinds, "synapse", value)
         if isinstance(model, SynapseModel):
             return model
         raise UsageError(

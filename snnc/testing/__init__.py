@@ -18,6 +18,7 @@ from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import run
 from snnc.testing.backends import check_backend
 from snnc.testing.graphs import binary_inputs, chain, in_binary, two_layers
+from snnc.testing.neurons import check_neuron
 
 
 def apply(step: Pass, graph: Graph, **context: Any) -> Graph:
@@ -60,6 +61,7 @@ __all__ = [
     "binary_inputs",
     "chain",
     "check_backend",
+    "check_neuron",
     "in_binary",
     "kinds",
     "random_inputs",

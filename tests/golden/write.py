@@ -24,7 +24,7 @@ def every_op(temporal):
     """Return a graph with an output for each op, neuron and synapse model: causal ones where inputs are sequences."""
     records = [
         *OPS,
-        *((neurons.Neurons(model=model(), scale=model().unit), [(4,)]) for model in neurons.MODELS),
+        *((neurons.Neurons(model=model(), scale=model().unit_scale), [(4,)]) for model in neurons.MODELS),
         *((neurons.Synapse(model=model(tau=0.01)), [(4,)]) for model in neurons.SYNAPSES),
     ]
     graph = Graph("every op over time" if temporal else "every op")

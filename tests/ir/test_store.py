@@ -7,7 +7,7 @@ from snnc import builtin, neurons, ops
 from snnc.errors import FileError, SnncError
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE, WEIGHTS_FILE, Kinds, dump, load
-from snnc.passes.insert_synapses import SYNAPSES
+from snnc.neurons import SYNAPSES
 from snnc.testing import chain
 from tests.conftest import dense
 from tests.ops.samples import OPS
@@ -15,7 +15,7 @@ from tests.ops.samples import OPS
 KINDS = Kinds(
     op={op.kind: op for op in builtin.snnc_register_ops()},
     neuron={model.kind: model for model in neurons.MODELS},
-    synapse=SYNAPSES,
+    synapse={model.kind: model for model in SYNAPSES},
 )
 
 
