@@ -21,6 +21,7 @@ class LastStep(PureOp):
 
     kind: ClassVar[str] = "last-step"
     linear: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return inputs[0]

@@ -54,6 +54,7 @@ class Identity(PureOp):
 
     kind: ClassVar[str] = "identity"
     linear: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return inputs[0]
