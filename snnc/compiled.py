@@ -340,13 +340,7 @@ class Compiled:
                 yield part, program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
 
     def verify_samples(
-        self,
-        samples: Samples,
-        steps: int,
-        keras: Any = None,
-        *,
-        jobs: int | None = None,
-        progress: bool = False,
+        self, samples: Samples, steps: int, keras: Any = None, *, jobs: int | None = None, progress: bool = False
     ) -> VerifyReport:
         """Return the report on checked samples; see ``verify``."""
         measured = Measurements(self.source, self.graph, self.read_out.window(steps))
