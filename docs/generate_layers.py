@@ -156,7 +156,8 @@ def able(registry: Registry, graph: Graph) -> list[str]:
     wanted: list[Activation] = [node.op for node in graph if isinstance(node.op, Activation)]
     if not wanted and "neurons" in kinds(graph):
         wanted = [ops.Relu()]
-    return [k for k, model in registry.neurons.items() if wanted and all(model().can_replace(a) for a in wanted)]
+    ours = {k: model for k, model in registry.neurons.items() if "(snnc " in registry.providers[f"neuron:{k}"]}
+    return [k for k, model in ours.items() if wanted and all(model().can_replace(a) for a in wanted)]
 
 
 def application_rows(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:

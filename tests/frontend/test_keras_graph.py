@@ -178,7 +178,7 @@ def test_an_importer_of_a_custom_class(rng, tmp_path, key):
         """Multiply by a learned factor."""
         return builder.add(ops.Affine(scale=layer.weight("factor", (3,)), shift=layer.zeros()), *inputs)
 
-    assert (scale.name, scale.summary) == (key, "Multiply by a learned factor.")
+    assert (scale.name, scale.summary) == (f"keras:{key}", "Multiply by a learned factor.")
     own = {**layer("Scale", "own"), "module": "my.layers", "registered_name": "my>Scale", "inbound_nodes": []}
     document = sequential(layer("InputLayer", "x", batch_shape=[None, 3]), own)
     factor = kernel(rng, 3)
