@@ -43,7 +43,7 @@ class ModelNeurons(nengo.neurons.NeuronType):
 
     def step(self, dt: float, J: AnyArray, output: AnyArray, **state: Any) -> None:
         """Advance by ``dt`` seconds with input current ``J``."""
-        fire(self.model, self.amplitude, dt, self.model.drive(NUMPY, J, dt), output, state)
+        firing(self.model, self.amplitude, dt, output, state)(self.model.drive(NUMPY, J, dt))
 
 
 class SoftResetIF(ModelNeurons):
@@ -102,12 +102,23 @@ class ModelSynapse(nengo.synapses.Synapse):
         return step
 
 
-def fire(model: NeuronModel, amplitude: float, dt: float, drive: AnyArray, output: AnyArray, state: State) -> None:
-    """Set the output, and update the state, of one sample's neurons for what drives them, which stays as it is."""
-    before: State = {n: v[None] if isinstance(v, np.ndarray) else RandomStream.over(v) for n, v in state.items()}
-    after = dict(before)
-    model.step(drive[None], after, dt, out=output[None])
-    output *= amplitude / dt if model.spiking else amplitude
-    for name, value in state.items():
-        if after[name] is not before[name]:
-            value[...] = after[name][0]
+def firing(
+    model: NeuronModel, amplitude: float, dt: float, output: AnyArray, state: State
+) -> Callable[[AnyArray], None]:
+    """Return the step of one sample's neurons: it takes what drives them, which stays as it is, and sets the arrays.
+
+    The arrays are the simulator's own, seen as a batch of one here, once: a step of few neurons takes microseconds.
+    """
+    arrays = {name: value[None] for name, value in state.items() if isinstance(value, np.ndarray)}
+    drawing = {name: value for name, value in state.items() if name not in arrays}
+    whole, height = output[None], amplitude / dt if model.spiking else amplitude
+
+    def fire(drive: AnyArray) -> None:
+        after: State = {**arrays, **{name: RandomStream.over(rng) for name, rng in drawing.items()}}
+        model.step(drive[None], after, dt, out=whole)
+        np.multiply(output, height, out=output)
+        for name, value in arrays.items():
+            if after[name] is not value:
+                value[...] = after[name]
+
+    return fire

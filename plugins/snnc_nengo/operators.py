@@ -16,7 +16,7 @@ from nengo.synapses import LinearFilter
 
 from snnc.api import NUMPY, AnyArray, NeuronModel, State, convolve, matmul, matvec
 from snnc.api import neurons as models
-from snnc_nengo.neuron_types import ModelNeurons, fire
+from snnc_nengo.neuron_types import ModelNeurons, firing
 
 Step = Callable[[], None]
 Drive = Callable[[AnyArray], AnyArray]
@@ -215,7 +215,7 @@ def _rule(neurons: Any, dt: float, output: AnyArray, states: State) -> tuple[Dri
     drive: Drive = partial(model.drive, NUMPY, dt=dt)
     if isinstance(model, models.SpikingRelu):
         drive = partial(_rectified, dt=dt)
-    return drive, lambda drive: fire(model, amplitude, dt, drive, output, states)
+    return drive, firing(model, amplitude, dt, output, states)
 
 
 def _rectified(current: AnyArray, dt: float) -> AnyArray:
