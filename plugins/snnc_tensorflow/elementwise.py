@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
-import numpy as np
-
 from snnc.api import Lowering, lowering, ops
 from snnc_tensorflow.namespace import TENSORFLOW
 from snnc_tensorflow.site import Function, Site, Tensor
@@ -14,10 +10,7 @@ from snnc_tensorflow.site import Function, Site, Tensor
 @lowering("tensorflow", ops.PureOp)
 def by_rule(op: ops.PureOp, site: Site) -> Function:
     """Lower any op that has a rule; arrays among its fields are variables."""
-    bound = copy.copy(op)
-    for name, value in op.attrs().items():
-        if isinstance(value, np.ndarray):
-            object.__setattr__(bound, name, site.weight(value))
+    bound = site.bound(op)
     return Function(lambda *inputs: bound.rule(TENSORFLOW, *inputs), fuse=op.elementwise)
 
 

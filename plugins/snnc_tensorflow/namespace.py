@@ -10,6 +10,7 @@ Tensor = Any
 
 _SAME = (
     "abs",
+    "concat",
     "cos",
     "exp",
     "floor",
@@ -17,6 +18,7 @@ _SAME = (
     "minimum",
     "ones_like",
     "pow",
+    "reshape",
     "round",
     "sign",
     "sin",
@@ -52,6 +54,11 @@ class TensorflowNamespace:
     def astype(x: Tensor, dtype: Any) -> Tensor:
         """Return the tensor in another precision."""
         return tf.cast(x, dtype)
+
+    @staticmethod
+    def matmul(x: Tensor, y: Tensor) -> Tensor:
+        """Return ``(batch, *rows, inputs)`` times ``(inputs, units)``, by one product of matrices."""
+        return tf.matmul(x, y) if len(x.shape) == 2 else tf.tensordot(x, y, 1)
 
     @staticmethod
     def clip(x: Tensor, low: Any, high: Any) -> Tensor:

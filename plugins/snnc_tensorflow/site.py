@@ -13,11 +13,25 @@ inside the function: lowerings are collected before anybody chose a backend.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from snnc.api import AnyArray, Lowerings, Node, Op, State, Stateful, TensorType, UnsupportedOpError, initial_state
+import numpy as np
+
+from snnc.api import (
+    Activation,
+    AnyArray,
+    Lowerings,
+    Node,
+    Op,
+    State,
+    Stateful,
+    TensorType,
+    UnsupportedOpError,
+    initial_state,
+)
 from snnc_tensorflow.import_tensorflow import tf
 
 Tensor: TypeAlias = Any
@@ -56,6 +70,16 @@ Lowered: TypeAlias = "Function | StatefulFunction"
 
 
 @dataclass(frozen=True)
+class _Bound:
+    """An activation inside another op, by its own lowering."""
+
+    evaluate: Callable[..., Tensor]
+
+    def rule(self, xp: Any, *inputs: Tensor) -> Tensor:
+        return self.evaluate(*inputs)
+
+
+@dataclass(frozen=True)
 class Site:
     """Where a node is built."""
 
@@ -86,6 +110,18 @@ class Site:
         variable = tf.Variable(array, trainable=False, dtype=tf.float32)
         self.weights.append(variable)
         return variable
+
+    def bound(self, op: Any) -> Any:
+        """Return an op whose rule computes in TensorFlow: its arrays are variables, and so are those of its ops."""
+        bound = copy.copy(op)
+        for name, value in op.attrs().items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(bound, name, self.weight(value))
+            elif isinstance(value, Activation):
+                object.__setattr__(bound, name, _Bound(self.inner(value)))
+            elif isinstance(value, Op):
+                object.__setattr__(bound, name, self.bound(value))
+        return bound
 
     def inner(self, op: Op | None, *inputs: TensorType) -> Callable[..., Tensor]:
         """Return the function of an op that is a field of this one, by its own lowering; None does nothing."""

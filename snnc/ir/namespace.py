@@ -19,9 +19,9 @@ Namespace: TypeAlias = Any
 """``NUMPY``, or what a backend puts in its place."""
 
 FUNCTIONS = (
-    *("abs", "astype", "ceil", "clip", "cos", "erf", "exp", "expm1", "floor", "log", "log1p", "max", "maximum"),
-    *("mean", "min", "minimum", "ones_like", "pow", "round", "rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt"),
-    *("square", "sum", "tanh", "where", "zeros_like"),
+    *("abs", "astype", "ceil", "clip", "concat", "cos", "erf", "exp", "expm1", "floor", "log", "log1p", "matmul"),
+    *("max", "maximum", "mean", "min", "minimum", "ones_like", "pow", "reshape", "round", "rsqrt", "sigmoid", "sign"),
+    *("sin", "softplus", "sqrt", "square", "sum", "tanh", "where", "zeros_like"),
 )
 """What every namespace has."""
 
@@ -29,6 +29,7 @@ FUNCTIONS = (
 class NumpyNamespace:
     """numpy, with the functions that it lacks."""
 
+    concat = staticmethod(np.concatenate)
     pow = staticmethod(np.power)
 
     def __getattr__(self, name: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import TensorType
 from snnc.ops.pure import PureOp
 from snnc.ops.recurrent import Recurrent, TimeFilter
 from snnc.ops.stateful import Causal, State
@@ -49,10 +49,10 @@ class DelayLine(Causal):
         span = (self.taps - 1) * self.dilation + 1
         return {"slices": np.zeros((span, *inputs[0].shape), dtype=np.float32)}
 
-    def step(self, state: State, dt: float, *inputs: Array) -> Array:
-        slices = np.concatenate([state["slices"][:, 1:], inputs[0][:, None]], axis=1)
-        state["slices"] = slices
-        return np.ascontiguousarray(slices[:, :: self.dilation])
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        (x,) = drive
+        slices = xp.concat([state["slices"][:, 1:], x[:, None]], axis=1)
+        return slices[:, :: self.dilation], {"slices": slices}
 
 
 FUNCTIONS = ("mean", "sum", "max", "min")
@@ -64,6 +64,7 @@ class Running(Causal):
 
     kind: ClassVar[str] = "running"
     arity: ClassVar[int | None] = None
+    elementwise: ClassVar[bool] = True
     function: str = "mean"
 
     @property
@@ -81,19 +82,19 @@ class Running(Causal):
         first = {"max": -np.inf, "min": np.inf}.get(self.function, 0.0)
         return {"so_far": np.full(inputs[0].shape, first), "count": np.zeros((1,) * len(inputs[0].shape))}
 
-    def step(self, state: State, dt: float, *inputs: Array) -> Array:
-        x, *masks = inputs
-        keep = masks[0].reshape(-1, *(1,) * (x.ndim - 1)) != 0 if masks else np.True_
-        so_far = state["so_far"]
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        given, *masks = drive
+        so_far, count = state["so_far"], state["count"]  # in float64
+        x = xp.astype(given, so_far.dtype)
+        keep = xp.reshape(masks[0] if masks else xp.ones_like(count), (-1, *(1,) * (len(x.shape) - 1))) != 0
+        count = count + xp.astype(keep, count.dtype)
         if self.function in ("max", "min"):
-            better = np.maximum(so_far, x) if self.function == "max" else np.minimum(so_far, x)
-            so_far = state["so_far"] = np.where(keep, better, so_far)
-            return so_far.astype(np.float32)
-        so_far += np.where(keep, x, 0)
-        state["count"] += keep
-        if self.function == "sum":
-            return so_far.astype(np.float32)
-        return np.asarray(so_far / np.maximum(state["count"], 1), dtype=np.float32)
+            better = xp.maximum(so_far, x) if self.function == "max" else xp.minimum(so_far, x)
+            so_far = xp.where(keep, better, so_far)
+        else:
+            so_far = so_far + xp.where(keep, x, xp.zeros_like(x))
+        y = so_far / xp.maximum(count, 1) if self.function == "mean" else so_far
+        return xp.astype(y, given.dtype), {"so_far": so_far, "count": count}
 
 
 @op
@@ -116,12 +117,15 @@ class Cell(Causal):
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
         return {name: np.zeros(self.op.units, dtype=np.float32) for name in ("out", *self._states)}
 
-    def step(self, state: State, dt: float, *inputs: Array) -> Array:
-        mask = inputs[1] if self.op.masked else None
+    def drive(self, xp: Namespace, *inputs: Any) -> Any:
+        return self.op.project(xp, inputs[0]), *inputs[1:]
+
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        x, *mask = drive
         before = tuple(state[name] for name in self._states)
-        out, states = self.op.advance(self.op.project(inputs[0]), state["out"], before, mask)
-        state.update({"out": out, **dict(zip(self._states, states, strict=True))})
-        return {"state": states[0], "cell": states[-1]}.get(self.op.gives, out)
+        out, states = self.op.advance(xp, x, state["out"], before, mask[0] if self.op.masked else None)
+        y = {"state": states[0], "cell": states[-1]}.get(self.op.gives, out)
+        return y, {"out": out, **dict(zip(self._states, states, strict=True))}
 
     @property
     def _states(self) -> tuple[str, ...]:
@@ -134,6 +138,7 @@ class Filter(Causal):
 
     kind: ClassVar[str] = "filter"
     linear: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
     op: TimeFilter
 
     def infer(self, *inputs: TensorType) -> TensorType:
@@ -144,7 +149,7 @@ class Filter(Causal):
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
         return {"y": self.op.initial, "slope": np.zeros_like(self.op.initial)}
 
-    def step(self, state: State, dt: float, *inputs: Array) -> Array:
-        state["y"], state["slope"] = self.op.step(inputs[0], (state["y"], state["slope"]))
-        y: Array = state["y"]
-        return y
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        (x,) = drive
+        y, slope = self.op.rule(xp, x, (state["y"], state["slope"]))
+        return y, {"y": y, "slope": slope}

@@ -8,11 +8,12 @@ none of its gates has a spiking form. Inputs are x (steps, features), then the m
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, TensorType
 from snnc.ops.activations import Activation, Sigmoid, Tanh
@@ -66,44 +67,45 @@ class Recurrent(Op):
         mask = rest.pop(0) if self.masked else None
         zeros = np.zeros((len(x), self.units), dtype=np.float32)
         states = tuple(rest) or (zeros,) * self.memories
-        projected = self.project(x)
+        projected = self.project(NUMPY, x)
         out, outputs = zeros, []
         for t in reversed(range(x.shape[1])) if self.backwards else range(x.shape[1]):
-            out, states = self.advance(projected[:, t], out, states, None if mask is None else mask[:, t])
+            out, states = self.advance(NUMPY, projected[:, t], out, states, None if mask is None else mask[:, t])
             outputs.append(out)
         if self.gives == "sequence":
             return np.stack(outputs, axis=1)
         return {"last": out, "state": states[0], "cell": states[-1]}[self.gives]
 
     def advance(
-        self, x: Array, out: Array, states: tuple[Array, ...], mask: Array | None
-    ) -> tuple[Array, tuple[Array, ...]]:
+        self, xp: Namespace, x: Any, out: Any, states: tuple[Any, ...], mask: Any | None
+    ) -> tuple[Any, tuple[Any, ...]]:
         """Return the output and the states after a step.
 
         Args:
+            xp: the array namespace.
             x: the projected input, ``(batch, gates * units)``.
             out: the output of the step before.
             states: the states before.
             mask: ``(batch,)``, 0 where the step does not count; None where all count.
 
         """
-        new = self.step(x, states)
+        new = self.rule(xp, x, states)
         if mask is None:
             return new[0], new
-        keep = mask.reshape(-1, 1) != 0
-        kept = np.where(keep, new[0], np.zeros_like(out) if self.zero_masked else out)
-        return kept, tuple(np.where(keep, a, b) for a, b in zip(new, states, strict=True))
+        keep = xp.reshape(mask, (-1, 1)) != 0
+        kept = xp.where(keep, new[0], xp.zeros_like(out) if self.zero_masked else out)
+        return kept, tuple(xp.where(keep, a, b) for a, b in zip(new, states, strict=True))
 
-    def project(self, x: Array) -> Array:
+    def project(self, xp: Namespace, x: Any) -> Any:
         """Return the part of the gates that depends on the input alone, for every step."""
-        return np.asarray(x @ self.kernel + self.bias)
+        return xp.matmul(x, self.kernel) + self.bias
 
     @abstractmethod
-    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the states after a step; ``x`` (batch, gates * units) is the projected input."""
 
 
-def _apply(activation: Activation | None, x: Array) -> Array:
+def _apply(activation: Activation | None, x: Any) -> Any:
     return x if activation is None else activation.evaluate(x)
 
 
@@ -113,8 +115,8 @@ class SimpleRnn(Recurrent):
 
     kind: ClassVar[str] = "simple-rnn"
 
-    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
-        return (_apply(self.activation, x + states[0] @ self.recurrent),)
+    def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (_apply(self.activation, x + xp.matmul(states[0], self.recurrent)),)
 
 
 @op
@@ -126,9 +128,10 @@ class Lstm(Recurrent):
     memories: ClassVar[int] = 2
     gate: Activation | None = Sigmoid()
 
-    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         h, c = states
-        i, f, z, o = np.split(x + h @ self.recurrent, 4, axis=1)
+        n, inner = self.units, x + xp.matmul(h, self.recurrent)
+        i, f, z, o = (inner[:, k * n : (k + 1) * n] for k in range(4))
         c = _apply(self.gate, f) * c + _apply(self.gate, i) * _apply(self.activation, z)
         return _apply(self.gate, o) * _apply(self.activation, c), c
 
@@ -146,19 +149,20 @@ class Gru(Recurrent):
     gate: Activation | None = Sigmoid()
     reset_after: bool = True
 
-    def project(self, x: Array) -> Array:
-        return np.asarray(x @ self.kernel + (self.bias[0] if self.reset_after else self.bias))
+    def project(self, xp: Namespace, x: Any) -> Any:
+        return xp.matmul(x, self.kernel) + (self.bias[0] if self.reset_after else self.bias)
 
-    def step(self, x: Array, states: tuple[Array, ...]) -> tuple[Array, ...]:
+    def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         (h,) = states
         n = self.units
         if self.reset_after:
-            inner = h @ self.recurrent + self.bias[1]
+            inner = xp.matmul(h, self.recurrent) + self.bias[1]
             zr, reset = x[:, : 2 * n] + inner[:, : 2 * n], inner[:, 2 * n :]
         else:
-            zr = x[:, : 2 * n] + h @ self.recurrent[:, : 2 * n]
-        z, r = np.split(_apply(self.gate, zr), 2, axis=1)
-        reset = r * reset if self.reset_after else (r * h) @ self.recurrent[:, 2 * n :]
+            zr = x[:, : 2 * n] + xp.matmul(h, self.recurrent[:, : 2 * n])
+        gates = _apply(self.gate, zr)
+        z, r = gates[:, :n], gates[:, n:]
+        reset = r * reset if self.reset_after else xp.matmul(r * h, self.recurrent[:, 2 * n :])
         return (z * h + (1 - z) * _apply(self.activation, x[:, 2 * n :] + reset),)
 
 
@@ -190,14 +194,14 @@ class TimeFilter(Op):
         state = (np.repeat(self.initial[None], len(x), axis=0), np.zeros_like(x[:, 0]))
         outputs = []
         for t in range(x.shape[1]):
-            state = self.step(x[:, t], state)
+            state = self.rule(NUMPY, x[:, t], state)
             outputs.append(state[0])
         return np.stack(outputs, axis=1)
 
-    def step(self, x: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def rule(self, xp: Namespace, x: Any, state: tuple[Any, Any]) -> tuple[Any, Any]:
         """Return y and dt * dy/dt (which the second order needs) after a step with the input ``x``."""
-        ratio = self.dt / np.maximum(self.tau, 1e-8)
-        decay = np.exp(-ratio)
+        ratio = self.dt / xp.maximum(self.tau, 1e-8)
+        decay = xp.exp(-ratio)
         y, slope = state
         gap = y - x
         if self.order == 1:
@@ -206,4 +210,4 @@ class TimeFilter(Op):
             # the exact solution of (tau d/dt + 1)^2 y = u, as an error that decays
             y = x + decay * ((1 + ratio) * gap + slope)
             slope = decay * ((1 - ratio) * slope - ratio**2 * gap)
-        return y.astype(np.float32), slope.astype(np.float32)
+        return xp.astype(y, x.dtype), xp.astype(slope, x.dtype)

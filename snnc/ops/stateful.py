@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, Shape, TensorType
 
@@ -79,8 +80,25 @@ class Stateful(Op):
 class Causal(Stateful):
     """An op over time that belongs to the model: in rate mode too its output depends on the slices before.
 
-    It takes one slice of a sequence a step, draws no random numbers, and a step's length makes no difference to it.
+    It takes one slice of a sequence a step, draws no random numbers, and a step's length makes no difference to it. A
+    subclass has a pure ``rule``, which backends with an array namespace run; one for numpy alone defines ``step``.
     """
+
+    elementwise: ClassVar[bool] = False
+    """Whether each output element depends on the same element of x, its past, and a mask alone."""
+
+    def drive(self, xp: Namespace, *inputs: Any) -> Any:
+        """Return all of a step that depends on its inputs alone, as the rule takes it."""
+        return inputs
+
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        """Return the output and the state after a step; it takes its functions from ``xp`` and changes no array."""
+        raise NotImplementedError(f"the op {self.kind!r} has neither a rule nor a step")
+
+    def step(self, state: State, dt: float, *inputs: Array) -> Array:
+        y, after = self.rule(NUMPY, self.drive(NUMPY, *inputs), state)
+        state.update(after)
+        return np.ascontiguousarray(y)
 
     def evaluate(self, *inputs: Array) -> Array:
         """Return the output for the first slice."""

@@ -12,11 +12,14 @@ X = np.float32([[-2.5, -1, -0.5, 0, 0.25], [0.5, 1, 1.5, 2, 40]])
 ARGUMENTS = {
     "astype": (X > 0, np.float32),
     "clip": (X, -1.0, 1.0),
+    "concat": ([X, X], 1),
     "log": (np.abs(X) + 1,),
     "log1p": (np.abs(X),),
+    "matmul": (X, X.T),
     "maximum": (X, 0.25),
     "minimum": (X, 0.25),
     "pow": (np.abs(X), 1.5),
+    "reshape": (X, (5, -1)),
     "rsqrt": (np.abs(X) + 1,),
     "sqrt": (np.abs(X),),
     "where": (X > 0, X, 2 * X),
@@ -31,6 +34,9 @@ def test_a_function_means_the_same(name):
     got = getattr(TENSORFLOW, name)(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in arguments)).numpy()
     assert got.dtype == want.dtype == np.float32
     np.testing.assert_allclose(got, want, rtol=2e-6, atol=1e-7)
+    if name == "matmul":
+        rows = tf.constant(np.stack([X, 2 * X]))
+        np.testing.assert_allclose(TENSORFLOW.matmul(rows, tf.constant(X.T)), np.stack([want, 2 * want]), rtol=2e-6)
     if name in ("max", "mean", "min", "sum"):
         got = getattr(TENSORFLOW, name)(tf.constant(X), axis=1, keepdims=True).numpy()
         np.testing.assert_allclose(got, getattr(NUMPY, name)(X, axis=1, keepdims=True), rtol=1e-6)

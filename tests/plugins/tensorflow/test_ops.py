@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from snnc.api import (
+    Causal,
     Graph,
     LoweringContext,
     LoweringError,
@@ -13,6 +14,7 @@ from snnc.api import (
     UnsupportedOpError,
     for_batch,
     neurons,
+    op,
     ops,
 )
 from snnc.builtin import snnc_register_ops
@@ -31,6 +33,7 @@ MORE = [
     (conv(_rng, (3, 2), 4, 8, strides=(2, 1), groups=4), [(7, 6, 4)]),
     (conv(_rng, (3, 2), 4, 8, dilation=(2, 2), groups=4), [(7, 6, 4)]),
     (conv(_rng, (3, 3), 4, 6, groups=2, strides=(2, 2), padding="same"), [(7, 6, 4)]),
+    (conv(_rng, (3, 3), 2, 3, strides=(2, 2), padding=((0, 1), (0, 1))), [(6, 6, 2)]),
     (conv(_rng, (2,), 3, 4, dilation=(2,), padding=((3, 1),)), [(7, 3)]),
     (conv(_rng, (2, 2, 2), 2, 3, padding="same", activation=ops.Relu()), [(3, 4, 3, 2)]),
     (ops.AvgPool(size=(3,), strides=(2,), padding=((1, 1),)), [(8, 2)]),
@@ -99,6 +102,42 @@ def test_tensorflow_computes_what_numpy_does(op, shapes):
         values = dict(zip(graph.sources("y"), inputs, strict=True))
         got, theirs = machine.steps["y"].step(theirs, machine.drive("y", values))
         assert np.allclose(got, want, rtol=1e-5, atol=1e-4)
+
+
+class Change(Causal):
+    kind = "change"
+
+    def infer(self, *inputs):
+        return inputs[0]
+
+    def start(self, inputs, rng):
+        return {"before": np.zeros(inputs[0].shape, dtype=np.float32)}
+
+    def rule(self, xp, drive, state):
+        (x,) = drive
+        return xp.abs(x - state["before"]), {"before": x}
+
+
+class InNumpy(Change):
+    kind = "change-in-numpy"
+
+    def step(self, state, dt, *inputs):
+        y, state["before"] = np.abs(inputs[0] - state["before"]), inputs[0]
+        return y
+
+
+@pytest.mark.parametrize("cls", [Change, InNumpy])
+def test_a_stream_of_a_plugin_runs_by_its_rule_or_else_in_numpy(cls, rng):
+    graph = Graph("stream")
+    graph.add("x", ops.Input(shape=(3,), dt=0.001))
+    graph.add("y", op(cls)(), ["x"])
+    graph.set_outputs({"y": "y"})
+    x = rng.normal(size=(2, 9, 3)).astype(np.float32)
+    built = program(graph)
+    assert LoweredGraph(graph, LoweringContext(LOWERINGS)).on_host == (["y"] if cls is InNumpy else [])
+    want = np.abs(np.diff(x, axis=1, prepend=np.float32(0)))
+    assert np.array_equal(built.run({"x": x}, 9).outputs["y"], want)
+    assert np.array_equal(graph.evaluate(x)["y"], want)
 
 
 def test_what_has_no_lowering_is_refused_by_name_without_one_for_all_ops():
