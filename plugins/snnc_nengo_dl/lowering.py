@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from snnc_nengo.site import Lowered, Site
+from snnc_tensorflow.layers import convolution, padding_name, transposed_convolution
+from snnc_tensorflow.namespace import TENSORFLOW
 
-from snnc.api import Op, Shape, convolve, lowering, ops
-from snnc_nengo_dl.tensor_transform import TensorMap
-
-SPACES = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+from snnc.api import Array, Op, lowering, ops
+from snnc_nengo_dl.tensor_transform import Apply, TensorMap
 
 
 @lowering("nengo-dl", ops.Dense)
@@ -17,90 +17,54 @@ def dense(op: ops.Dense, site: Site) -> Lowered:
     """Multiply by a matrix, over the last axis."""
     if op.activation is not None:
         return site.host(op)
-    inputs, units = op.weight.shape
-
-    def apply(x: Any, weight: Any) -> Any:
-        import tensorflow as tf
-
-        if x.shape[-1] == inputs:
-            return tf.matmul(x, weight)
-        return tf.reshape(tf.matmul(tf.reshape(x, (-1, inputs)), weight), (-1, x.shape[-1] // inputs * units))
-
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.weight, 0, site.name)),)
+    return _trained(TENSORFLOW.matmul, op.weight, 0, site)
 
 
 @lowering("nengo-dl", ops.Conv)
 def conv(op: ops.Conv, site: Site) -> Lowered:
     """Use TensorFlow's convolution."""
-    if op.activation is not None or len(op.size) not in SPACES:
-        return site.host(op) if op.activation is not None else (site.linear(op),)
-    shape = site.inputs[0].shape
-    pads, padding = _padding(op.pads(shape[:-1]), shape, op.size, op.strides, op.dilation)
-    depthwise = op.groups > 1 and op.groups == shape[-1] and len(op.size) == 2 and op.strides[0] == op.strides[1]
-
-    def apply(x: Any, kernel: Any) -> Any:
-        import tensorflow as tf
-
-        x = tf.reshape(x, (-1, *shape))
-        if pads is not None:
-            x = tf.pad(x, pads)
-        if depthwise:
-            per_channel = tf.reshape(kernel, (*op.size, op.groups, -1))
-            y = tf.nn.depthwise_conv2d(x, per_channel, (1, *op.strides, 1), padding, dilations=op.dilation)
-        else:
-            parts = [
-                tf.nn.convolution(part, weights, op.strides, padding, dilations=op.dilation)
-                for part, weights in zip(
-                    tf.split(x, op.groups, -1) if op.groups > 1 else [x],
-                    tf.split(kernel, op.groups, -1) if op.groups > 1 else [kernel],
-                    strict=True,
-                )
-            ]
-            y = parts[0] if len(parts) == 1 else tf.concat(parts, -1)
-        return tf.reshape(y, (-1, site.output.size))
-
-    axis = op.kernel.ndim - 2 if op.groups == 1 else None
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, axis, site.name)),)
+    if op.activation is not None:
+        return site.host(op)
+    apply = convolution(op, site.name, site.inputs[0].shape)
+    return _trained(apply, op.kernel, op.kernel.ndim - 2 if op.groups == 1 else None, site)
 
 
 @lowering("nengo-dl", ops.ConvTranspose)
 def conv_transpose(op: ops.ConvTranspose, site: Site) -> Lowered:
-    """Use TensorFlow's transposed convolution, and crop or pad what it gives."""
-    if len(op.strides) not in SPACES or max(op.dilation, default=1) > 1:
+    """Use TensorFlow's transposed convolution."""
+    if max(op.dilation, default=1) > 1:
         return (site.linear(op),)
-    shape, out = site.inputs[0].shape, site.output.shape
-    full = tuple((n - 1) * s + k for n, s, k in zip(shape, op.strides, op.kernel.shape, strict=False))
-    where = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(full, op.crops, strict=True))
-    more = [(0, 0), *((max(-a, 0), max(-b, 0)) for a, b in op.crops), (0, 0)]
+    apply = transposed_convolution(op, site.name, site.inputs[0].shape)
+    return _trained(apply, op.kernel, op.kernel.ndim - 1, site)
 
-    def apply(x: Any, kernel: Any) -> Any:
+
+def _trained(apply: Apply, weights: Array, scale_axis: int | None, site: Site) -> Lowered:
+    """Return the term of a function of an input ``(batch, *shape)`` and of weights, which can be trained."""
+    (x,), size = site.inputs, site.output.size
+
+    def flat(values: Any, weights: Any) -> Any:
         import tensorflow as tf
 
-        x = tf.reshape(x, (-1, *shape))
-        y = tf.nn.conv_transpose(x, kernel, (x.shape[0], *full, out[-1]), op.strides, "VALID")
-        y = tf.pad(y[(slice(None), *where)], more)
-        return tf.reshape(y, (-1, site.output.size))
+        return tf.reshape(apply(tf.reshape(values, (-1, *x.shape)), weights), (-1, size))
 
-    return (
-        site.term(TensorMap(apply, site.inputs[0].size, site.output.size, op.kernel, op.kernel.ndim - 1, site.name)),
-    )
+    return (site.term(TensorMap(flat, x.size, size, weights, scale_axis, site.name)),)
 
 
 @lowering("nengo-dl", ops.AvgPool)
 def avg_pool(op: ops.AvgPool, site: Site) -> Lowered:
-    """Use TensorFlow's pooling, which leaves padding out of the average, too."""
-    shape = site.inputs[0].shape
-    pads, padding = _padding(op.pads(shape[:-1]), shape, op.size, op.strides, (1,) * len(op.size))
-    if pads is not None or len(op.size) not in SPACES:
+    """Use TensorFlow's pooling, which leaves padding out of the average, too; tap by tap is slow without XLA."""
+    x, rank, size = site.inputs[0], len(op.size), site.output.size
+    padding = padding_name(op.pads(x.shape[:-1]), x.shape[:-1], op.size, op.strides, (1,) * rank)
+    if padding is None or rank > 3:
         return (site.linear(op),)
 
-    def apply(x: Any, weights: Any) -> Any:
+    def apply(values: Any, weights: Any) -> Any:
         import tensorflow as tf
 
-        y = tf.nn.avg_pool(tf.reshape(x, (-1, *shape)), op.size, op.strides, padding, SPACES[len(op.size)])
-        return tf.reshape(y, (-1, site.output.size))
+        y = tf.nn.avg_pool(tf.reshape(values, (-1, *x.shape)), op.size, op.strides, padding)
+        return tf.reshape(y, (-1, size))
 
-    return (site.term(TensorMap(apply, site.inputs[0].size, site.output.size)),)
+    return (site.term(TensorMap(apply, x.size, size)),)
 
 
 @lowering("nengo-dl", ops.EachSlice)
@@ -118,17 +82,6 @@ def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
 def mapped(op: Op, site: Site) -> Lowered:
     """Apply a linear op of one input as TensorFlow does."""
     return (site.linear(op),)
-
-
-def _padding(
-    pads: convolve.Pads, shape: Shape, size: Shape, strides: Shape, dilation: Shape
-) -> tuple[list[tuple[int, int]] | None, str]:
-    """Return (what ``tf.pad`` has to add first, or None; the name of TensorFlow's padding)."""
-    if not any(a or b for a, b in pads):
-        return None, "VALID"
-    if pads == convolve.pads_for("same", shape[:-1], size, strides, dilation):
-        return None, "SAME"
-    return [(0, 0), *pads, (0, 0)], "VALID"
 
 
 MAPPED: tuple[type[Op], ...] = (

@@ -3,54 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from snnc.api import Array, Lowering, LoweringError, Op, Shape, convolve, lowering, ops
 from snnc_tensorflow.import_tensorflow import tf
+from snnc_tensorflow.namespace import TENSORFLOW
 from snnc_tensorflow.site import Function, Site, Tensor
-
-
-@lowering("tensorflow", ops.Dense)
-def dense(op: ops.Dense, site: Site) -> Function:
-    """Lower a fully connected layer over the last axis."""
-    weight, bias, act = site.weight(op.weight), _bias(op.bias, site), site.inner(op.activation)
-    inputs, shape = op.weight.shape[0], site.output.shape
-
-    def call(x: Tensor) -> Tensor:
-        flat = x if len(shape) == 1 else tf.reshape(x, (-1, inputs))
-        y = bias(tf.matmul(flat, weight))
-        return act(y if len(shape) == 1 else tf.reshape(y, (-1, *shape)))
-
-    return Function(call)
-
-
-@lowering("tensorflow", ops.Conv)
-def conv(op: ops.Conv, site: Site) -> Function:
-    """Lower a convolution of one to three spatial axes, with groups or without."""
-    rank, (x,) = len(op.size), site.inputs
-    if rank > 3:
-        raise LoweringError(f"node {site.node.name!r}: TensorFlow has no convolution of {rank} axes; use 3 at most")
-    channels, bias, act = x.shape[-1], _bias(op.bias, site), site.inner(op.activation)
-    pads = op.pads(x.shape[:-1])
-    same = op.padding if isinstance(op.padding, str) else None
-    if op.groups == channels and op.groups > 1:
-        plain = _depthwise(op, site)
-        same = None
-    elif op.groups > 1:
-        plain = _grouped(op, site, same)
-    else:
-        kernel = site.weight(op.kernel)
-        plain = lambda x: _convolution(x, kernel, op, same)  # noqa: E731
-    return Function(lambda x: act(bias(plain(x if same else pad(x, pads)))))
-
-
-def pad(x: Tensor, pads: convolve.Pads, value: float = 0.0) -> Tensor:
-    """Pad the spatial axes of ``(batch, *spatial, channels)``."""
-    if not any(a or b for a, b in pads):
-        return x
-    return tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
 
 
 def _bias(bias: Array, site: Site) -> Any:
@@ -61,72 +21,120 @@ def _bias(bias: Array, site: Site) -> Any:
     return lambda y: tf.nn.bias_add(y, weight)
 
 
-def _convolution(x: Tensor, kernel: Tensor, op: ops.Conv, same: str | None) -> Tensor:
-    padding = (same or "valid").upper()
-    if len(op.size) == 1:  # as one row of an image, which has the faster kernels
-        y = tf.nn.conv2d(x[:, None], kernel[None], (1, *op.strides), padding, dilations=(1, *op.dilation))
-        return tf.squeeze(y, 1)
-    if len(op.size) == 2:
-        return tf.nn.conv2d(x, kernel, op.strides, padding, dilations=op.dilation)
-    return tf.nn.convolution(x, kernel, op.strides, padding, dilations=op.dilation)
+@lowering("tensorflow", ops.Dense)
+def dense(op: ops.Dense, site: Site) -> Function:
+    """Lower a fully connected layer over the last axis."""
+    weight, bias, act = site.weight(op.weight), _bias(op.bias, site), site.inner(op.activation)
+    return Function(lambda x: act(bias(TENSORFLOW.matmul(x, weight))))
 
 
-def _grouped(op: ops.Conv, site: Site, same: str | None) -> Any:
-    kernels = [site.weight(np.ascontiguousarray(k)) for k in np.split(op.kernel, op.groups, axis=-1)]
-
-    def call(x: Tensor) -> Tensor:
-        parts = tf.split(x, op.groups, axis=-1)
-        return tf.concat([_convolution(p, k, op, same) for p, k in zip(parts, kernels, strict=True)], axis=-1)
-
-    return call
-
-
-def _depthwise(op: ops.Conv, site: Site) -> Any:
-    """Return a convolution of each channel with kernels of its own; the input is padded already."""
-    rank, channels, outputs = len(op.size), site.inputs[0].shape[-1], op.kernel.shape[-1]
-    one = len(set(op.strides)) == 1 and (max(op.dilation) == 1 or max(op.strides) == 1)
-    if rank == 2 and one:
-        kernel = site.weight(op.kernel.reshape(*op.size, channels, outputs // channels))
-        strides = (1, *op.strides, 1)
-        return lambda x: tf.nn.depthwise_conv2d(x, kernel, strides, "VALID", dilations=op.dilation)
-    weight = site.weight(op.kernel.reshape(*op.size, outputs))
-    out = site.output.shape[:-1]
-
-    def call(x: Tensor) -> Tensor:
-        wide = tf.repeat(x, outputs // channels, axis=-1)
-        taps = convolve.offsets(op.size, op.strides, op.dilation, out)
-        return tf.add_n([wide[(slice(None), *where)] * weight[tap] for tap, where in taps])
-
-    return call
+@lowering("tensorflow", ops.Conv)
+def conv(op: ops.Conv, site: Site) -> Function:
+    """Lower a convolution of one to three spatial axes, with groups or without."""
+    apply = convolution(op, site.node.name, site.inputs[0].shape)
+    kernel, bias, act = site.weight(op.kernel), _bias(op.bias, site), site.inner(op.activation)
+    return Function(lambda x: act(bias(apply(x, kernel))))
 
 
 @lowering("tensorflow", ops.ConvTranspose)
 def conv_transpose(op: ops.ConvTranspose, site: Site) -> Function:
-    """Lower a transposed convolution: its full result, cut or padded."""
-    rank, space = op.kernel.ndim - 2, site.inputs[0].shape[:-1]
-    if rank > 3:
-        raise LoweringError(f"node {site.node.name!r}: TensorFlow has no convolution of {rank} axes; use 3 at most")
-    spans = tuple(convolve.span(k, d) for k, d in zip(op.kernel.shape, op.dilation, strict=False))
-    spread = np.zeros((*spans, *op.kernel.shape[-2:]), dtype=np.float32)  # not all kernels of TensorFlow dilate
-    spread[tuple(slice(None, None, d) for d in op.dilation)] = op.kernel
-    kernel, bias = site.weight(spread), _bias(op.bias, site)
-    full = tuple((n - 1) * s + k for n, s, k in zip(space, op.strides, spans, strict=True))
+    """Lower a transposed convolution."""
+    # not all kernels of TensorFlow dilate
+    wide = replace(op, kernel=convolve.dilated(op.kernel, op.dilation), dilation=(1,) * len(op.dilation))
+    apply = transposed_convolution(wide, site.node.name, site.inputs[0].shape)
+    kernel, bias = site.weight(wide.kernel), _bias(op.bias, site)
+    return Function(lambda x: bias(apply(x, kernel)))
+
+
+def convolution(op: ops.Conv, name: str, shape: Shape) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the linear part of a convolution as a function of ``(batch, *shape)`` and a kernel as the op has it.
+
+    Raises:
+        LoweringError: TensorFlow has none of so many axes; names the node.
+    """
+    _require_rank(len(op.size), name)
+    space, channels, outputs = shape[:-1], shape[-1], op.kernel.shape[-1]
+    pads = op.pads(space)
+    out = convolve.output_size(space, op.size, op.strides, op.dilation, pads)
+    named = padding_name(pads, space, op.size, op.strides, op.dilation)
+    padding = named or "VALID"
+
+    def plain(x: Tensor, kernel: Tensor) -> Tensor:
+        if len(op.size) > 2:
+            return tf.nn.convolution(x, kernel, op.strides, padding, dilations=op.dilation)
+        if len(op.size) == 2:
+            return tf.nn.conv2d(x, kernel, op.strides, padding, dilations=op.dilation)
+        # as one row of an image, which has the faster kernels
+        y = tf.nn.conv2d(x[:, None], kernel[None], (1, *op.strides), padding, dilations=(1, *op.dilation))
+        return tf.squeeze(y, 1)
+
+    def grouped(x: Tensor, kernel: Tensor) -> Tensor:
+        parts = zip(tf.split(x, op.groups, -1), tf.split(kernel, op.groups, -1), strict=True)
+        return tf.concat([plain(part, weights) for part, weights in parts], -1)
+
+    def depthwise(x: Tensor, kernel: Tensor) -> Tensor:
+        weights = tf.reshape(kernel, (*op.size, channels, outputs // channels))
+        return tf.nn.depthwise_conv2d(x, weights, (1, *op.strides, 1), padding, dilations=op.dilation)
+
+    def tap_by_tap(x: Tensor, kernel: Tensor) -> Tensor:
+        wide = tf.repeat(pad(x, pads), outputs // channels, axis=-1)
+        weights = tf.reshape(kernel, (*op.size, outputs))
+        taps = convolve.offsets(op.size, op.strides, op.dilation, out)
+        return tf.add_n([wide[(slice(None), *where)] * weights[tap] for tap, where in taps])
+
+    if op.groups == channels > 1:
+        one = len(set(op.strides)) == 1 and (max(op.dilation) == 1 or max(op.strides) == 1)
+        if len(op.size) != 2 or not one:  # TensorFlow has no kernel
+            return tap_by_tap
+        run = depthwise
+    else:
+        run = plain if op.groups == 1 else grouped
+    return run if named else lambda x, kernel: run(pad(x, pads), kernel)
+
+
+def transposed_convolution(op: ops.ConvTranspose, name: str, shape: Shape) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the linear part of a transposed convolution without dilation: its full result, cut or padded.
+
+    It is a function of ``(batch, *shape)`` and a kernel as the op has it.
+
+    Raises:
+        LoweringError: TensorFlow has none of so many axes; names the node.
+    """
+    rank, outputs = len(op.strides), op.kernel.shape[-2]
+    _require_rank(rank, name)
+    full = tuple((n - 1) * s + k for n, s, k in zip(shape, op.strides, op.kernel.shape, strict=False))
     cut = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(full, op.crops, strict=True))
     pads = tuple((max(-a, 0), max(-b, 0)) for a, b in op.crops)
-    if rank == 1:  # as one row of an image
-        where, shape, strides = (0, *cut), (1, *full), (1, *op.strides)
-    else:
-        where, shape, strides = cut, full, op.strides
+    row = (1,) if rank == 1 else ()  # as one row of an image
 
-    def call(x: Tensor) -> Tensor:
-        size = (tf.shape(x)[0], *shape, op.kernel.shape[-2])
-        y = tf.nn.conv_transpose(
-            x[:, None] if rank == 1 else x, kernel[None] if rank == 1 else kernel, size, strides, "VALID"
-        )
-        y = tf.ensure_shape(y, (None, *shape, op.kernel.shape[-2]))
-        return bias(pad(y[(slice(None), *where)], pads))
+    def apply(x: Tensor, kernel: Tensor) -> Tensor:
+        size = (tf.shape(x)[0], *row, *full, outputs)
+        if row:
+            x, kernel = x[:, None], kernel[None]
+        y = tf.nn.conv_transpose(x, kernel, size, (*row, *op.strides), "VALID")
+        y = tf.reshape(y, (-1, *full, outputs))
+        return pad(y[(slice(None), *cut)], pads)
 
-    return Function(call)
+    return apply
+
+
+def _require_rank(rank: int, name: str) -> None:
+    if rank > 3:
+        raise LoweringError(f"node {name!r}: TensorFlow has no convolution of {rank} axes; use 3 at most")
+
+
+def padding_name(pads: convolve.Pads, space: Shape, size: Shape, strides: Shape, dilation: Shape) -> str | None:
+    """Return TensorFlow's name of a padding, or None if it has none for it."""
+    if not any(a or b for a, b in pads):
+        return "VALID"
+    return "SAME" if pads == convolve.pads_for("same", space, size, strides, dilation) else None
+
+
+def pad(x: Tensor, pads: convolve.Pads, value: float = 0.0) -> Tensor:
+    """Pad the spatial axes of ``(batch, *spatial, channels)``."""
+    if not any(a or b for a, b in pads):
+        return x
+    return tf.pad(x, ((0, 0), *pads, (0, 0)), constant_values=value)
 
 
 def pooled(x: Tensor, op: ops.Pool, space: Shape, *, maximum: bool) -> Tensor:
