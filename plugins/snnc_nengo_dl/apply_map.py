@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,34 +12,12 @@ from nengo.rc import rc
 from nengo.transforms import Transform
 from nengo_dl.builder import OpBuilder
 
-from snnc.api import Array
-
-
-class Map(Protocol):
-    """What ``tensor_transform.TensorMap`` has that this needs; naming maps must not load TensorFlow."""
-
-    @property
-    def apply(self) -> Callable[[Any, Any], Any]:
-        """Return the function of the input and the weights."""
-
-    @property
-    def weights(self) -> Array | None:
-        """Return what can be trained, or None."""
-
-    @property
-    def size_in(self) -> int:
-        """Return the length of the input."""
-
-    @property
-    def size_out(self) -> int:
-        """Return the length of the output."""
-
 
 class TensorTransform(Transform):
     """A transform for NengoDL alone."""
 
-    def __init__(self, tensor_map: Map) -> None:
-        """Apply a map."""
+    def __init__(self, tensor_map: Any) -> None:
+        """Apply a ``tensor_transform.TensorMap``."""
         super().__init__()
         self.map = tensor_map
 
@@ -66,7 +43,7 @@ class TensorTransform(Transform):
 class ApplyMap(Operator):
     """Sets ``Y = apply(X, W)``."""
 
-    def __init__(self, tensor_map: Map, weights: Any, x: Any, y: Any) -> None:
+    def __init__(self, tensor_map: Any, weights: Any, x: Any, y: Any) -> None:
         """Take the signals of the weights (None without any), of the input and of the output."""
         super().__init__(tag=f"{y.name} apply")
         self.map, self.x, self.y, self.weights = tensor_map, x, y, weights

@@ -31,8 +31,8 @@ class TensorSite(Site):
     """Those of the TensorFlow backend."""
 
     def rule(self, op: Op) -> Function | StatefulFunction | None:
-        """Return how TensorFlow computes an op, or None if it has no rule."""
-        if self.rules.get(op) is None or self.rules.on_host(op):
+        """Return how TensorFlow computes an op, or None for one with a state that only numpy can step."""
+        if isinstance(op, Stateful) and op.stateful and self.rules.on_host(op):
             return None
         found = self.rules.lower(op, Rule(self.node, self.inputs, self.dt, self.seed, self.rules, []))
         return found if isinstance(found, (Function, StatefulFunction)) else Function(found)
@@ -60,13 +60,13 @@ class TensorSite(Site):
 
     def host(self, op: Op) -> Placed:
         """Return a node that computes the op for a minibatch; steps it, where it has a state."""
-        rule, stateful = self.rule(op), isinstance(op, Stateful) and op.stateful
+        rule = self.rule(op)
         label = f"{self.name} ({op.kind} on the host)"
         if isinstance(rule, StatefulFunction) and not rule.shared:
             process = SteppedProcess(rule, self)
             node = nengo.Node(process, size_in=self.size_in, size_out=self.output.size, label=label)
         else:
-            compute: Any = InNumpy(op, self) if stateful or rule is None else Computed(rule, self)
+            compute: Any = Computed(rule, self) if isinstance(rule, Function) else SteppedInNumpy(op, self)
             shapes = {"shape_in": (self.size_in,), "shape_out": (self.output.size,)}
             node = nengo_dl.TensorNode(compute, **shapes, pass_time=True, label=label)
         return Placed(node)
@@ -82,7 +82,7 @@ class TensorSite(Site):
 class Computed:
     """The function of a node that computes an op without a state."""
 
-    def __init__(self, rule: Any, site: TensorSite) -> None:
+    def __init__(self, rule: Function, site: TensorSite) -> None:
         """Take the rule, and what is known about the inputs."""
         self.rule, self.site = rule, site
 
@@ -139,14 +139,13 @@ class SynapseBuilder(OpBuilder):
             signals.scatter(signals[signal], tf.ensure_shape(value, x.shape))
 
 
-class InNumpy:
-    """The function of a node whose op TensorFlow has no rule for: numpy, for a minibatch; a fresh state at time 0."""
+class SteppedInNumpy:
+    """The function of a node that steps an op for a minibatch in numpy, from a fresh state at time 0."""
 
-    def __init__(self, op: Op, site: TensorSite) -> None:
-        """Take the op, and its state before the first step where it has one."""
+    def __init__(self, op: Any, site: TensorSite) -> None:
+        """Take a stateful op, and its state before the first step."""
         self.op, self.site = op, site
-        self.stateful = isinstance(op, Stateful) and op.stateful
-        self.start = initial_state(site.node, site.inputs, site.seed) if self.stateful else {}
+        self.start = initial_state(site.node, site.inputs, site.seed)
         self.state = for_batch(self.start, 1)
 
     def __call__(self, t: Tensor, x: Tensor) -> Tensor:
@@ -156,13 +155,9 @@ class InNumpy:
 
     def in_numpy(self, t: Any, *values: Array) -> Array:
         """Return the output of one step, and keep the state."""
-        op, batch = self.op, len(values[0])
+        batch = len(values[0])
+        if t < 1.5 * self.site.dt:
+            self.state = for_batch(self.start, batch)
         with np.errstate(all="ignore"):
-            if not self.stateful:
-                y = op.evaluate(*values)
-            else:
-                assert isinstance(op, Stateful)
-                if t < 1.5 * self.site.dt:
-                    self.state = for_batch(self.start, batch)
-                y = op.step(self.state, self.site.dt, *values)
+            y = self.op.step(self.state, self.site.dt, *values)
         return np.array(y, dtype=np.float32).reshape(batch, -1)

@@ -9,6 +9,7 @@ from typing import Any
 import nengo_dl
 import numpy as np
 from snnc_nengo.program import NengoProgram
+from snnc_tensorflow.program import equal_parts
 
 from snnc.api import (
     Array,
@@ -62,12 +63,10 @@ class NengoDlProgram(NengoProgram):
         names = tuple(dict.fromkeys(watch))
         self.require_readable(names)
         batch = len(next(iter(inputs.values())))
-        size = equal_parts(batch, self.minibatch or good_minibatch(self.graph))
         recording = Recording.zeros(self.graph, batch, steps, names)
         with progress_bar(shown=progress) as bar:
             task = bar.add_task("NengoDL", total=batch)
-            for part in (slice(start, min(start + size, batch)) for start in range(0, batch, size)):
-                samples = {name: _filled(x[part], size) for name, x in inputs.items()}
+            for part, samples in equal_parts(inputs, self.minibatch or good_minibatch(self.graph)):
                 self._show(samples, steps, names, recording, part)
                 bar.advance(task, part.stop - part.start)
         return recording
@@ -127,13 +126,3 @@ def good_minibatch(graph: Graph) -> int:
     """Return how many samples are simulated together fastest, about."""
     widest = max(node.type.size for node in graph)
     return min(max(ELEMENTS // widest, 1), LARGEST)
-
-
-def equal_parts(batch: int, largest: int) -> int:
-    """Return the size of minibatches that are as few, and as equal, as the largest size allows."""
-    return -(-batch // -(-batch // largest))
-
-
-def _filled(x: Array, size: int) -> Array:
-    """Return samples with the last one repeated, until they are a whole minibatch."""
-    return x if len(x) == size else np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)])

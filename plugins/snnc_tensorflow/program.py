@@ -145,18 +145,24 @@ class TensorflowProgram(Program):
         """Show every sample from a fresh state; return arrays of the whole batch by what and by name."""
         function = self._function(watch, every_step=every_step, fresh=True)
         done: list[Any] = []
-        parts = list(self._parts(inputs))
         with progress_bar(shown=progress) as bar:
-            for count, part in bar.track(parts, description="TensorFlow"):
-                given = function(part, weights)
-                done.append(tf.nest.map_structure(lambda y, n=count: y[:n].numpy(), given))
+            for part, samples in bar.track(list(self._parts(inputs)), description="TensorFlow"):
+                given = function(samples, weights)
+                done.append(tf.nest.map_structure(lambda y, n=part.stop - part.start: y[:n].numpy(), given))
         return done[0] if len(done) == 1 else tf.nest.map_structure(lambda *y: np.concatenate(y), *done)
 
-    def _parts(self, inputs: Mapping[str, Array]) -> Iterator[tuple[int, dict[str, Array]]]:
-        """Yield the samples in parts of one size, since XLA compiles for each, and how many of a part count."""
-        samples = len(next(iter(inputs.values())))
-        most = max(1, ELEMENTS // (CHUNK * max(node.type.size for node in self.graph)))
-        size = -(-samples // -(-samples // most))
-        for start in range(0, samples, size):
-            index = np.minimum(np.arange(start, start + size), samples - 1)
-            yield min(size, samples - start), {name: x[index] for name, x in inputs.items()}
+    def _parts(self, inputs: Mapping[str, Array]) -> Iterator[tuple[slice, dict[str, Array]]]:
+        return equal_parts(inputs, max(1, ELEMENTS // (CHUNK * max(node.type.size for node in self.graph))))
+
+
+def equal_parts(inputs: Mapping[str, Array], most: int) -> Iterator[tuple[slice, dict[str, Array]]]:
+    """Yield where each part of a batch is in it, and its samples.
+
+    The parts are as few as ``most`` samples a part allow, and of one size, since TensorFlow compiles for each: the last
+    sample of all is repeated until its part is full.
+    """
+    samples = len(next(iter(inputs.values())))
+    size = -(-samples // -(-samples // most))
+    for start in range(0, samples, size):
+        index = np.minimum(np.arange(start, start + size), samples - 1)
+        yield slice(start, min(start + size, samples)), {name: x[index] for name, x in inputs.items()}

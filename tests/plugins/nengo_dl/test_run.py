@@ -9,7 +9,8 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("nengo_dl")
 
 from snnc_nengo_dl.backend import NengoDlBackend
-from snnc_nengo_dl.program import NengoDlProgram, equal_parts, good_minibatch
+from snnc_nengo_dl.program import NengoDlProgram, good_minibatch
+from snnc_tensorflow.program import equal_parts
 
 from snnc.api import Graph, LoweringContext, Neurons, Synapse, UsageError, neurons, ops
 from snnc.registry import Registry
@@ -65,7 +66,13 @@ def test_spikes_and_watched_sums_are_those_of_nengo(rng: np.random.Generator) ->
 
 
 def test_minibatches_are_as_equal_as_can_be(rng: np.random.Generator) -> None:
-    assert [equal_parts(50, 48), equal_parts(48, 48), equal_parts(7, 3), equal_parts(1, 64)] == [25, 48, 3, 1]
+    for batch, most, want in ((50, 48, [25, 25]), (48, 48, [48]), (7, 3, [3, 3, 1]), (1, 64, [1])):
+        x = rng.random((batch, 2))
+        parts = list(equal_parts({"x": x}, most))
+        assert [part.stop - part.start for part, _ in parts] == want
+        assert {len(samples["x"]) for _, samples in parts} == {want[0]}
+        for part, samples in parts:
+            assert np.array_equal(samples["x"][: part.stop - part.start], x[part])
     assert good_minibatch(cnn(rng)) == 64
 
 
