@@ -10,7 +10,7 @@ import numpy as np
 from snnc.api import Backend, Defaults, Graph, LoweringContext, LoweringError, Neurons, Node, UsageError
 from snnc_loihi.import_nengo_loihi import load
 from snnc_loihi.models import STEP
-from snnc_loihi.placement_queries import is_encoder, on_chip
+from snnc_loihi.placement_queries import sends_spikes
 
 if TYPE_CHECKING:
     from snnc_loihi.program import LoihiProgram
@@ -44,7 +44,7 @@ class LoihiBackend(Backend):
     def refuses(self, node: Node) -> str | None:
         """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""
         op = node.op
-        if isinstance(op, Neurons) and (on_chip(node) or is_encoder(node)) and np.any(np.asarray(op.scale) != 1):
+        if isinstance(op, Neurons) and sends_spikes(node) and np.any(np.asarray(op.scale) != 1):
             return "its scale is not in the weights: let the pass loihi-write-scales run"
         return super().refuses(node)
 

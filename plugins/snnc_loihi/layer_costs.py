@@ -9,19 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from snnc_loihi.core_connections import CoreConnection
+from snnc_loihi.placement import Block
 from snnc_loihi.tilings import Shape, Tiling, contained, tilings
 
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Block):
     """The resources of a core, as nengo-loihi checks them."""
-
-    compartments: int
-    in_axons: int
-    out_axons: int
-    synapse_bits: int
 
     @classmethod
     def of_loihi(cls) -> Limits:

@@ -9,6 +9,7 @@ import numpy as np
 from nengo.params import NumberParam
 from nengo_loihi.builder.builder import Builder
 from nengo_loihi.neurons import LoihiLIF, LoihiSpikingRectifiedLinear
+from snnc_nengo.neuron_types import DrivenDirectly
 
 from snnc.api import AnyArray, NeuronModel
 from snnc_loihi import models
@@ -39,12 +40,8 @@ class HardResetIF(LoihiSpikingRectifiedLinear):
         voltage[spikes] = 0
 
 
-class ChipLIF(LoihiLIF):
+class ChipLIF(DrivenDirectly, LoihiLIF):
     """Nengo-Loihi's own, without a search for the largest rates of neurons that are driven directly."""
-
-    def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """Return (0, 0) for every neuron."""
-        return np.zeros_like(gain), np.zeros_like(bias)
 
 
 @Builder.register(HardResetIF)

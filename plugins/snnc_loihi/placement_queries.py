@@ -18,6 +18,11 @@ def is_encoder(node: Node) -> bool:
     return isinstance(node.op, Neurons) and isinstance(node.op.model, LoihiEncoder)
 
 
+def sends_spikes(node: Node) -> bool:
+    """Return whether a node is a population of the chip, or one on the host that sends it spikes."""
+    return on_chip(node) or is_encoder(node)
+
+
 def is_link(node: Node) -> bool:
     """Return whether a node is part of connections: it is linear, and remembers nothing but what a filter does."""
     return node.op.is_linear or isinstance(node.op, Synapse)
@@ -26,6 +31,12 @@ def is_link(node: Node) -> bool:
 def populations(graph: Graph) -> list[Node[Neurons]]:
     """Return the populations of the chip, in topological order."""
     return [node for node in graph.nodes(Neurons) if on_chip(node)]
+
+
+def leads_to_chip(graph: Graph, name: str) -> bool:
+    """Return whether a node is a population of the chip, or such a one reads it through links."""
+    node = graph[name]
+    return on_chip(node) or (is_link(node) and any(leads_to_chip(graph, reader) for reader, _ in graph.readers(name)))
 
 
 def linear_sources(graph: Graph, name: str) -> Iterator[Node]:

@@ -20,7 +20,7 @@ from snnc_loihi.emulator import Emulator, Hardware
 from snnc_loihi.hybrid import ExternalReplica
 from snnc_loihi.neuron_types import CHIP_TYPES
 from snnc_loihi.placement import Plan
-from snnc_loihi.placement_queries import is_encoder, on_chip
+from snnc_loihi.placement_queries import sends_spikes
 from snnc_loihi.planner import plan
 from snnc_loihi.replica import PART, Replica
 from snnc_loihi.utilisation import Utilisation, utilisation
@@ -137,9 +137,7 @@ class LoihiProgram(NengoProgram):
     def replica(self) -> ExternalReplica:
         """Return the chip's part of the graph in its replica; built when first asked for."""
         ensembles = {
-            node.name: self.built.readings[node.name].obj.ensemble
-            for node in self.graph
-            if on_chip(node) or is_encoder(node)
+            node.name: self.built.readings[node.name].obj.ensemble for node in self.graph if sends_spikes(node)
         }
         return ExternalReplica(self.graph, Replica(self.model), ensembles, self.target.dt)
 

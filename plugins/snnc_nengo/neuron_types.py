@@ -13,7 +13,15 @@ from nengo.params import IntParam, NumberParam, Parameter
 from snnc.api import NUMPY, AnyArray, NeuronModel, RandomStream, Shape, State, SynapseModel, neurons
 
 
-class ModelNeurons(nengo.neurons.NeuronType):
+class DrivenDirectly(nengo.neurons.NeuronType):
+    """Neurons of ensembles that are driven through their neurons, which have no use for rates at single inputs."""
+
+    def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
+        """Return (0, 0) for every neuron: Nengo would search for them, and simulate some types to that end."""
+        return np.zeros_like(gain), np.zeros_like(bias)
+
+
+class ModelNeurons(DrivenDirectly):
     """The neurons of a model; a spike is worth ``amplitude / dt``, a rate of 1 Hz ``amplitude``."""
 
     negative = True
@@ -37,10 +45,6 @@ class ModelNeurons(nengo.neurons.NeuronType):
         """Return the rates at the encoded inputs ``x``."""
         return np.asarray(self.amplitude * self.model.response(NUMPY, self.current(x, gain, bias)))
 
-    def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """Return (0, 0) for every neuron: ensembles that are driven through their neurons have no use for them."""
-        return np.zeros_like(gain), np.zeros_like(bias)
-
     def step(self, dt: float, J: AnyArray, output: AnyArray, **state: Any) -> None:
         """Advance by ``dt`` seconds with input current ``J``."""
         firing(self.model, self.amplitude, dt, output, state)(self.model.drive(NUMPY, J, dt))
@@ -61,15 +65,8 @@ class SoftResetIF(ModelNeurons):
         super().__init__(neurons.SoftResetIf(gamma=gamma), amplitude, initial_state)
 
 
-class Izhikevich(nengo.Izhikevich):
-    """Nengo's own, built at once: it would simulate a second of every neuron for 101 inputs to find its maximum rate.
-
-    Ensembles that are driven through their neurons have no use for that.
-    """
-
-    def max_rates_intercepts(self, gain: AnyArray, bias: AnyArray) -> tuple[AnyArray, AnyArray]:
-        """Return (0, 0) for every neuron."""
-        return np.zeros_like(gain), np.zeros_like(bias)
+class Izhikevich(DrivenDirectly, nengo.Izhikevich):
+    """Nengo's own, built at once: for its maximum rate it would simulate a second of every neuron for 101 inputs."""
 
 
 class ModelSynapse(nengo.synapses.Synapse):

@@ -22,7 +22,7 @@ from snnc.api import (
 )
 from snnc_loihi.models import LoihiEncoder
 from snnc_loihi.ops import affine
-from snnc_loihi.placement_queries import is_encoder, is_link, linear_sources, on_chip, populations
+from snnc_loihi.placement_queries import leads_to_chip, linear_sources, on_chip, populations, sends_spikes
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Encode(Pass):
 
     def _encode(self, graph: Graph, node: Node, *, scale: float, signed: bool) -> None:
         neurons = Neurons(model=LoihiEncoder(), scale=scale)
-        readers = [(r, slot) for r, slot in graph.readers(node.name) if _leads_to_chip(graph, r)]
+        readers = [(r, slot) for r, slot in graph.readers(node.name) if leads_to_chip(graph, r)]
         layers = node.origin.layers
         spikes = graph.fresh_name(f"{node.name}.spikes")
         graph.add(spikes, neurons, [node.name], layers=layers)
@@ -92,22 +92,14 @@ class Encode(Pass):
 
 def _values(graph: Graph) -> list[str]:
     """Return the nodes on the host whose values the chip reads, in topological order."""
-    read = {root.name for node in populations(graph) for root in linear_sources(graph, node.name) if not _spikes(root)}
+    roots = (root for node in populations(graph) for root in linear_sources(graph, node.name))
+    read = {root.name for root in roots if not sends_spikes(root)}
     return [node.name for node in graph if node.name in read]
-
-
-def _spikes(node: Node) -> bool:
-    return on_chip(node) or is_encoder(node)
 
 
 def _first(graph: Graph) -> list[Node[Neurons]]:
     """Return the populations that read nothing of the chip."""
     return [node for node in populations(graph) if not any(on_chip(root) for root in linear_sources(graph, node.name))]
-
-
-def _leads_to_chip(graph: Graph, name: str) -> bool:
-    node = graph[name]
-    return on_chip(node) or (is_link(node) and any(_leads_to_chip(graph, reader) for reader, _ in graph.readers(name)))
 
 
 def _seen(graph: Graph, names: list[str], context: Context) -> dict[str, Array]:

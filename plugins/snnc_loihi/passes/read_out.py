@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from snnc.api import Context, Graph, Node, Pass, Stage, Synapse, ops
 from snnc_loihi.ops import ChipOutput
-from snnc_loihi.placement_queries import is_link, on_chip, populations
+from snnc_loihi.placement_queries import is_link, leads_to_chip, populations
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _read(graph: Graph, population: Node, given: Node) -> None:
     readers = [
         (reader, slot)
         for reader, slot in graph.readers(given.name)
-        if not _on_way_to_chip(graph, reader) and not (given is population and isinstance(graph[reader].op, Synapse))
+        if not leads_to_chip(graph, reader) and not (given is population and isinstance(graph[reader].op, Synapse))
     ]
     layers = population.origin.layers
     received: str | None = None
@@ -74,13 +74,6 @@ def _read(graph: Graph, population: Node, given: Node) -> None:
     outputs = {name: node for name, node in graph.output_nodes.items() if node == given.name}
     if outputs and given is not population:
         graph.set_outputs({**graph.output_nodes, **dict.fromkeys(outputs, population.name)})
-
-
-def _on_way_to_chip(graph: Graph, name: str) -> bool:
-    node = graph[name]
-    if on_chip(node):
-        return True
-    return is_link(node) and any(_on_way_to_chip(graph, reader) for reader, _ in graph.readers(name))
 
 
 def _meets_nonlinear(graph: Graph, name: str) -> bool:

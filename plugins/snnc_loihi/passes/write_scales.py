@@ -8,7 +8,7 @@ from typing import ClassVar
 from snnc.api import AnyArray, Graph, Node
 from snnc.api import WriteScales as WriteAllScales
 from snnc_loihi.ops import affine
-from snnc_loihi.placement_queries import is_encoder, on_chip, synapse_of
+from snnc_loihi.placement_queries import sends_spikes, synapse_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class WriteScales(WriteAllScales):
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
 
     def concerns(self, node: Node) -> bool:
-        return on_chip(node) or is_encoder(node)
+        return sends_spikes(node)
 
     def multiply(self, graph: Graph, name: str, scale: AnyArray) -> None:
         graph.insert_after(synapse_of(graph, name), graph.fresh_name(f"{name}.times"), affine(scale))
