@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
+from snnc.neurons import SignedIf, SoftResetIf
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
@@ -121,7 +123,7 @@ def compile(
             1, where the backend has no other.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
             activation name, ``"*"`` being the rest. The backend has a default for each level; most often
-            ``"spiking-relu"``, at level 2 ``"soft-reset-if"``.
+            ``"spiking-relu"``, at level 2 ``"signed-if"``, or ``"soft-reset-if"`` for a temporal model.
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
         calibration: sample inputs; used by passes that measure, and to verify.
@@ -129,7 +131,8 @@ def compile(
         passes: further passes, as text such as ``"my-pass{gain=2}"`` or as objects.
         skip: names of passes to leave out.
         options: options of passes by the pass's name.
-        steps: how many steps a sample is going to be shown; left out for a temporal model, which runs one step a slice.
+        steps: how many steps a sample is going to be shown; at level 2 chosen by default. Left out for a temporal
+            model, which runs one step a slice.
         seed: of everything random; the same seed gives the same spikes.
         dt: seconds a step, by default 0.001, or for a temporal model the dt of its keras-spiking layers.
         read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
@@ -164,6 +167,9 @@ def compile(
     if measuring and calibration is None:
         raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
+    if is_temporal(source) and neurons is None and chosen.defaults(level).neurons == SignedIf.kind:
+        # what it remembers is of one input: a stream would never let it forget
+        planned = _plan(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
     settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
     samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
     if samples is not None and measuring:
@@ -171,7 +177,8 @@ def compile(
     shown = random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
     length = presentation(source).steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
-    context = _context(registry, chosen, settings, samples, length)
+    asked = length if settings.steps is None and is_temporal(source) else steps
+    context = _context(registry, chosen, settings, samples, length, asked)
     graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
     chosen.require_accepted(stepwise(graph))
     on_host = _on_host(graph, chosen, registry)
@@ -180,6 +187,8 @@ def compile(
     untold = [row for row in on_host if not any(row in note for note in context.notes)]
     if untold:
         context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
+    if not is_temporal(source):
+        settings = replace(settings, steps=context.choices.get("steps", settings.steps))
     compiled = Compiled(
         graph,
         source,
@@ -316,7 +325,9 @@ def _settle(
     )
 
 
-def _context(registry: Registry, backend: Backend, settings: Settings, samples: Samples | None, steps: int) -> Context:
+def _context(
+    registry: Registry, backend: Backend, settings: Settings, samples: Samples | None, steps: int, asked: int | None
+) -> Context:
     """Return the context of the passes; half of the samples calibrate, the others decide what is kept."""
     calibrating, held_back = (None, None) if samples is None else samples.halves()
     return Context(
@@ -329,6 +340,7 @@ def _context(registry: Registry, backend: Backend, settings: Settings, samples: 
         seed=settings.seed,
         dt=settings.dt,
         steps=steps,
+        steps_asked=asked,
         read_out=registry.read_out(settings.read_out),
     )
 

@@ -87,8 +87,9 @@ class Simulation:
             signal[...] = x[0]
         outputs = {name: np.empty((steps, y.size), dtype=np.float32) for name, y in self._outputs.items()}
         watched = self._look_up({name: self._model.sig[reading.obj]["out"] for name, reading in watch.items()})
-        before = {name: np.zeros(y.shape) for name, y in watched.items()}
+        sent = {name: np.zeros(y.shape) for name, y in watched.items()}
         window = {name: np.zeros(y.shape) for name, y in watched.items()}
+        offsets = {name: watch[name].constant.ravel() / np.ravel(watch[name].scale) for name in watched}
         repeated = [self._steps[i] for i in self._repeated]
         start = self._job.read_out.window(steps).start
         with np.errstate(invalid="raise", divide="ignore"):  # as nengo.Simulator has it
@@ -99,14 +100,15 @@ class Simulation:
                     step()
                 for name, y in self._outputs.items():
                     outputs[name][t] = y
-                sums = window if t >= start else before
                 for name, y in watched.items():
-                    sums[name] += y
+                    if t >= start:
+                        window[name] += y
+                    sent[name] += np.abs(y + offsets[name])
         means, totals = {}, {}
         for name, reading in watch.items():
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
             means[name] = window[name] / (steps - start) * scale + constant
-            totals[name] = (before[name] + window[name]) * scale + steps * constant
+            totals[name] = sent[name] * np.abs(scale)
         return Recording(outputs, means, totals)
 
     def _reset(self) -> None:

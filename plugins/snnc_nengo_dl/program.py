@@ -107,7 +107,9 @@ class NengoDlProgram(NengoProgram):
         rest = {name: values[name] for name in resting}
         how = presentation(self.graph)
         means = how.mean(rest, window)
-        totals = {name: steps * y for name, y in how.mean(rest, slice(0, steps)).items()}
+        totals = {
+            name: steps * y for name, y in how.mean({n: np.abs(y) for n, y in rest.items()}, slice(0, steps)).items()
+        }
         for table in (shown, Recording(means=means, totals=totals)):
             recording.put(part, table.head(count))
 

@@ -12,12 +12,15 @@ from nengo_dl.builder import OpBuilder
 
 
 class Tally(Operator):
-    """Adds ``x`` to a sum: in the steps from a certain one on, or in those before it."""
+    """Adds ``x`` to a sum in the steps from a certain one on, or the absolute value of ``x + offset`` in all steps."""
 
-    def __init__(self, x: Any, total: Any, count: Any, start: Any, late: bool) -> None:
-        """Take the signals of what to add, of the sum and of the number of the step, and the variable of the step."""
+    def __init__(self, x: Any, total: Any, count: Any, start: Any, offset: Any) -> None:
+        """Take the signals of what to add, of the sum and of the number of the step, and the variable of the step.
+
+        Without an ``offset`` it is the sum from that step on.
+        """
         super().__init__(tag=f"{x.name} tally")
-        self.x, self.total, self.count, self.start, self.late = x, total, count, start, late
+        self.x, self.total, self.count, self.start, self.offset = x, total, count, start, offset
         self.sets, self.incs = list[Any](), list[Any]()
         self.reads, self.updates = [x, count], [total]
 
@@ -28,10 +31,12 @@ class TallyBuilder(OpBuilder):
     def build_step(self, signals: Any) -> None:
         """Add a step to TensorFlow's graph."""
         (op,) = self.ops
-        late = signals.gather(signals[op.count])[0] > op.start  # steps count from 1
         x, total = signals.gather(signals[op.x]), signals.gather(signals[op.total])
-        counts = late if op.late else tf.logical_not(late)
-        signals.scatter(signals[op.total], tf.cond(counts, lambda: total + x, lambda: total))
+        if op.offset is not None:
+            signals.scatter(signals[op.total], total + tf.abs(x + op.offset))
+            return
+        late = signals.gather(signals[op.count])[0] > op.start  # steps count from 1
+        signals.scatter(signals[op.total], tf.cond(late, lambda: total + x, lambda: total))
 
 
 class Tallies:
@@ -40,16 +45,19 @@ class Tallies:
     def __init__(self, start: Any) -> None:
         """Take a variable: the number of steps before those of the read-out."""
         self.start = start
-        self._late: dict[str, bool] = {}
+        self._offsets: dict[str, Any] = {}
 
-    def add(self, name: str, source: Any) -> tuple[Any, Any]:
-        """Add probes to a network that give the sums of an object before and inside the window, when it has run."""
+    def add(self, name: str, source: Any, offset: Any) -> tuple[Any, Any]:
+        """Add probes to a network that give sums of an object when it has run.
+
+        The first is of absolute values with an offset added, over all steps; the second is that inside the window.
+        """
         probes = []
-        for late in (False, True):
-            node = nengo.Node(size_in=source.size_out, label=f"{name} {'inside' if late else 'before'}")
+        for what, added in (("sent", offset), ("inside", None)):
+            node = nengo.Node(size_in=source.size_out, label=f"{name} {what}")
             nengo.Connection(source, node, synapse=None)
             probes.append(nengo.Probe(node, label=node.label))
-            self._late[f"{node}.in"] = late
+            self._offsets[f"{node}.in"] = added
         return probes[0], probes[1]
 
     def __call__(self, operators: Sequence[Any]) -> list[Any]:
@@ -57,10 +65,10 @@ class Tallies:
         steps = [operator.step for operator in operators if isinstance(operator, TimeUpdate)]
         result = []
         for operator in operators:
-            if isinstance(operator, Copy) and operator.dst.name in self._late:
-                late = self._late[operator.dst.name]
-                operator = Tally(operator.src, operator.dst, steps[0], self.start, late)
-            elif isinstance(operator, Reset) and operator.dst.name in self._late:
+            if isinstance(operator, Copy) and operator.dst.name in self._offsets:
+                offset = self._offsets[operator.dst.name]
+                operator = Tally(operator.src, operator.dst, steps[0], self.start, offset)
+            elif isinstance(operator, Reset) and operator.dst.name in self._offsets:
                 continue
             result.append(operator)
         return result

@@ -10,6 +10,7 @@ import nengo_dl
 import numpy as np
 import tensorflow as tf
 from nengo_dl import utils
+from snnc_nengo.build import Reading
 
 from snnc.api import Array, Graph, LoweringContext, LoweringError, Recording, is_temporal
 from snnc_nengo_dl.network import built_on, configure
@@ -30,9 +31,10 @@ class Simulation:
             self._start = tf.Variable(0, dtype=tf.int32, trainable=False)
         built = built_on(graph, target, self._held)
         tallies = Tallies(self._start)
+        readings = {name: built.readings[name] for name in watch}
         with built.network:
-            self._watched = {name: tallies.add(name, built.readings[name].obj) for name in watch}
-        self._readings = {name: built.readings[name] for name in watch}
+            self._watched = {name: tallies.add(name, r.obj, _offset(r)) for name, r in readings.items()}
+        self._readings = readings
         configure(built, inference_only=True, more=[tallies])
         for probe in (probe for pair in self._watched.values() for probe in pair):
             built.network.config[probe].keep_history = False
@@ -69,17 +71,22 @@ class Simulation:
         found = dict(zip(self._order, self._call(tf.constant(steps)), strict=False))
         outputs = {name: found[probe].numpy() for name, probe in self._outputs.items()}
         means, totals = {}, {}
-        for name, (before, inside) in self._watched.items():
+        for name, (everything, inside) in self._watched.items():
             reading = self._readings[name]
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
-            early, late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in (before, inside))
+            sent, late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in (everything, inside))
             means[name] = late / (window.stop - window.start) * scale + constant
-            totals[name] = (early + late) * scale + steps * constant
+            totals[name] = sent * np.abs(scale)
         return Recording(outputs, means, totals)
 
     def _simulate(self, steps: Any) -> Any:
         given = [tf.repeat(x, steps, axis=1) for x in self._given]
         return self._model([*given, tf.fill((self._size, 1), steps)], training=False)
+
+
+def _offset(reading: Reading) -> Any:
+    """Return what has to be added to the signal of a value before its scale to get the value."""
+    return (reading.constant.ravel() / np.ravel(reading.scale)).astype(np.float32)
 
 
 def _variable(*shape: int | None) -> Any:

@@ -54,7 +54,7 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
                     state.update(new)
                 seen = {n: _apart(values[n], count) for n in dict.fromkeys((*means, *totals, *streams))}
                 means = {n: y + tf.tensordot(weights[now], seen[n], 1) for n, y in means.items()}
-                totals = {n: y + tf.reduce_sum(seen[n], 0) for n, y in totals.items()}
+                totals = {n: y + tf.reduce_sum(tf.abs(seen[n]), 0) for n, y in totals.items()}
                 for k in range(count):
                     streams = {n: s.write(t + k, seen[n][k]) for n, s in streams.items()}
                 return t + count, state, means, totals, streams
@@ -77,7 +77,7 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
         return {
             "outputs": {name: read[node] for name, node in outputs.items()},
             "means": {n: means[n] for n in watch},
-            "totals": {n: totals[n] if n in totals else tf.cast(steps, tf.float32) * still[n] for n in watch},
+            "totals": {n: totals[n] if n in totals else tf.cast(steps, tf.float32) * tf.abs(still[n]) for n in watch},
             "state": state,
         }
 

@@ -21,7 +21,7 @@ class Recording:
     means: dict[str, AnyArray] = field(default_factory=dict)
     """By watched node: ``(batch, *shape)``, the mean over the read-out's window."""
     totals: dict[str, AnyArray] = field(default_factory=dict)
-    """By watched node: ``(batch, *shape)``, the sum over all steps."""
+    """By watched node: ``(batch, *shape)``, the sum of absolute values over all steps: spikes taken back count, too."""
 
     @classmethod
     def zeros(

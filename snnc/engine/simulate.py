@@ -191,11 +191,11 @@ class _Run:
                 for output, node in self.outputs.items():
                     done.outputs[output][:, t] = values[node]
                 seen = values if stepper is None else {**values, **stepper.finish(values, self.watch)}
-                sums = done.means if self.window.start <= t < self.window.stop else done.totals
                 for name in self.watch:
-                    sums[name] += seen[name]
+                    if self.window.start <= t < self.window.stop:
+                        done.means[name] += seen[name]
+                    done.totals[name] += np.abs(seen[name])
         for name in self.watch:
-            done.totals[name] += done.means[name]
             done.means[name] /= self.window.stop - self.window.start
         return done
 

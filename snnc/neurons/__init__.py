@@ -1,6 +1,14 @@
 """Neuron and synapse models, and the ops that hold them, all under one roof: ``neurons.SoftResetIf`` ..."""
 
-from snnc.neurons.integrate_and_fire import Poisson, RatesToSpikes, Regular, SoftResetIf, SpikingRelu, Stochastic
+from snnc.neurons.integrate_and_fire import (
+    Poisson,
+    RatesToSpikes,
+    Regular,
+    SignedIf,
+    SoftResetIf,
+    SpikingRelu,
+    Stochastic,
+)
 from snnc.neurons.izhikevich import Izhikevich
 from snnc.neurons.lif import AdaptiveLif, AdaptiveLifRate, Lif, LifRate
 from snnc.neurons.model import NeuronModel, RateNeurons, ReluLike, ReluRate, SigmoidRate, TanhRate
@@ -15,6 +23,7 @@ MODELS: tuple[type[NeuronModel], ...] = (
     AdaptiveLifRate,
     SpikingRelu,
     SoftResetIf,
+    SignedIf,
     Regular,
     Stochastic,
     Poisson,
@@ -46,6 +55,7 @@ __all__ = [
     "ReluLike",
     "ReluRate",
     "SigmoidRate",
+    "SignedIf",
     "SoftResetIf",
     "SpikingRelu",
     "Stochastic",

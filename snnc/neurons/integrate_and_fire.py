@@ -93,6 +93,36 @@ class SoftResetIf(ReluLike):
         return spikes
 
 
+@op
+class SignedIf(ReluLike):
+    """v += u dt; n = clip(floor(v), -gamma, gamma), and no less than -sent; v -= n; sent += n.
+
+    The neuron remembers what it has sent and takes spikes back that came too early, so that after any number of steps
+    it has sent what the quantised ReLU gives for the mean of its input: ``clip(round(mean * steps), 0, gamma *
+    steps)``, up to what ``gamma`` still holds back (signed neuron with memory, Wang et al. 2022).
+    """
+
+    kind: ClassVar[str] = "signed-if"
+    spiking: ClassVar[bool] = True
+    gamma: int = 4
+    """The most spikes a step, of either sign."""
+
+    @property
+    def count_limits(self) -> tuple[float, float]:
+        return 0.5, float(self.gamma)
+
+    def start(self, shape: Shape, rng: np.random.Generator) -> State:
+        return {"voltage": np.full(shape, 0.5, dtype=np.float32), "sent": np.zeros(shape, dtype=np.float32)}
+
+    def drive(self, xp: Namespace, current: Any, dt: float) -> Any:
+        return current * dt
+
+    def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
+        voltage, sent = state["voltage"] + drive, state["sent"]
+        spikes = xp.maximum(xp.clip(xp.floor(voltage), -self.gamma, self.gamma), -sent)
+        return spikes, {"voltage": voltage - spikes, "sent": sent + spikes}
+
+
 BASES: Mapping[str, type[RateNeurons]] = MappingProxyType(
     {"relu": ReluRate, "sigmoid": SigmoidRate, "tanh": TanhRate, "lif-rate": LifRate}
 )

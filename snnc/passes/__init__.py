@@ -3,6 +3,7 @@
 from snnc.passes.base import Pass
 from snnc.passes.calibrate_biases import CalibrateBiases
 from snnc.passes.calibrate_scales import CalibrateScales
+from snnc.passes.choose_thresholds import ChooseThresholds
 from snnc.passes.decompose_activations import DecomposeActivations
 from snnc.passes.defer_final_activation import DeferFinalActivation
 from snnc.passes.drop_final_softmax import DropFinalSoftmax
@@ -36,6 +37,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     ScaleRates,
     InsertSynapses,
     WarnOfCollapse,
+    ChooseThresholds,
     CalibrateScales,
     InitialVoltage,
     CalibrateBiases,

@@ -55,6 +55,10 @@ class Context:
     """Seconds a step."""
     steps: int = 30
     """The number of steps a sample is going to be shown."""
+    steps_asked: int | None = None
+    """The number that the user asked for, or that sequences have; None leaves it to a pass."""
+    choices: dict[str, Any] = field(default_factory=dict)
+    """What passes chose for the whole compilation: ``steps``, which later passes find in ``steps``."""
     read_out: ReadOut = field(default_factory=MeanReadOut)
     """How the outputs of all steps become one answer."""
     notes: list[str] = field(default_factory=list)

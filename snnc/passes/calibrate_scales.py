@@ -39,6 +39,7 @@ class CalibrateScales(Pass):
 
     name: ClassVar[str] = "calibrate-scales"
     stage: ClassVar[Stage] = Stage.CALIBRATE
+    after: ClassVar[tuple[str, ...]] = ("choose-thresholds",)
     default: ClassVar[bool] = True
     level: ClassVar[int] = 2
     exact: ClassVar[bool] = True

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from snnc.analysis.errors import rms_error
 from snnc.engine.presentation import presentation
-from snnc.engine.rate import evaluate
+from snnc.engine.rate import evaluate, evaluate_nodes
 from snnc.engine.simulate import as_run, present
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
+from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.base import Context
 
@@ -21,18 +23,32 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
 
     That of the read-out, root mean squared, relative to the model's outputs, and the mean over the outputs. Where the
     final activation is deferred to the read-out, what it is applied to is compared: the logits, which say more than
-    probabilities.
+    probabilities. It is infinite where a population is silent that is active in the model: a network that does not
+    work yet says nothing about what would help it.
     """
     assert context.held_back is not None
     inputs = context.held_back
     wanted: dict[str, Array] = {}
+    active: set[str] = set()
 
     def loss(graph: Graph, model: Graph) -> float:
         if not wanted:
             settled = evaluate(stepwise(model), inputs)
             wanted.update(presentation(model).read_out(settled, context.read_out, context.dt))
-        run = present(as_run(graph), inputs, context.steps, window=context.window, dt=context.dt, seed=context.seed)
+            meant = evaluate_nodes(model, inputs, {name for name in spiking_in(graph) if name in model})
+            active.update(name for name, y in meant.items() if y.any())
+        steps = context.choices.get("steps", context.steps)
+        watch = sorted(active & spiking_in(graph))
+        window = context.read_out.window(steps)
+        run = present(as_run(graph, watch), inputs, steps, window=window, dt=context.dt, seed=context.seed, watch=watch)
+        if not all(run.totals[name].any() for name in watch):
+            return math.inf
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))
 
     return loss
+
+
+def spiking_in(graph: Graph) -> set[str]:
+    """Return the names of the spiking populations of a graph."""
+    return {node.name for node in graph.nodes(Neurons) if node.op.model.spiking}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,8 +57,9 @@ def run(
         kinds: the registered op classes, for the check that nothing else is in the graph.
         providers: who provides each pass, by name.
         samples: inputs on which the rate-mode outputs are compared before and after each pass.
-        loss: the error of a spiking graph against the model that it stands for; a measured pass that does not make
-            it smaller is taken back.
+        loss: the error of a spiking graph against the model that it stands for, infinite where a layer is dead; a
+            measured pass that does not make it smaller is taken back, unless it was infinite: what a pass is worth
+            shows in a network that works.
 
     Raises:
         PassError: a pass failed or left a broken graph; names it and those that ran before it.
@@ -72,6 +74,7 @@ def run(
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
         last = i + 1 == len(plan) or plan[i + 1].stage > step.stage
         before, start = graph.copy(), time.perf_counter()
+        context = replace(context, steps=context.choices.get("steps", context.steps))
         if step.stage > Stage.SPIKE and context.model is None:
             context = replace(context, model=with_ideal_rates(graph))
         try:
@@ -93,7 +96,7 @@ def run(
             assert context.model is not None
             held = loss(before, context.model) if held is None else held
             verdict = (held, loss(graph, context.model))
-            if verdict[1] < verdict[0]:
+            if verdict[1] < verdict[0] or math.isinf(held):
                 held = verdict[1]
             else:
                 graph = before

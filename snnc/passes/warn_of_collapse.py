@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc import ops
+from snnc.engine.presentation import is_temporal
+from snnc.errors import UsageError
 from snnc.ir.graph import Graph
-from snnc.neurons import NeuronModel, Neurons, RatesToSpikes, SpikingRelu, Synapse
+from snnc.neurons import NeuronModel, Neurons, RatesToSpikes, SignedIf, SpikingRelu, Synapse
 from snnc.ops.causal import Filter, Running
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.spiking_max_pool import behind_spikes
@@ -15,7 +17,7 @@ from snnc.passes.spiking_max_pool import behind_spikes
 
 @dataclass(frozen=True)
 class WarnOfCollapse(Pass):
-    """Note which choices are known to make a spiking network collapse; change nothing.
+    """Note which choices are known to make a spiking network collapse, and refuse one that cannot work; change nothing.
 
     A neuron that rectifies the current of every step forgets what inhibits in steps without excitation, so that
     unfiltered spikes make it fire too much: E[relu(J)] >= relu(E[J]), more so with every layer (Nengo's spiking
@@ -37,6 +39,12 @@ class WarnOfCollapse(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
+        signed = [n.name for n in graph.nodes(Neurons) if isinstance(n.op.model, SignedIf)]
+        if signed and is_temporal(graph):
+            raise UsageError(
+                f"layer {signed[0]!r}: signed-if remembers all spikes of a sample, and a stream never ends; use "
+                "soft-reset-if neurons for temporal models"
+            )
         pools = [n.name for n in behind_spikes(graph) if isinstance(n.op, (ops.MaxPool, ops.GlobalMaxPool))]
         if pools:
             context.note(

@@ -6,6 +6,7 @@ import pytest
 import snnc
 from snnc.engine.read_out import MeanReadOut
 from snnc.errors import DataError, UsageError
+from snnc.neurons import Neurons
 from tests import models
 
 
@@ -21,11 +22,11 @@ def x():
 
 def test_calibration_makes_few_steps_enough_and_the_journal_says_by_how_much(model, x):
     plain = snnc.compile(model, neurons="soft-reset-if", steps=8, verify=False)
-    c = snnc.compile(model, level=2, calibration=x, steps=8)
+    c = snnc.compile(model, level=2, neurons="soft-reset-if", calibration=x, steps=8)
     measured = {e.name.split("{")[0]: e for e in c.journal if e.loss is not None}
     assert {"calibrate-scales", "initial-voltage"} <= set(measured)
     for entry in measured.values():
-        assert entry.kept == (entry.loss[1] < entry.loss[0])
+        assert entry.kept == (entry.loss[1] < entry.loss[0] or entry.loss[0] == np.inf)
     fresh = np.random.default_rng(4).uniform(0, 1, size=(40, 8, 8, 1)).astype(np.float32)
     want = c.source.evaluate(fresh)["out"]
     errors = [np.abs(g.predict(fresh, 8) - want).mean() / np.abs(want).mean() for g in (plain, c)]
@@ -35,7 +36,8 @@ def test_calibration_makes_few_steps_enough_and_the_journal_says_by_how_much(mod
 
 
 def test_a_calibration_that_does_not_help_is_taken_back(model, x):
-    c = snnc.compile(model, level=2, calibration=x, steps=8, options={"initial-voltage": {"voltage": -20.0}})
+    bad = {"initial-voltage": {"voltage": -3.0}}
+    c = snnc.compile(model, level=2, neurons="soft-reset-if", calibration=x, steps=8, options=bad)
     entry = next(e for e in c.journal if e.name.startswith("initial-voltage"))
     assert not entry.kept
     assert entry.loss[1] > entry.loss[0]
@@ -43,9 +45,37 @@ def test_a_calibration_that_does_not_help_is_taken_back(model, x):
 
 
 def test_a_scale_that_the_user_gave_stays(model, x):
-    c = snnc.compile(model, level=2, calibration=x, steps=8, scale={"conv_a": 123.0})
+    c = snnc.compile(model, level=2, neurons="soft-reset-if", calibration=x, steps=8, scale={"conv_a": 123.0})
     assert c.graph["conv_a"].op.scale == pytest.approx(1 / 123)
     assert np.shape(c.graph["conv_b"].op.scale) == (6,)
+
+
+def test_by_default_thresholds_steps_and_spikes_a_step_are_chosen_by_forecast(model, x):
+    c = snnc.compile(model, level=2, calibration=x)
+    assert {node.op.model.kind for node in c.graph.nodes(Neurons)} == {"signed-if"}
+    assert c.default_steps == c.settings.steps
+    assert any(f"{c.settings.steps} steps of at most" in note for note in c.notes)
+    fresh = np.random.default_rng(4).uniform(0, 1, size=(40, 8, 8, 1)).astype(np.float32)
+    want = c.source.evaluate(fresh)["out"]
+    assert np.abs(c.predict(fresh) - want).mean() < 0.1 * np.abs(want).mean()
+    less = snnc.compile(model, level=2, calibration=x, options={"choose-thresholds": {"target_drop": 5.0}})
+    assert less.settings.steps < c.settings.steps
+    assert np.abs(less.predict(fresh) - want).mean() > np.abs(c.predict(fresh) - want).mean()
+
+
+def test_the_steps_that_the_user_asked_for_are_taken(model, x):
+    c = snnc.compile(model, level=2, calibration=x, steps=2)
+    assert c.settings.steps == 2
+    assert {node.op.model.gamma for node in c.graph.nodes(Neurons)} <= {1, 2, 4, 8}
+
+
+def test_a_network_of_which_a_layer_is_silent_is_not_what_calibration_is_judged_against(model, x):
+    """At one step nothing fires yet: every pass would be taken back, one by one."""
+    c = snnc.compile(model, level=2, neurons="soft-reset-if", calibration=x, steps=1)
+    measured = {e.name.split("{")[0]: e for e in c.journal if e.loss is not None}
+    assert measured["calibrate-scales"].loss[0] == np.inf
+    assert measured["calibrate-scales"].kept
+    assert c.predict(x, 1).any(axis=0).all()
 
 
 def test_per_channel_scales_run_on_nengo_as_in_the_evaluator(model, x, tmp_path):

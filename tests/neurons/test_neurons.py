@@ -16,6 +16,7 @@ INPUT = np.array([-5.0, -0.5, 0.0, 3.0, 20.0, 80.0, 150.0, 300.0], dtype=np.floa
 DT = 0.001
 MODELS = [model() for model in neurons.MODELS] + [
     neurons.SoftResetIf(gamma=3),
+    neurons.SignedIf(gamma=1),
     *(wrapper(base=base) for wrapper in (neurons.Regular, neurons.Stochastic) for base in ("sigmoid", "tanh")),
     neurons.Poisson(base="lif-rate"),
 ]
@@ -62,7 +63,7 @@ def run(model, x, steps, after=0):
 
 
 def test_every_model_stands_for_something_and_has_a_kind():
-    assert len(neurons.MODELS) == 13
+    assert len(neurons.MODELS) == 14
     for model in neurons.MODELS:
         assert any(model().can_replace(a) for a in ACTIVATIONS), model.kind
 

@@ -22,6 +22,7 @@ STEPS = 100
 # numbers that float32 holds exactly, so that sums come out alike in whatever order a library adds them
 EXACT: dict[str, list[NeuronModel]] = {
     "soft-reset-if": [neurons.SoftResetIf(initial=0.5), neurons.SoftResetIf(gamma=3)],
+    "signed-if": [neurons.SignedIf(gamma=2)],
     "lif": [neurons.Lif(tau_rc=1 / 64)],
     "lif-rate": [neurons.LifRate(tau_rc=1 / 64)],
     "adaptive-lif": [neurons.AdaptiveLif(tau_rc=1 / 64, inc_n=1 / 64, tau_n=0.05)],

@@ -43,7 +43,7 @@ def test_spikes_are_those_of_the_evaluator(rng: np.random.Generator, x: np.ndarr
     np.testing.assert_array_equal(np.round(got.outputs["n_1"] / 10), np.round(want.outputs["n_1"] / 10))
     np.testing.assert_allclose(got.outputs["probabilities"], want.outputs["probabilities"], atol=1e-5)
     np.testing.assert_allclose(got.totals["n"], want.totals["n"], atol=1e-3)
-    np.testing.assert_allclose(got.totals["x"], x.sum(axis=1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(got.totals["x"], np.abs(x).sum(axis=1), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(got.means["x"], x[:, 6:].mean(axis=1), rtol=1e-5, atol=1e-6)
 
 

@@ -24,6 +24,7 @@ MODELS: list[NeuronModel] = [
     neurons.SpikingRelu(),
     neurons.SoftResetIf(initial=0.5),
     neurons.SoftResetIf(gamma=3),
+    neurons.SignedIf(gamma=2),
     neurons.Lif(tau_rc=1 / 64),
     neurons.AdaptiveLif(tau_rc=1 / 64, inc_n=1 / 64, tau_n=0.05),
     neurons.Izhikevich(),

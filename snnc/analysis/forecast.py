@@ -1,0 +1,178 @@
+"""What counting neurons are going to give, without simulating them: thresholds and shifts, chosen layer by layer.
+
+A neuron that may take spikes back (``signed-if``) has sent ``clip(round(z / unit), 0, levels)`` spikes at the end for
+a mean input z, so that the network after its last step is the quantised model, whatever came in between.
+Both are evaluated side by side here, node by node: each layer's range is the one of least squared error (Li et al.
+2021), and each channel is shifted by what quantisation changes in its mean, the layers before being quantised already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnc.ir.graph import Graph
+from snnc.ir.node import Node
+from snnc.ir.types import AnyArray, Array
+from snnc.neurons import Neurons
+from snnc.ops.read_out_activation import stepwise
+
+ROWS = 2048
+"""Values of a channel, at most, on which its range is chosen."""
+ENOUGH = 256
+"""Values of a channel from which on it gets a range of its own; a layer with fewer has one for all."""
+SHARES = np.linspace(1.0, 0.1, 25)
+"""Of the largest activation: the ranges that are tried."""
+FLOOR = 0.05
+"""The least range of a channel, as a share of its layer's."""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """How one population counts: ``clip(round((z + shift) / unit), 0, levels) * unit``, ``unit = range / levels``."""
+
+    range: AnyArray
+    """The activation that all spikes of a sample stand for together, one number or one a channel."""
+    shift: Array
+    """By channel, in units of the activation."""
+
+    def counts(self, z: Array, levels: int) -> Array:
+        """Return the spikes of each neuron, ``(batch, *shape)``."""
+        unit = np.asarray(self.range / levels, dtype=np.float32)
+        return np.clip(np.floor((z + self.shift) / unit + np.float32(0.5)), 0, levels)
+
+
+@dataclass
+class Forecast:
+    """A quantised model, and how far it is from the model."""
+
+    levels: int
+    """The most spikes of a neuron and sample."""
+    populations: dict[str, Quantised] = field(default_factory=dict)
+    error: float = math.inf
+    """Of the first output on samples that were not used to choose: root mean square, relative to its deviation."""
+    flips: float = 1.0
+    """The share of those samples whose class is expected to change."""
+    spikes: float = 0.0
+    """A sample, those that are sent and taken back left out."""
+
+
+Visit = Callable[[Node[Neurons], Array, Array], Array]
+"""From a population, what it reads in the quantised model and what it gives in the model: what it gives quantised."""
+
+
+def walk(graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit: Visit) -> tuple[Array, Array]:
+    """Return the first output of the quantised model and of the model; values are dropped behind their last reader."""
+    end = next(iter(graph.output_nodes.values()))
+    waiting = {node.name: len(graph.readers(node.name)) + (node.name == end) for node in graph}
+    ours, models = dict(inputs), dict(inputs)
+    with np.errstate(all="ignore"):
+        for node in graph:
+            sources = graph.sources(node.name)
+            if sources:
+                models[node.name] = _evaluate(node, [models[s] for s in sources])
+                if isinstance(node.op, Neurons) and node.name in names:
+                    ours[node.name] = visit(node, ours[sources[0]], models[node.name])  # type: ignore[arg-type]
+                else:
+                    same = all(ours[s] is models[s] for s in sources)
+                    read = [ours[s] for s in sources]
+                    ours[node.name] = models[node.name] if same else _evaluate(node, read)
+            for source in sources:
+                waiting[source] -= 1
+                if not waiting[source]:
+                    del ours[source], models[source]
+    return ours[end], models[end]
+
+
+def _evaluate(node: Node, inputs: list[Array]) -> Array:
+    return np.asarray(node.op.evaluate(*inputs), dtype=np.float32)
+
+
+def forecast(
+    graph: Graph,
+    names: frozenset[str],
+    levels: int,
+    samples: Mapping[str, Array],
+    held_back: Mapping[str, Array],
+) -> Forecast:
+    """Return the quantised model of so many levels, chosen on samples and judged on those held back.
+
+    Args:
+        graph: with populations, before anything is scaled.
+        names: the populations that count.
+        levels: the most spikes that a neuron sends for a sample.
+        samples: inputs by name, ``(batch, *shape)``.
+        held_back: others.
+    """
+    graph = stepwise(graph)
+    found = Forecast(levels)
+    rng = np.random.default_rng(0)
+
+    def choose(node: Node[Neurons], z: Array, wanted: Array) -> Array:
+        chosen = found.populations[node.name] = _chosen(z, wanted, levels, rng)
+        return chosen.counts(z, levels) * np.asarray(chosen.range / levels, dtype=np.float32)
+
+    walk(graph, samples, names, choose)
+    spikes = 0.0
+
+    def count(node: Node[Neurons], z: Array, wanted: Array) -> Array:
+        nonlocal spikes
+        chosen = found.populations[node.name]
+        counts = chosen.counts(z, levels)
+        spikes += float(counts.sum())
+        return counts * np.asarray(chosen.range / levels, dtype=np.float32)
+
+    got, want = walk(graph, held_back, names, count)
+    found.error, found.flips = judged(got, want)
+    found.spikes = spikes / len(got)
+    return found
+
+
+def _chosen(z: Array, wanted: Array, levels: int, rng: np.random.Generator) -> Quantised:
+    """Return the range of least squared error of each channel, and the shifts that keep the means."""
+    channels = wanted.shape[-1]
+    flat, targets = z.reshape(-1, channels), wanted.reshape(-1, channels)
+    rows = rng.choice(len(targets), min(len(targets), ROWS), replace=False)
+    some = targets[rows] if len(targets) >= ENOUGH else targets.reshape(-1, 1)
+    largest = some.max(axis=0)
+    whole = max(float(targets.max(initial=0.0)), 1e-6)
+    largest = np.maximum(largest, FLOOR * whole)
+    best, chosen = np.full(largest.shape, np.inf), largest.copy()
+    for share in SHARES:
+        unit = largest * np.float32(share / levels)
+        error = np.square(np.clip(np.floor(some / unit + np.float32(0.5)), 0, levels) * unit - some).mean(axis=0)
+        chosen = np.where(error < best, largest * np.float32(share), chosen)
+        best = np.minimum(error, best)
+    ranges = chosen if len(chosen) > 1 or channels == 1 else chosen[0]
+    shift = np.zeros(channels, dtype=np.float32)
+    unit = np.asarray(ranges / levels, dtype=np.float32)
+    for _ in range(2):
+        counted = Quantised(ranges, shift).counts(flat, levels) * unit
+        shift = shift + (targets - counted).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Quantised(ranges, shift)
+
+
+def judged(got: Array, want: Array) -> tuple[float, float]:
+    """Return (error, flips) of outputs ``(batch, ...)`` against the wanted ones.
+
+    The error is the root mean square relative to the deviation of what is wanted. Flips are the expected share of
+    samples with another arg-max if errors of that size fell at random: the mean over samples of the probability that
+    normal noise exceeds the margin between the two largest outputs, which says more than counting few samples. It is
+    the error itself where the output is no choice among classes.
+    """
+    difference = got.astype(np.float64) - want
+    spread = float(np.std(want, dtype=np.float64)) or 1.0
+    error = float(np.sqrt(np.mean(difference**2))) / spread
+    error = error if math.isfinite(error) else math.inf
+    if want.ndim != 2 or want.shape[-1] < 2:
+        return error, error
+    from scipy.special import erfc
+
+    centred = difference - difference.mean(axis=-1, keepdims=True)
+    sigma = max(float(np.sqrt(np.mean(centred**2))), 1e-12)
+    top = np.sort(want, axis=-1)[:, -2:].astype(np.float64)
+    flips = float(np.mean(0.5 * erfc((top[:, 1] - top[:, 0]) / (2 * sigma))))
+    return error, flips if math.isfinite(flips) else 1.0
