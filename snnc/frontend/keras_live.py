@@ -15,7 +15,17 @@ import numpy as np
 from snnc.errors import FrontendError, MissingExtraError
 from snnc.frontend.base import Frontend, Importer, ImportOptions, Role
 from snnc.frontend.keras_config import LayerSpec, ModelSpec, parse_model
-from snnc.frontend.keras_weights import RolesOf, WeightSource, WeightTable, count_error, last_part, leaves, tail, weight
+from snnc.frontend.keras_weights import (
+    RolesOf,
+    Seen,
+    WeightSource,
+    WeightTable,
+    count_error,
+    last_part,
+    leaves,
+    tail,
+    weight,
+)
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 
@@ -79,33 +89,28 @@ class LiveWeights(WeightSource):
 
     def __init__(self, model: Any) -> None:
         """Read from a Keras model."""
-        self._model = model
+        self._keras = model
 
     def read(self, model: ModelSpec, roles: RolesOf) -> WeightTable:
         table: WeightTable = {}
-        known: dict[int, Mapping[str, Array]] = {}
-        self._read(model, self._model, roles, table, known)
+        self._model(model, self._keras, roles, table, {})
         return table
 
-    def _read(
-        self, spec: ModelSpec, model: Any, roles: RolesOf, table: WeightTable, known: dict[int, Mapping[str, Array]]
-    ) -> None:
+    def _model(self, spec: ModelSpec, model: Any, roles: RolesOf, table: WeightTable, seen: Seen) -> None:
         layers = {layer.name: layer for layer in model.layers}
         for layer in spec.layers:
             if any(roles(leaf) for leaf in leaves(layer)):
-                self._layer(layer, layers[layer.name], roles, table, known)
+                self._layer(layer, layers[layer.name], roles, table, seen)
 
-    def _layer(
-        self, spec: LayerSpec, layer: Any, roles: RolesOf, table: WeightTable, known: dict[int, Mapping[str, Array]]
-    ) -> None:
+    def _layer(self, spec: LayerSpec, layer: Any, roles: RolesOf, table: WeightTable, seen: Seen) -> None:
         if spec.model is not None:
-            self._read(spec.model, layer, roles, table, known)
+            self._model(spec.model, layer, roles, table, seen)
         elif spec.inner is not None:
-            self._layer(spec.inner, layer.layer, roles, table, known)
+            self._layer(spec.inner, layer.layer, roles, table, seen)
         elif roles(spec):
-            if id(layer) not in known:  # a layer may be shared between models
-                known[id(layer)] = _values(spec, layer, roles(spec))
-            table[spec] = known[id(layer)]
+            if id(layer) not in seen:
+                seen[id(layer)] = _values(spec, layer, roles(spec))
+            table[spec] = seen[id(layer)]
 
 
 def _values(spec: LayerSpec, layer: Any, roles: Sequence[Role]) -> Mapping[str, Array]:

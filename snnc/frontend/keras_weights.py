@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from snnc.ir.types import AnyArray, Array
 
 RolesOf: TypeAlias = Callable[[LayerSpec], Sequence[Role]]
 WeightTable: TypeAlias = dict[LayerSpec, Mapping[str, Array]]
+Seen: TypeAlias = dict[Any, Mapping[str, Array]]
+"""The weights of the layers read so far, by what tells whether a layer is one of them: models may share layers."""
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 """The group of a model's layers in the Keras 3 layout; the second name is that of Keras 2.12."""
 
@@ -185,14 +187,7 @@ class Hdf5ByClass(WeightSource):
         self._model(model, "", roles, table, {})
         return table
 
-    def _model(
-        self,
-        model: ModelSpec,
-        path: str,
-        roles: RolesOf,
-        table: WeightTable,
-        seen: dict[tuple[str, str], Mapping[str, Array]],
-    ) -> None:
+    def _model(self, model: ModelSpec, path: str, roles: RolesOf, table: WeightTable, seen: Seen) -> None:
         container = next((c for c in CONTAINERS if f"{path}/{c}" in self._file), CONTAINERS[0])
         counts: Counter[str] = Counter()
         for spec in model.layers:
@@ -206,14 +201,7 @@ class Hdf5ByClass(WeightSource):
             if owns:
                 self._layer(spec, f"{path}/{container}/{name}", roles, table, seen)
 
-    def _layer(
-        self,
-        spec: LayerSpec,
-        path: str,
-        roles: RolesOf,
-        table: WeightTable,
-        seen: dict[tuple[str, str], Mapping[str, Array]],
-    ) -> None:
+    def _layer(self, spec: LayerSpec, path: str, roles: RolesOf, table: WeightTable, seen: Seen) -> None:
         self._check_name(spec, path)
         if spec.model is not None:
             self._model(spec.model, path, roles, table, seen)

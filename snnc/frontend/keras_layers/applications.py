@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer
+from snnc.frontend.keras_layers.layout import add_scaled
 
 
 def _layer_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -18,8 +17,7 @@ def _layer_scale(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _scaled_sum(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Add to the first input the second times a number (InceptionResNetV2)."""
-    scale = layer.once("scale", lambda: np.array(layer.config.get("scale", 1.0), dtype=np.float32))
-    scaled = builder.add(ops.Affine(scale=scale, shift=layer.zeros()), inputs[1], step="scaled")
+    scaled = add_scaled(layer, inputs[1], builder, layer.config.get("scale", 1.0), "scaled")
     return builder.add(ops.Add(), inputs[0], scaled)
 
 

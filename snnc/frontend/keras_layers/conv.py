@@ -10,9 +10,9 @@ from snnc import ops
 from snnc.frontend.base import Builder, ImportFunction, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import config_activation
 from snnc.frontend.keras_layers.dense import bias, bias_role, count, kernel_and_bias
-from snnc.frontend.keras_layers.layout import add_spatial, channels, sizes
+from snnc.frontend.keras_layers.layout import add_spatial, channels, sizes, spatial_rank
 from snnc.ir.op import Op
-from snnc.ir.types import Shape
+from snnc.ir.types import Array, Shape
 from snnc.ops.causal import DelayLine
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.kernels.convolve import span
@@ -30,30 +30,31 @@ def padding(layer: Layer, size: Shape, dilation: Shape) -> ops.Padding:
 
 def _convolution(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve: any stride, padding (causal in 1-D), dilation and groups, in both layouts."""
-    rank = _rank(layer)
-    size, dilation = sizes(layer, "kernel_size", rank), sizes(layer, "dilation_rate", rank, 1)
+    size = sizes(layer, "kernel_size", spatial_rank(layer))
     groups, filters = layer.config.get("groups") or 1, count(layer, "filters")
     depth = channels(layer, inputs[0], builder)
-    op = ops.Conv(
-        kernel=layer.weight("kernel", (*size, depth // groups, filters)),
-        bias=bias(layer, filters),
-        strides=sizes(layer, "strides", rank, 1),
-        padding=padding(layer, size, dilation),
-        dilation=dilation,
-        groups=groups,
-        activation=config_activation(layer),
-    )
+    op = _conv(layer, layer.weight("kernel", (*size, depth // groups, filters)), groups)
     return add_spatial(layer, inputs[0], builder, op)
 
 
-def _rank(layer: Layer) -> int:
-    """Return the number of spatial axes, which the class is named after."""
-    return int(layer.class_name.removesuffix("Transpose")[-2])
+def _conv(layer: Layer, kernel: Array, groups: int, *, last: bool = True) -> ops.Conv:
+    """Return the convolution with a kernel; ``last`` if the bias and activation of the layer belong to it."""
+    *size, _, filters = kernel.shape
+    dilation = sizes(layer, "dilation_rate", len(size), 1)
+    return ops.Conv(
+        kernel=kernel,
+        bias=bias(layer, filters) if last else layer.zeros(filters),
+        strides=sizes(layer, "strides", len(size), 1),
+        padding=padding(layer, tuple(size), dilation),
+        dilation=dilation,
+        groups=groups,
+        activation=config_activation(layer) if last else None,
+    )
 
 
 def _convolution_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve slices; or over time where causal, by a layer that reads the slices so far."""
-    rank, shape = _rank(layer), builder.type(inputs[0]).shape
+    rank, shape = spatial_rank(layer), builder.type(inputs[0]).shape
     if len(shape) == rank + 1:  # Keras takes axes before the spatial ones as more of the batch
         return _convolution(layer, inputs, builder)
     (size,), (dilation,) = _over_time(layer, inputs[0], builder)
@@ -72,7 +73,7 @@ def _convolution_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) 
 
 def _over_time(layer: Layer, source: str, builder: Builder) -> tuple[Shape, Shape]:
     """Return the kernel size and the dilation of a 1-D convolution over time; refuse what is not causal."""
-    if _rank(layer) != 1 or len(builder.type(source).shape) != 1:
+    if spatial_rank(layer) != 1 or len(builder.type(source).shape) != 1:
         raise stream_error(layer, "its kernel goes over time and space together; use TimeDistributed")
     if layer.config.get("data_format") == "channels_first":
         raise stream_error(layer, "it takes axis 1 for the channels")
@@ -116,21 +117,10 @@ def _depthwise_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 
 
 def _depthwise_op(layer: Layer, depth: int, *, last: bool) -> ops.Conv:
-    """Return the convolution of each channel by itself; ``last`` if the bias and activation belong to it."""
-    rank = _rank(layer)
-    size, dilation = sizes(layer, "kernel_size", rank), sizes(layer, "dilation_rate", rank, 1)
-    multiplier = int(layer.config.get("depth_multiplier") or 1)
-    kernel = layer.weight("depthwise_kernel", (*size, depth, multiplier))
-    outputs = depth * multiplier
-    return ops.Conv(
-        kernel=layer.once("depthwise", lambda: kernel.reshape(*size, 1, outputs)),
-        bias=bias(layer, outputs) if last else layer.zeros(outputs),
-        strides=sizes(layer, "strides", rank, 1),
-        padding=padding(layer, size, dilation),
-        dilation=dilation,
-        groups=depth,
-        activation=config_activation(layer) if last else None,
-    )
+    """Return the convolution of each channel by itself; see ``_conv``."""
+    size = sizes(layer, "kernel_size", spatial_rank(layer))
+    kernel = layer.weight("depthwise_kernel", (*size, depth, int(layer.config.get("depth_multiplier") or 1)))
+    return _conv(layer, layer.once("depthwise", lambda: kernel.reshape(*size, 1, -1)), depth, last=last)
 
 
 def _depthwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -146,7 +136,7 @@ def _separable_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve each channel by itself, then mix the channels."""
     first = _depthwise_op(layer, channels(layer, inputs[0], builder), last=False)
-    ones, filters = (1,) * _rank(layer), count(layer, "filters")
+    ones, filters = (1,) * spatial_rank(layer), count(layer, "filters")
     second = ops.Conv(
         kernel=layer.weight("pointwise_kernel", (*ones, first.kernel.shape[-1], filters)),
         bias=bias(layer, filters),
@@ -159,7 +149,7 @@ def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _transposed(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve transposed: any stride, padding, dilation and output padding, in both layouts."""
-    rank, filters = _rank(layer), count(layer, "filters")
+    rank, filters = spatial_rank(layer), count(layer, "filters")
     size, strides = sizes(layer, "kernel_size", rank), sizes(layer, "strides", rank, 1)
     dilation = sizes(layer, "dilation_rate", rank, 1)
     shape = builder.type(inputs[0]).shape

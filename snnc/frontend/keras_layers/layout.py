@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, layer_error, stream_error
@@ -41,20 +41,23 @@ def add_spatial(layer: Layer, source: str, builder: Builder, *run: Op) -> str:
 
     The last of them gets the layer's name, the others the name of their kind behind it.
     """
-    if not channels_first(layer):
-        return _chain(source, builder, run)
-    x = to_last(layer, source, builder)
-    for op in run:
-        x = builder.add(op, x, step=op.kind)
-    rank = len(builder.type(x).shape)
-    return builder.add(ops.Permute(order=(rank - 1, *range(rank - 1))), x)
+    rank = len(builder.type(source).shape)
+    back = ops.Permute(order=(rank - 1, *range(rank - 1))) if channels_first(layer) else None
+    return add_run(to_last(layer, source, builder), builder, *run, back)
 
 
-def _chain(source: str, builder: Builder, run: Sequence[Op]) -> str:
-    x = source
-    for op in run[:-1]:
-        x = builder.add(op, x, step=op.kind)
-    return builder.add(run[-1], x)
+def add_run(source: str, builder: Builder, *run: Op | None) -> str:
+    """Add ops one behind the other, the last under the layer's name; None is left out."""
+    *before, last = [op for op in run if op is not None]
+    for op in before:
+        source = builder.add(op, source, step=op.kind)
+    return builder.add(last, source)
+
+
+def add_scaled(layer: Layer, source: str, builder: Builder, factor: float, step: str = "") -> str:
+    """Add the product of a tensor and a number."""
+    scale = layer.once(f"times {factor}", lambda: np.array(factor, dtype=np.float32))
+    return builder.add(ops.Affine(scale=scale, shift=layer.zeros()), source, step=step)
 
 
 def add_last(builder: Builder, op: Op, *sources: str, keepdims: bool = False, step: str = "") -> str:
@@ -73,6 +76,11 @@ def add_last(builder: Builder, op: Op, *sources: str, keepdims: bool = False, st
         return builder.add(LastStep(), running, step=step)
     last = builder.add(LastStep(), running, step=f"{step}.last" if step else "last")
     return builder.add(ops.Reshape(shape=(1, *builder.type(last).shape)), last, step=step)
+
+
+def spatial_rank(layer: Layer) -> int:
+    """Return the number of spatial axes, which the class is named after."""
+    return int(layer.class_name.removesuffix("Transpose")[-2])
 
 
 def sizes(layer: Layer, key: str, rank: int, default: int | None = None, *, allow_zero: bool = False) -> Shape:

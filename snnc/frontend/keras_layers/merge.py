@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
-from snnc.frontend.keras_layers.layout import axis_without_batch
+from snnc.frontend.keras_layers.layout import add_scaled, axis_without_batch
 from snnc.ir.op import Op
 from snnc.ops.combine import Einsum, Maximum, Minimum, Multiply
 from snnc.ops.reduce import UnitNorm
@@ -54,15 +52,9 @@ def subtract(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Subtract the second input from the first."""
     first, second = inputs
     same_rank(layer, inputs, builder)
-    output = builder.add(ops.Add(), first, negative(layer, second, builder))
+    output = builder.add(ops.Add(), first, add_scaled(layer, second, builder, -1, "negative"))
     join_masks(layer, inputs, builder, output)
     return output
-
-
-def negative(layer: Layer, source: str, builder: Builder) -> str:
-    """Return the node of -x."""
-    op = ops.Affine(scale=layer.once("-1", lambda: np.array(-1, dtype=np.float32)), shift=layer.zeros())
-    return builder.add(op, source, step="negative")
 
 
 @importer("keras", "Average", slicewise=True)
@@ -70,8 +62,7 @@ def average(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Average any number of inputs, with broadcasting."""
     same_rank(layer, inputs, builder)
     total = builder.add(ops.Add(), *inputs, step="add")
-    share = layer.once("share", lambda: np.array(1 / len(inputs), dtype=np.float32))
-    output = builder.add(ops.Affine(scale=share, shift=layer.zeros()), total)
+    output = add_scaled(layer, total, builder, 1 / len(inputs))
     join_masks(layer, inputs, builder, output)
     return output
 

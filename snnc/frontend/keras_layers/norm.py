@@ -7,8 +7,7 @@ from typing import Any
 
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
-from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.ir.op import Op
+from snnc.frontend.keras_layers.layout import add_run, axis_without_batch
 from snnc.ir.types import Array, Shape
 from snnc.ops.reduce import Standardize, UnitNorm
 
@@ -106,14 +105,6 @@ def gain_and_shift(layer: Layer, shape: Shape, place: Shape) -> ops.Affine | Non
         scale=layer.once("gain", lambda: gain(layer, shape).reshape(place)),
         shift=layer.once("shift", lambda: shift(layer, shape).reshape(place)),
     )
-
-
-def add_run(source: str, builder: Builder, *run: Op | None) -> str:
-    """Add ops one behind the other, the last under the layer's name; None is left out."""
-    *before, last = [op for op in run if op is not None]
-    for op in before:
-        source = builder.add(op, source, step=op.kind)
-    return builder.add(last, source)
 
 
 @importer("keras", "LayerNormalization", gamma_and_beta, masking=True, slicewise=True, limits="rms_scaling")

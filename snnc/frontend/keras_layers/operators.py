@@ -18,7 +18,7 @@ from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.ops.causal import Running
 from snnc.ops.combine import Divide, Einsum, Maximum, Minimum, Multiply
-from snnc.ops.functions import Clip, Function, NotEqual, Power
+from snnc.ops.functions import FUNCTIONS, Clip, Function, NotEqual, Power
 from snnc.ops.reduce import Max, Mean, Min, Sum, UnitNorm
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -147,8 +147,13 @@ def _plain(cls: type[Op]) -> Callable[[Layer], Op]:
     return make
 
 
+def _function(name: str) -> Callable[[Layer], Op]:
+    return lambda layer: Function(name=name)
+
+
 _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
     **{name.title().replace("_", ""): (f"nn.{name}", _plain(cls)) for name, cls in PLAIN.items()},
+    **{name.capitalize(): (f"math.{name}", _function(name)) for name in FUNCTIONS},
     "Relu": ("nn.relu", lambda layer: ops.Relu()),
     "Relu6": ("nn.relu6", lambda layer: ops.Relu(max_value=6.0)),
     "LeakyRelu": (
@@ -164,31 +169,14 @@ _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
     "Softmax": ("nn.softmax", lambda layer: ops.Softmax(axis=_softmax_axis(layer))),
     "LogSoftmax": ("nn.log_softmax", lambda layer: ops.LogSoftmax(axis=_softmax_axis(layer))),
     "Exp": ("math.exp", lambda layer: ops.Exponential()),
-    "Absolute": ("math.abs", lambda layer: Function(name="abs")),
-    "Abs": ("abs", lambda layer: Function(name="abs")),
-    "Ceil": ("math.ceil", lambda layer: Function(name="ceil")),
-    "Cos": ("math.cos", lambda layer: Function(name="cos")),
-    "Expm1": ("math.expm1", lambda layer: Function(name="expm1")),
-    "Floor": ("math.floor", lambda layer: Function(name="floor")),
-    "Log": ("math.log", lambda layer: Function(name="log")),
-    "Log1p": ("math.log1p", lambda layer: Function(name="log1p")),
-    "Reciprocal": ("math.reciprocal", lambda layer: Function(name="reciprocal")),
-    "Round": ("math.round", lambda layer: Function(name="round")),
-    "Rsqrt": ("math.rsqrt", lambda layer: Function(name="rsqrt")),
-    "Sign": ("math.sign", lambda layer: Function(name="sign")),
-    "Sin": ("math.sin", lambda layer: Function(name="sin")),
-    "Sqrt": ("math.sqrt", lambda layer: Function(name="sqrt")),
-    "Square": ("math.square", lambda layer: Function(name="square")),
+    "Absolute": ("abs", _function("abs")),
     "Clip": ("clip_by_value", _clip),
     "Cast": ("cast", _cast),
     "StopGradient": ("stop_gradient", lambda layer: ops.Identity()),
     "Identity": ("identity", lambda layer: ops.Identity()),
     "ZerosLike": ("zeros_like", lambda layer: ops.Affine(scale=number(0), shift=number(0))),
     "OnesLike": ("ones_like", lambda layer: ops.Affine(scale=number(0), shift=number(1))),
-    "Negative": (
-        "math.negative",
-        lambda layer: ops.Affine(scale=number(-1), shift=number(0)),
-    ),
+    "Negative": ("math.negative", lambda layer: ops.Affine(scale=number(-1), shift=number(0))),
 }
 """By the class in keras.ops: its name in TensorFlow, and the op."""
 _ALSO = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, stream_error
 from snnc.frontend.keras_layers.conv import padding
-from snnc.frontend.keras_layers.layout import add_last, add_spatial, channels_first, sizes, to_last
+from snnc.frontend.keras_layers.layout import add_last, add_spatial, channels_first, sizes, spatial_rank, to_last
 from snnc.ir.op import Op
 from snnc.ops.causal import Running
 from snnc.ops.reduce import MaskedMean
@@ -16,7 +16,7 @@ from snnc.ops.reduce import MaskedMean
 def _pooling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Pool windows of any size and stride, valid or same, in both layouts; padding does not count."""
     kind = ops.AvgPool if layer.class_name.startswith("Average") else ops.MaxPool
-    rank = int(layer.class_name[-2])
+    rank = spatial_rank(layer)
     size = sizes(layer, "pool_size", rank, 2)
     strides = sizes(layer, "strides", rank) if layer.config.get("strides") is not None else size
     op = kind(size=size, strides=strides, padding=padding(layer, size, (1,) * rank))

@@ -10,7 +10,7 @@ import numpy as np
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error
 from snnc.frontend.keras_layers.dense import count
-from snnc.frontend.keras_layers.layout import add_spatial, channels_first
+from snnc.frontend.keras_layers.layout import add_spatial, channels, channels_first
 from snnc.frontend.keras_layers.norm import axes
 from snnc.ir.op import Op
 from snnc.ir.types import Array, Shape
@@ -74,11 +74,6 @@ def _space(layer: Layer, source: str, builder: Builder) -> tuple[int, int]:
     return height, width
 
 
-def _depth(layer: Layer, source: str, builder: Builder) -> int:
-    shape = builder.type(source).shape
-    return shape[0] if channels_first(layer) else shape[2]
-
-
 @importer("keras", "Resizing", limits=f"antialias, pad_to_aspect_ratio, {OTHER}")
 def resizing(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Resize images: nearest, bilinear or bicubic, cut to the aspect ratio first if asked."""
@@ -110,7 +105,7 @@ def _cut_and_resize(layer: Layer, source: str, builder: Builder, cut: tuple[int,
     run: list[Op] = []
     if any(rest):
         pairs = ((rest[0] // 2, rest[0] - rest[0] // 2), (rest[1] // 2, rest[1] - rest[1] // 2), (0, 0))
-        run.append(crop((*old, _depth(layer, source, builder)), pairs))
+        run.append(crop((*old, channels(layer, source, builder)), pairs))
     if cut != new:
         run.append(Resize(size=new, interpolation=interpolation(layer)))
     return add_spatial(layer, source, builder, *(run or [ops.Identity()]))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, Role, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.activation import named
 from snnc.frontend.keras_layers.dense import count
-from snnc.frontend.keras_layers.layout import add_last
-from snnc.ir.types import Array
+from snnc.frontend.keras_layers.layout import add_last, add_scaled
 from snnc.ops.causal import Cell
 from snnc.ops.combine import Multiply
 from snnc.ops.functions import NotEqual
@@ -52,17 +50,20 @@ def _recurrent_roles(config: Mapping[str, Any]) -> Sequence[Role]:
 
 def _recurrent(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
     """Run over a whole sequence, with masks and initial states, from either end."""
-    outputs = [_add(layer, layer.config, "", inputs, builder, gives, step) for gives, step in _steps(_returns(layer))]
+    outputs = []
+    for gives, step in _returns(layer):
+        op = _op(layer, inputs, builder, gives, layer.config, layer.class_name, "")
+        outputs.append(builder.add(op, *_sources(inputs, builder), step=step))
     _hand_on_mask(layer, inputs[0], outputs[0], builder)
     return outputs
 
 
-def _returns(layer: Layer) -> list[str]:
-    """Return the outputs of a layer."""
+def _returns(layer: Layer) -> list[tuple[str, str]]:
+    """Return each output of a layer with the name of its step: the first is the layer's own."""
     returns = ["sequence" if layer.config.get("return_sequences") else "last"]
     if layer.config.get("return_state"):
         returns += ["state", "cell"] if layer.class_name == "LSTM" else ["state"]
-    return returns
+    return [(gives, "" if k == 0 else gives) for k, gives in enumerate(returns)]
 
 
 def _hand_on_mask(layer: Layer, source: str, output: str, builder: Builder) -> None:
@@ -70,24 +71,18 @@ def _hand_on_mask(layer: Layer, source: str, output: str, builder: Builder) -> N
         builder.masks[output] = builder.masks[source]
 
 
-def _steps(returns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return each output with the name of its step: the first is the layer's own."""
-    return [(gives, "" if k == 0 else gives) for k, gives in enumerate(returns)]
-
-
 def _recurrent_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
     """Take one step of the recurrence a slice, with masks; the output at each step or at the last."""
     if layer.config.get("go_backwards") or len(inputs) > 1:
         reason = "it begins with states from outside" if len(inputs) > 1 else "it reads the sequence from its end"
         raise stream_error(layer, reason)
-    sources = [inputs[0], *(builder.masks[name] for name in inputs if name in builder.masks)]
     outputs = []
-    for gives, step in _steps(_returns(layer)):
-        cell = Cell(op=_op(layer, layer.config, "", inputs, builder, gives, layer.class_name))
+    for gives, step in _returns(layer):
+        cell = Cell(op=_op(layer, inputs, builder, gives, layer.config, layer.class_name, ""))
         if gives == "sequence":
-            outputs.append(builder.add(cell, *sources, step=step))
+            outputs.append(builder.add(cell, *_sources(inputs, builder), step=step))
         else:
-            outputs.append(add_last(builder, cell, *sources, step=step))
+            outputs.append(add_last(builder, cell, *_sources(inputs, builder), step=step))
     _hand_on_mask(layer, inputs[0], outputs[0], builder)
     return outputs
 
@@ -99,46 +94,29 @@ ALIKE = [
 """Recurrent layers over a whole sequence, with masks and initial states; the output at each step or at the last."""
 
 
-def _add(
-    layer: Layer,
-    config: Mapping[str, Any],
-    prefix: str,
-    inputs: Sequence[str],
-    builder: Builder,
-    gives: str,
-    step: str,
-    kind: str = "",
-) -> str:
-    """Add the op of one recurrent layer.
-
-    Args:
-        layer: the layer that owns the weights.
-        config: of the recurrent layer, which may stand inside another.
-        prefix: of the weights' names.
-        inputs: the sequence and initial states, if any.
-        builder: of the graph.
-        gives: which output is wanted.
-        step: name of the node behind the layer's.
-        kind: the class of the recurrent layer, by default the layer's own.
-
-    """
-    op = _op(layer, config, prefix, inputs, builder, gives, kind or layer.class_name)
-    mask = [builder.masks[inputs[0]]] if op.masked else []
-    return builder.add(op, inputs[0], *mask, *inputs[1:], step=step)
+def _sources(inputs: Sequence[str], builder: Builder) -> list[str]:
+    """Return what a recurrent op reads: the sequence, its mask if it has one, and initial states, if any."""
+    first, *states = inputs
+    return [first, *([builder.masks[first]] if first in builder.masks else []), *states]
 
 
 def _op(
-    layer: Layer,
-    config: Mapping[str, Any],
-    prefix: str,
-    inputs: Sequence[str],
-    builder: Builder,
-    gives: str,
-    kind: str,
+    layer: Layer, inputs: Sequence[str], builder: Builder, gives: str, config: Mapping[str, Any], kind: str, prefix: str
 ) -> Recurrent:
-    """Return the op of one recurrent layer; see ``_add``."""
+    """Return the op of one recurrent layer.
+
+    Args:
+        layer: the layer that owns the weights.
+        inputs: the sequence and initial states, if any.
+        builder: of the graph.
+        gives: which output is wanted.
+        config: of the recurrent layer, which may stand inside another.
+        kind: the class of the recurrent layer.
+        prefix: of the weights' names.
+
+    """
     _refuse(layer, config)
-    features, units = builder.type(inputs[0]).shape[-1], _units(layer, config)
+    features, units = builder.type(inputs[0]).shape[-1], count(replace(layer, config=config), "units")
     cls = _RECURRENT[kind]
     wide = cls.gates * units
     # files of Keras 2.0 do not say, and know the older form only
@@ -160,13 +138,6 @@ def _op(
         states=len(inputs) - 1,
         **fields,
     )
-
-
-def _units(layer: Layer, config: Mapping[str, Any]) -> int:
-    units = config.get("units")
-    if not isinstance(units, int) or units < 1:
-        raise layer_error(layer, f"its units {units!r} is not a positive whole number")
-    return units
 
 
 def _refuse(layer: Layer, config: Mapping[str, Any]) -> None:
@@ -216,7 +187,8 @@ def bidirectional(layer: Layer, inputs: Sequence[str], builder: Builder) -> str 
         if part.get("class_name") not in _RECURRENT or config.get("return_state") or len(inputs) > 1:
             raise layer_error(layer, f"a {part.get('class_name')} with states cannot be imported in both directions")
         gives = "sequence" if config.get("return_sequences") else "last"
-        out = _add(layer, config, f"{name}/", inputs, builder, gives, name, part["class_name"])
+        op = _op(layer, inputs, builder, gives, config, part["class_name"], f"{name}/")
+        out = builder.add(op, *_sources(inputs, builder), step=name)
         if name == "backward" and gives == "sequence":
             out = builder.add(reverse(builder.type(out).shape, 0), out, step="backward.reversed")
         outputs.append(out)
@@ -239,9 +211,5 @@ def _merged(layer: Layer, outputs: Sequence[str], builder: Builder) -> str | Seq
             return builder.add(Multiply(), *outputs)
         case "ave":
             total = builder.add(ops.Add(), *outputs, step="sum")
-            return builder.add(ops.Affine(scale=layer.once("half", _half), shift=layer.zeros()), total)
+            return add_scaled(layer, total, builder, 0.5)
     raise layer_error(layer, f"its merge_mode {mode!r} is unknown")
-
-
-def _half() -> Array:
-    return np.full((), 0.5, dtype=np.float32)

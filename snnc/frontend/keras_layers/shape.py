@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.dense import count
-from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, to_last
+from snnc.frontend.keras_layers.layout import add_spatial, channels_first, sizes, spatial_rank, to_last
 from snnc.frontend.keras_layers.preprocess import OTHER, interpolation
 from snnc.ir.op import Op
 from snnc.ir.types import Shape
@@ -81,25 +81,20 @@ def pairs(layer: Layer, key: str, rank: int) -> Pads:
     return tuple((int(a), int(b)) for a, b in both)
 
 
-def _rank(layer: Layer) -> int:
-    """Return the number of spatial axes, which the class is named after."""
-    return int(layer.class_name[-2])
-
-
 def _zero_padding(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Put zeros around the spatial axes, in both layouts."""
-    return add_spatial(layer, inputs[0], builder, ops.ZeroPad(padding=pairs(layer, "padding", _rank(layer))))
+    return add_spatial(layer, inputs[0], builder, ops.ZeroPad(padding=pairs(layer, "padding", spatial_rank(layer))))
 
 
 def _cropping(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Cut the borders of the spatial axes off, in both layouts."""
     shape = _last_shape(layer, builder.type(inputs[0]).shape)
-    return add_spatial(layer, inputs[0], builder, crop(shape, (*pairs(layer, "cropping", _rank(layer)), (0, 0))))
+    return add_spatial(layer, inputs[0], builder, crop(shape, (*pairs(layer, "cropping", spatial_rank(layer)), (0, 0))))
 
 
 def _up_sampling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Enlarge the spatial axes: nearest, and bilinear or bicubic in 2-D, in both layouts."""
-    times = sizes(layer, "size", _rank(layer), 2)
+    times = sizes(layer, "size", spatial_rank(layer), 2)
     shape = _last_shape(layer, builder.type(inputs[0]).shape)
     op: Op = Repeat(times=(*times, 1))
     if layer.config.get("interpolation", "nearest") != "nearest":
@@ -110,8 +105,8 @@ def _up_sampling(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _last_shape(layer: Layer, shape: Shape) -> Shape:
     """Return the shape with its channels last; raise FrontendError if it has not as many axes as the class says."""
-    if len(shape) != _rank(layer) + 1:
-        raise layer_error(layer, f"it takes {_rank(layer)} spatial axes and channels, got shape {shape}")
+    if len(shape) != spatial_rank(layer) + 1:
+        raise layer_error(layer, f"it takes {spatial_rank(layer)} spatial axes and channels, got shape {shape}")
     return (*shape[1:], shape[0]) if channels_first(layer) else shape
 
 
