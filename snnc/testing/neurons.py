@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from snnc import ops
 from snnc.backend import LoweringContext
 from snnc.engine.simulate import simulate
-from snnc.ir.graph import Graph
 from snnc.ir.namespace import NUMPY
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import TensorType
 from snnc.neurons import NeuronModel, Neurons
 from snnc.ops.stateful import RandomStream, State, for_batch
 from snnc.registry import Registry
+from snnc.testing.graphs import binary_inputs, two_layers
 
 WANTED = np.array([-5.0, -0.5, 0.0, 3.0, 20.0, 80.0, 150.0, 300.0], dtype=np.float32)
 """Rates in Hz at which the curve is compared with a simulation."""
@@ -113,31 +112,15 @@ def _check_rate(model: NeuronModel, steps: int, settle: int, tolerance: float, d
 def _check_backend(model: NeuronModel, name: str, registry: Registry, dt: float = 2.0**-10, steps: int = 80) -> None:
     backend = registry.build_backend(name)
     others = {other: registry.lowerings_for(other) for other in backend.uses}
-    graph, x = _two_layers(model), _binary(np.random.default_rng(1), 3, 16) * 8
-    want = simulate(graph, x, steps, window=slice(0, steps), dt=dt, seed=1).outputs
+    graph = two_layers(model)
+    inputs = binary_inputs(graph)
+    want = simulate(graph, inputs, steps, window=slice(0, steps), dt=dt, seed=1).outputs
     target = LoweringContext(registry.lowerings_for(name), dt=dt, seed=1, others=others)
-    got = backend.lower(graph, target).run({"x": x}, steps).outputs
+    got = backend.lower(graph, target).run(inputs, steps).outputs
     for layer, y in want.items():
         assert np.any(y), f"the neurons of {layer!r} are silent: numbers of the model are out of proportion"
         close = np.array_equal(got[layer], y) if model.spiking else np.allclose(got[layer], y, rtol=1e-3, atol=1e-5)
         assert close, f"the neurons of {layer!r} give something else on {name} than in numpy"
-
-
-def _two_layers(model: NeuronModel) -> Graph:
-    rng, graph = np.random.default_rng(0), Graph("two layers")
-    scale = model.unit_scale if model.matches_activation and not model.scale_invariant else 1 / 128
-    graph.add("x", ops.Input(shape=(16,)))
-    graph.add("first.in", ops.Dense(weight=_binary(rng, 16, 24), bias=_binary(rng, 24)), ["x"])
-    graph.add("first", Neurons(model=model, scale=scale), ["first.in"])
-    graph.add("second.in", ops.Dense(weight=_binary(rng, 24, 8) * 2, bias=_binary(rng, 8)), ["first"])
-    graph.add("second", Neurons(model=model, scale=scale), ["second.in"])
-    graph.set_outputs({"first": "first", "second": "second"})
-    return graph
-
-
-def _binary(rng: np.random.Generator, *shape: int) -> Array:
-    """Return random numbers of which sums are exact, in whatever order a library adds them."""
-    return np.asarray((rng.normal(size=shape) * 32 / np.sqrt(shape[0])).round() / 32, dtype=np.float32)
 
 
 def _copied(state: State) -> dict[str, Any]:
