@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,60 +66,46 @@ class Settings:
     """How the outputs of all steps become one answer, in its text form."""
 
 
+@dataclass(eq=False, repr=False)
 class Compiled:
     """A compiled model: run it, measure it, save it."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        source: Graph,
-        settings: Settings,
-        registry: Registry,
-        *,
-        journal: tuple[JournalEntry, ...] = (),
-        notes: tuple[str, ...] = (),
-        origin: Mapping[str, Any] | None = None,
-        checks: tuple[Check, ...] = (),
-        report: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Hold the results of compile or load."""
-        self.graph = graph
-        """The graph as lowered."""
-        self.source = source
-        """The graph as imported."""
-        self.settings = settings
-        self.journal = journal
-        """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""
-        self.notes = notes
-        """What the user should know about this compilation."""
-        self.origin = dict(origin or {})
-        """Which file or model it came from."""
-        self.report = report
-        """The verify report of the compilation as in the manifest, or None."""
-        self._registry = registry
-        self._checks = checks
-        self._program: Program | None = None
+    graph: Graph
+    """The graph as lowered."""
+    source: Graph
+    """The graph as imported."""
+    settings: Settings
+    registry: Registry
+    """The plugins that it was compiled with, or loaded."""
+    journal: tuple[JournalEntry, ...] = ()
+    """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about this compilation."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Which file or model it came from."""
+    checks: tuple[Check, ...] = ()
+    """The checks of plugins that verify asks."""
+    report: Mapping[str, Any] | None = None
+    """The verify report of the compilation as in the manifest, or None."""
 
     @cached_property
     def backend(self) -> Backend:
         """Return the backend, with its options."""
-        return self._registry.build_backend(self.settings.backend)
+        return self.registry.build_backend(self.settings.backend)
 
     @cached_property
     def read_out(self) -> ReadOut:
         """Return how the outputs of all steps become one answer."""
-        return self._registry.read_out(self.settings.read_out)
+        return self.registry.read_out(self.settings.read_out)
 
-    @property
+    @cached_property
     def program(self) -> Program:
         """Return the lowered program; built when first asked for."""
-        if self._program is None:
-            lowerings = self._registry.lowerings_for(self.backend.name)
-            others = {name: self._registry.lowerings_for(name) for name in self.backend.uses}
-            graph = stepwise(self.graph)
-            self.backend.require_accepted(graph)
-            self._program = self.backend.lower(graph, self._context(lowerings, others))
-        return self._program
+        lowerings = self.registry.lowerings_for(self.backend.name)
+        others = {name: self.registry.lowerings_for(name) for name in self.backend.uses}
+        graph = stepwise(self.graph)
+        self.backend.require_accepted(graph)
+        return self.backend.lower(graph, self._context(lowerings, others))
 
     def engine(self, name: str) -> Program:
         """Return the program that one of the backend's engines runs; for ``"numpy"`` nothing needs to be lowered.
@@ -283,11 +269,11 @@ class Compiled:
             graph,
             to_rate_model(graph),
             self.settings,
-            self._registry,
+            self.registry,
             journal=self.journal,
             notes=(*self.notes, f"trained in {self.backend.name} after it was compiled"),
             origin={"name": self.graph.name},
-            checks=self._checks,
+            checks=self.checks,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -297,7 +283,7 @@ class Compiled:
             "source": self.origin,
             **asdict(self.settings),
             "journal": [_without_time(entry) for entry in self.journal],
-            "checks": [write(check.name, check.options()) for check in self._checks],
+            "checks": [write(check.name, check.options()) for check in self.checks],
             "notes": list(self.notes),
             "census": {**asdict(self.census), "spiking_share": self.census.spiking_share},
             "temporal": self.temporal,
@@ -362,7 +348,7 @@ class Compiled:
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
-        return verify(subject, self._checks)
+        return verify(subject, self.checks)
 
 
 def require_steps(steps: Any) -> int:

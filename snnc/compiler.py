@@ -224,7 +224,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
         registry,
         journal=journal,
         notes=tuple(manifest.get("notes", ())),
-        origin=manifest.get("source"),
+        origin=manifest.get("source") or {},
         checks=tuple(_checks(registry, manifest.get("checks", ()))),
         report=manifest.get("report"),
     )

@@ -12,6 +12,7 @@ from functools import singledispatch
 import numpy as np
 
 from snnc import ops
+from snnc.analysis.op_matrix import responses
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, TensorType
@@ -19,9 +20,6 @@ from snnc.neurons import Synapse
 from snnc.ops.causal import DelayLine, LastStep
 from snnc.ops.kernels import convolve
 from snnc.ops.spiking_max_pool import SpikingMaxPool
-
-PROBES = 256
-"""Input elements that are tried at a time where no rule says what an op connects."""
 
 
 def fan_out(graph: Graph) -> dict[str, AnyArray]:
@@ -45,17 +43,8 @@ def synapses(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> A
     if known is not None:
         return known
     worth = np.ones_like(demand) if op.multiply_adds(*inputs) else demand
-    size = inputs[slot].size
-    zeros = [np.zeros((1, *t.shape), dtype=np.float32) for t in inputs]
-    rest = op.evaluate(*zeros)
-    total = np.zeros(size)
-    for start in range(0, size, PROBES):
-        count = min(PROBES, size - start)
-        batch = [np.repeat(z, count, axis=0) for z in zeros]
-        batch[slot] = np.eye(count, size, start, dtype=np.float32).reshape(count, *inputs[slot].shape)
-        reached = (op.evaluate(*batch) - rest) != 0
-        total[start : start + count] = (reached * worth).reshape(count, -1).sum(axis=1)
-    return total.reshape(inputs[slot].shape)
+    reached = [((response != 0) * worth.ravel()).sum(axis=1) for _, response in responses(op, inputs, slot)]
+    return np.concatenate(reached).reshape(inputs[slot].shape)
 
 
 @synapses.register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,20 +32,29 @@ def op_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:
         A ``scipy.sparse.csr_matrix`` of float32, (elements of the output, elements of the input), or None if it is too
         large to be found out in some seconds.
     """
-    size = inputs[slot].size
-    constant = _evaluate(op, inputs, slot, np.zeros((1, size), dtype=np.float32))
-    if size * (size + constant.size) > PRODUCTS:
+    size, outputs = inputs[slot].size, op.infer(*inputs).size
+    if size * (size + outputs) > PRODUCTS:
         return None
-    step = max(1, CHUNK // (size + constant.size))
     rows, columns, values = [], [], []
-    for start in range(0, size, step):
-        units = np.eye(min(step, size - start), size, k=start, dtype=np.float32)
-        response = _evaluate(op, inputs, slot, units) - constant
+    for start, response in responses(op, inputs, slot):
         column, row = np.nonzero(response)
         rows.append(row)
         columns.append(column + start)
         values.append(response[column, row])
-    return csr(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (constant.size, size))
+    return csr(np.concatenate(rows), np.concatenate(columns), np.concatenate(values), (outputs, size))
+
+
+def responses(op: Op, inputs: Sequence[TensorType], slot: int) -> Iterator[tuple[int, AnyArray]]:
+    """Yield what an affine op makes of the unit vectors of one input, part by part, with the first one's number.
+
+    Each is ``(vectors, elements of the output)``, without the op's constant part.
+    """
+    size = inputs[slot].size
+    constant = _evaluate(op, inputs, slot, np.zeros((1, size), dtype=np.float32))
+    step = max(1, CHUNK // (size + constant.size))
+    for start in range(0, size, step):
+        units = np.eye(min(step, size - start), size, k=start, dtype=np.float32)
+        yield start, _evaluate(op, inputs, slot, units) - constant
 
 
 def movement_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:

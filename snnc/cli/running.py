@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,7 +128,7 @@ def compare(
     reports.comparison(rows, json=json)
 
 
-def _model_file(origin: dict[str, Any], model: Path | None) -> Path:
+def _model_file(origin: Mapping[str, Any], model: Path | None) -> Path:
     path = model or (Path(origin["path"]) if origin.get("path") else None)
     if path is None or not path.exists():
         where = "was compiled from a live model" if path is None else f"was compiled from {path}, which is not there"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -142,33 +143,31 @@ def present(
         outputs: whether the outputs of every step are wanted.
         external: what computes some of the nodes.
     """
-    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), outputs, external)
+    shown = graph.output_nodes if outputs else {}
+    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external)
     return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
 
 
+@dataclass
 class _Run:
     """A run: all that is the same for every part of the batch."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        steps: int,
-        window: slice,
-        dt: float,
-        seed: int,
-        watch: tuple[str, ...],
-        outputs: bool,
-        external: External | None,
-    ) -> None:
-        self.graph, self.steps, self.window, self.dt, self.watch = graph, steps, window, dt, watch
-        self.outputs = dict(graph.output_nodes) if outputs else {}
+    graph: Graph
+    steps: int
+    window: slice
+    dt: float
+    seed: int
+    watch: tuple[str, ...]
+    outputs: Mapping[str, str]
+    external: External | None
+
+    def __post_init__(self) -> None:
+        graph, reads = self.graph, {} if self.external is None else self.external.reads
         self.temporal = is_temporal(graph)
-        self.external = external
-        reads = {} if external is None else external.reads
         self.sources = {node.name: graph.sources(node.name) for node in graph}
-        self.schedule = schedule(graph, {*watch, *self.outputs.values()}, reads)
+        self.schedule = schedule(graph, {*self.watch, *self.outputs.values()}, reads)
         self.start = {
-            name: initial_state(graph[name], tuple(graph[s].type for s in self.sources[name]), seed)
+            name: initial_state(graph[name], tuple(graph[s].type for s in self.sources[name]), self.seed)
             for name in self.schedule.stateful
             if name not in reads
         }

@@ -86,28 +86,21 @@ class Sequences:
     """The number of slices, where the model fixes it."""
 
 
+@dataclass(frozen=True)
 class Builder:
     """Adds the nodes of one layer to the graph, all credited to that layer."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        name: str,
-        layer: str,
-        masks: dict[str, str] | None = None,
-        sequences: Sequences | None = None,
-    ) -> None:
-        """Build into ``graph`` under the node name ``name`` for the source layer ``layer``."""
-        self.graph = graph
-        self.name = name
-        self.masks = {} if masks is None else masks
-        """The mask of a tensor, where it has one: the node that is 1 at the time steps that count, else 0."""
-        self.sequences = Sequences() if sequences is None else sequences
-        self._layer = layer
+    graph: Graph
+    name: str
+    """Of the node of the layer's output."""
+    layer: str
+    masks: dict[str, str] = field(default_factory=dict)
+    """The mask of a tensor, where it has one: the node that is 1 at the time steps that count, else 0."""
+    sequences: Sequences = field(default_factory=Sequences)
 
     def part(self, step: str) -> Builder:
         """Return a builder of a part of the layer: its nodes are named ``layer.step``."""
-        return Builder(self.graph, f"{self.name}.{step}", self._layer, self.masks, self.sequences)
+        return Builder(self.graph, f"{self.name}.{step}", self.layer, self.masks, self.sequences)
 
     def type(self, name: str) -> TensorType:
         """Return the type of a tensor that exists already."""
@@ -116,7 +109,7 @@ class Builder:
     def add(self, op: Op, *inputs: str, step: str = "") -> str:
         """Add an op and return its name: the layer's own, or ``layer.step`` for a step on the way to it."""
         name = self.graph.fresh_name(f"{self.name}.{step}" if step else self.name)
-        self.graph.add(name, op, inputs, layers=[self._layer])
+        self.graph.add(name, op, inputs, layers=[self.layer])
         if not isinstance(op, LastStep) and not self.sequences.names.isdisjoint(inputs):
             self.sequences.names.add(name)
         return name

@@ -57,7 +57,7 @@ def build_graph(
 
     """
     table = ImporterTable(importers)
-    unsupported = list(_unsupported(model, table))
+    unsupported = list(_unsupported(model.layers, table))
     if unsupported:
         raise UnsupportedLayerError(unsupported)
     inputs = input_ops(model, options.input_shape, temporal=options.temporal)
@@ -98,27 +98,22 @@ class ImporterTable:
             raise unreadable(spec.name, spec.class_name, error) from error
 
 
-def _unsupported(model: ModelSpec, table: ImporterTable) -> Iterator[tuple[str, str, str]]:
-    for spec in model.layers:
-        yield from _unsupported_layer(spec, table, "")
-
-
-def _unsupported_layer(spec: LayerSpec, table: ImporterTable, prefix: str) -> Iterator[tuple[str, str, str]]:
-    name = f"{prefix}{spec.name}"
-    if spec.model is not None:
-        for layer in spec.model.layers:
-            yield from _unsupported_layer(layer, table, f"{name}/")
-    elif spec.inner is not None:
-        yield from _unsupported_layer(spec.inner, table, f"{name}/")
-    elif spec.class_name == "InputLayer":
-        return
-    elif spec.class_name == "Lambda":
-        yield name, "Lambda", _LAMBDA
-    elif _quantised(spec):
-        yield name, spec.class_name, "its weights are quantised; save the model before it is quantised"
-    elif table.find(spec) is None:
-        what = "no importer for this operator" if spec.operator else "no importer for this class"
-        yield name, spec.registered or spec.class_name, f"{what}; {_REMEDY}"
+def _unsupported(layers: Sequence[LayerSpec], table: ImporterTable, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for spec in layers:
+        name = f"{prefix}{spec.name}"
+        if spec.model is not None:
+            yield from _unsupported(spec.model.layers, table, f"{name}/")
+        elif spec.inner is not None:
+            yield from _unsupported([spec.inner], table, f"{name}/")
+        elif spec.class_name == "InputLayer":
+            continue
+        elif spec.class_name == "Lambda":
+            yield name, "Lambda", _LAMBDA
+        elif _quantised(spec):
+            yield name, spec.class_name, "its weights are quantised; save the model before it is quantised"
+        elif table.find(spec) is None:
+            what = "no importer for this operator" if spec.operator else "no importer for this class"
+            yield name, spec.registered or spec.class_name, f"{what}; {_REMEDY}"
 
 
 def unreadable(name: str, class_name: str, error: Exception) -> FrontendError:

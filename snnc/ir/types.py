@@ -19,6 +19,14 @@ Signal: TypeAlias = Literal["rate", "spikes"]
 """What a tensor's values are; see ``TensorType``."""
 
 
+def broadcast(a: Shape, b: Shape) -> Shape | None:
+    """Return the shape that two shapes broadcast to, or None."""
+    try:
+        return tuple(np.broadcast_shapes(a, b))
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True)
 class TensorType:
     """A shape (no batch, no time axis) and a signal: ``rate`` is a value a step, ``spikes`` a train of impulses."""

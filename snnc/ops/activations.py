@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
-
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import Array, TensorType, broadcast
 from snnc.ops.pure import PureOp
 
 __all__ = [
@@ -85,11 +83,7 @@ class PRelu(Activation):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
-        try:
-            fits = np.broadcast_shapes(self.alpha.shape, x.shape) == x.shape
-        except ValueError:
-            fits = False
-        if not fits:
+        if broadcast(self.alpha.shape, x.shape) != x.shape:
             raise ShapeError(f"alpha of shape {self.alpha.shape} does not broadcast to {x}")
         return TensorType(x.shape)
 

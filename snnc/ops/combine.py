@@ -11,8 +11,8 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType
-from snnc.ops.layers import broadcast, joint_signal
+from snnc.ir.types import Array, TensorType, broadcast
+from snnc.ops.layers import joint_signal
 from snnc.ops.pure import PureOp
 
 __all__ = ["Add", "Divide", "Einsum", "Elementwise", "Maximum", "Minimum", "Multiply"]

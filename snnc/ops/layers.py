@@ -10,7 +10,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, Shape, Signal, TensorType
+from snnc.ir.types import Array, Shape, Signal, TensorType, broadcast
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul
@@ -360,11 +360,3 @@ class Concatenate(Op):
 def with_activation(t: TensorType, activation: Activation | None) -> TensorType:
     """Return the type after an optional activation."""
     return t if activation is None else activation.infer(t)
-
-
-def broadcast(a: Shape, b: Shape) -> Shape | None:
-    """Return the shape that two shapes broadcast to, or None."""
-    try:
-        return tuple(np.broadcast_shapes(a, b))
-    except ValueError:
-        return None
