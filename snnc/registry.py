@@ -72,11 +72,21 @@ class Registry:
         manager.add_hookspecs(hooks)
         owners: dict[str, str] = {}
         problems: list[Problem] = []
-        if installed:
-            for point, provider in _installed(tuple(sys.path)):
-                _load(manager, point.name, provider, point.load, owners, problems)
-        for name, plugin in plugins:
-            _load(manager, name, "the caller", _given(plugin), owners, problems)
+        points = _installed(tuple(sys.path)) if installed else ()
+        found = [(point.name, provider, point.load) for point, provider in points]
+        for name, provider, load in [*found, *((name, "the caller", _given(plugin)) for name, plugin in plugins)]:
+            if manager.has_plugin(name):
+                raise DuplicateNameError("plugin", name, [owners[name], provider])
+            try:
+                manager.register(load(), name=name)
+                owners[name] = provider
+            except Exception as error:  # whatever a stranger's module raises must not break the rest
+                if manager.has_plugin(name):
+                    manager.unregister(name=name)
+                if os.environ.get(STRICT):
+                    raise PluginError(f"plugin {name!r} of {provider} failed to load: {error}") from error
+                text = " ".join(str(error).split())
+                problems.append(Problem(name, provider, f"{type(error).__name__}: {text}"))
         try:
             manager.check_pending()
         except pluggy.PluginValidationError as error:
@@ -157,28 +167,6 @@ def _installed(path: tuple[str, ...]) -> tuple[tuple[importlib.metadata.EntryPoi
 
 def _given(plugin: Any) -> Callable[[], Any]:
     return lambda: plugin
-
-
-def _load(
-    manager: pluggy.PluginManager,
-    name: str,
-    provider: str,
-    load: Callable[[], Any],
-    owners: dict[str, str],
-    problems: list[Problem],
-) -> None:
-    if manager.has_plugin(name):
-        raise DuplicateNameError("plugin", name, [owners[name], provider])
-    try:
-        manager.register(load(), name=name)
-        owners[name] = provider
-    except Exception as error:  # whatever a stranger's module raises must not break the rest
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
-        if os.environ.get(STRICT):
-            raise PluginError(f"plugin {name!r} of {provider} failed to load: {error}") from error
-        text = " ".join(str(error).split())
-        problems.append(Problem(name, provider, f"{type(error).__name__}: {text}"))
 
 
 HOOKS: tuple[tuple[str, str, str, Any], ...] = (

@@ -177,17 +177,8 @@ def arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 def command(settings: Mapping[str, Any], model: str, calibration: str, samples: int, seed: int, output: str) -> str:
     """Return the command line that compiles the same artifact."""
     scales = " ".join(f"{key}={settings[key]}" for key in ("rule", "percentile", "per", "spikes"))
-    words = [
-        "snnc",
-        "compile",
-        model,
-        "--level",
-        "2",
-        "--calibration",
-        calibration,
-        "--calibration-limit",
-        str(samples),
-    ]
+    words = ["snnc", "compile", model, "--level", "2"]
+    words += ["--calibration", calibration, "--calibration-limit", str(samples)]
     words += ["--neurons", settings["neurons"], "--pass", f"calibrate-scales{{{scales}}}"]
     words += ["--steps", str(settings["steps"]), "--read-out", str(settings["read_out"]), "--seed", str(seed)]
     if settings["synapse"] is not None:
@@ -222,30 +213,25 @@ class _Task:
     seed: int
     options: dict[str, Any]
 
-    def compile(self, settings: Mapping[str, Any]) -> Compiled:
-        """Return the compiled setting; nothing is lowered before the engine that measures it needs that."""
+    def first(self, settings: Mapping[str, Any]) -> tuple[Graph, Settings, Outcome]:
+        """Return the compiled setting, and what it gives on a few images.
+
+        Nothing is lowered before the engine that measures it needs that.
+        """
         made = arguments(settings)
-        return compile(
+        compiled = compile(
             self.graph, calibration=self.calibrating, seed=self.seed, verify=False, build=False, **made, **self.options
         )
+        graph, asked = compiled.graph, compiled.settings
+        return graph, asked, self.measure(settings, graph, asked, FEW)
 
-    def measure(self, settings: Mapping[str, Any], graph: Graph, asked: Settings, images: int | None) -> Outcome:
-        """Return what a compiled graph gives on the first images of the half that decides."""
+    def measure(self, settings: Mapping[str, Any], graph: Graph, asked: Settings, images: int | None = None) -> Outcome:
+        """Return what a compiled graph gives on the first images of the half that decides, or on all."""
         shown = self.deciding.head(images)
         compiled = Compiled(graph, self.graph, asked, self.options.get("registry") or Registry.discover())
         found = compiled.evaluate(shown)
         drop = 100 * (found.model_accuracy - found.accuracy)
         return Outcome(dict(settings), found.accuracy, drop, found.steps, found.spikes, found.cost.energy_45nm)
-
-
-def _first(task: _Task, settings: Mapping[str, Any]) -> tuple[Graph, Settings, Outcome]:
-    compiled = task.compile(settings)
-    graph, asked = compiled.graph, compiled.settings
-    return graph, asked, task.measure(settings, graph, asked, FEW)
-
-
-def _rest(task: _Task, settings: Mapping[str, Any], graph: Graph, asked: Settings) -> Outcome:
-    return task.measure(settings, graph, asked, None)
 
 
 def _run_batch(
@@ -261,7 +247,7 @@ def _run_batch(
     """Try a batch on a few images, let the pruner stop what is bad, and try the rest on all."""
     from joblib import delayed
 
-    firsts = parallel(delayed(_first)(task, s) for s in settings)
+    firsts = parallel(delayed(_Task.first)(task, s) for s in settings)
     going = []
     for trial, setting, (graph, asked, outcome) in zip(batch, settings, firsts, strict=True):
         trial.report(_value(outcome, target_drop, minimise), step=1)
@@ -269,7 +255,7 @@ def _run_batch(
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             going.append((trial, setting, graph, asked))
-    outcomes = parallel(delayed(_rest)(task, *rest) for _, *rest in going)
+    outcomes = parallel(delayed(_Task.measure)(task, *rest) for _, *rest in going)
     for (trial, *_), outcome in zip(going, outcomes, strict=True):
         trial.set_user_attr("outcome", asdict(outcome))
         study.tell(trial, _value(outcome, target_drop, minimise))

@@ -75,7 +75,7 @@ def test_a_search_meets_the_target_and_its_command_makes_the_same_artifact(data,
 @pytest.mark.filterwarnings("ignore::Warning")
 def test_a_killed_search_goes_on_where_it_was(data, tmp_path, monkeypatch):
     storage = tmp_path / "search.db"
-    original, calls = tune._first, []
+    original, calls = tune._Task.first, []
 
     def killed(task, settings):
         if len(calls) == 7:
@@ -83,10 +83,10 @@ def test_a_killed_search_goes_on_where_it_was(data, tmp_path, monkeypatch):
         calls.append(settings)
         return original(task, settings)
 
-    monkeypatch.setattr(tune, "_first", killed)
+    monkeypatch.setattr(tune._Task, "first", killed)
     with pytest.raises(KeyboardInterrupt):
         search(data, storage=storage, trials=10)
-    monkeypatch.setattr(tune, "_first", original)
+    monkeypatch.setattr(tune._Task, "first", original)
     finished = search(data, storage=storage, trials=10)
     assert finished.trials == 10
     with tune._kept(optuna, storage) as kept:

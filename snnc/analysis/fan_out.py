@@ -6,7 +6,7 @@ convolution have fewer. Counting stops at the first weights; what they feed is n
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from functools import singledispatch
 
 import numpy as np
@@ -15,7 +15,7 @@ from snnc import ops
 from snnc.analysis.op_matrix import responses
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
-from snnc.ir.types import AnyArray, TensorType
+from snnc.ir.types import AnyArray, Shape, TensorType
 from snnc.neurons import Synapse
 from snnc.ops.causal import DelayLine, LastStep
 from snnc.ops.kernels import convolve
@@ -54,34 +54,27 @@ def _(op: ops.Dense, demand: AnyArray, slot: int, inputs: list[TensorType]) -> A
 
 @synapses.register
 def _(op: ops.Conv, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
-    *space, channels = inputs[slot].shape
-    pads = op.pads(tuple(space))
-    out = convolve.output_size(tuple(space), op.size, op.strides, op.dilation, pads)
-    hits = [
-        convolve.tap_hits(n, k, s, d, before, m)
-        for n, k, s, d, (before, _), m in zip(space, op.size, op.strides, op.dilation, pads, out, strict=True)
-    ]
     # the kernel's weights by tap and input channel: (*size, groups, inputs / groups)
     kernel = op.kernel.reshape(*op.size, -1, op.groups, op.kernel.shape[-1] // op.groups)
-    alive = np.moveaxis(np.count_nonzero(kernel, axis=-1), -1, -2).reshape(*op.size, channels)
-    total = np.zeros(inputs[slot].shape)
-    for tap in itertools.product(*(range(k) for k in op.size)):
-        where = np.ones(())
-        for axis, position in zip(hits, tap, strict=True):
-            where = np.multiply.outer(where, axis[position])
-        total += where[..., None] * alive[tap]
-    return total
+    alive = np.moveaxis(np.count_nonzero(kernel, axis=-1), -1, -2).reshape(*op.size, -1)
+    return _through_windows(op, op.dilation, inputs[slot].shape, lambda tap: alive[tap])
 
 
 def _pooled(op: ops.Pool, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
-    *space, channels = inputs[slot].shape
-    ones = (1,) * len(op.size)
+    return _through_windows(op, (1,) * len(op.size), inputs[slot].shape, lambda tap: demand)
+
+
+def _through_windows(
+    op: ops.Conv | ops.Pool, dilation: Shape, shape: Shape, behind: Callable[[Shape], AnyArray]
+) -> AnyArray:
+    """Return the synapses behind an input that windows read: those behind each tap, of all the windows."""
+    *space, channels = shape
     pads = op.pads(tuple(space))
-    out = convolve.output_size(tuple(space), op.size, op.strides, ones, pads)
+    out = convolve.output_size(tuple(space), op.size, op.strides, dilation, pads)
     padded = np.zeros((*(n + a + b for n, (a, b) in zip(space, pads, strict=True)), channels))
     # room for windows that reach beyond the padding's end never arises: output_size counts whole windows only
-    for _, where in convolve.offsets(op.size, op.strides, ones, out):
-        padded[where] += demand
+    for tap, where in convolve.offsets(op.size, op.strides, dilation, out):
+        padded[where] += behind(tap)
     return padded[tuple(slice(a, a + n) for n, (a, _) in zip(space, pads, strict=True))]
 
 

@@ -70,12 +70,14 @@ def compilation(compiled: Compiled, folder: Path) -> None:
     console.print(f"wrote {folder}", markup=False)
 
 
-def verification(report: Mapping[str, Any], *, json: bool) -> None:
+def as_json(document: Any) -> None:
+    """Print any of the reports for tools."""
+    print(jsonlib.dumps(document, indent=1))  # noqa: T201
+
+
+def verification(report: Mapping[str, Any]) -> None:
     """Print a verify report."""
     console = _console()
-    if json:
-        print(jsonlib.dumps(report, indent=1))  # noqa: T201
-        return
     table = _table("error by layer, relative", "layer", "rewrite", "backend")
     for row in report["layers"]:
         table.add_row(row["layer"], _number(row["rewrite"]), _number(row["backend"]))
@@ -102,11 +104,8 @@ def _verdict(console: Console, report: Mapping[str, Any]) -> None:
         console.print("verify: passed", markup=False)
 
 
-def evaluation(measured: Evaluation, *, json: bool) -> None:
+def evaluation(measured: Evaluation) -> None:
     """Print an evaluation."""
-    if json:
-        print(jsonlib.dumps(measured.as_dict(), indent=1))  # noqa: T201
-        return
     console = _console()
     low, high = measured.accuracy_interval
     close = "never" if measured.steps_to_model is None else str(measured.steps_to_model)
@@ -119,9 +118,8 @@ def evaluation(measured: Evaluation, *, json: bool) -> None:
     table.add_row("steps to come within 1 point of the model, and stay", close)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
     table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
-    table.add_row(
-        "  effective additions (spikes), multiply-adds (values)", _pair(spent.effective_acs, spent.effective_macs)
-    )
+    operations = f"{spent.effective_acs:,.0f}, {spent.effective_macs:,.0f}"
+    table.add_row("  effective additions (spikes), multiply-adds (values)", operations)
     table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
     table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
     table.add_row("energy of the spiking network, Loihi", _joules(spent.energy_loihi))
@@ -135,11 +133,8 @@ def evaluation(measured: Evaluation, *, json: bool) -> None:
     console.print(table)
 
 
-def comparison(rows: Sequence[Compared], *, json: bool) -> None:
+def comparison(rows: Sequence[Compared]) -> None:
     """Print compilations of one model, a column each."""
-    if json:
-        print(jsonlib.dumps([row.as_dict() for row in rows], indent=1))  # noqa: T201
-        return
     measures: list[tuple[str, Callable[[Compared], str]]] = [
         ("backend", lambda row: row.backend),
         ("level, engine", lambda row: f"{row.level}, {row.engine}"),
@@ -185,10 +180,6 @@ def _layer_table(console: Console, measured: Evaluation) -> None:
             *(_number(value) for value in errors),
         )
     console.print(table)
-
-
-def _pair(first: float, second: float) -> str:
-    return f"{first:,.0f}, {second:,.0f}"
 
 
 def _joules(value: float) -> str:
@@ -249,12 +240,8 @@ def plugins(registry: Registry) -> None:
     for owner in owners:
         console.print(f"[bold]{owner}[/bold]")
         for table, what, _, _ in HOOKS:
-            names = [
-                key.partition(":")[2]
-                for key, value in registry.providers.items()
-                if value == owner and key.startswith(f"{what}:")
-            ]
+            names = sorted(name for name, by in registry.provided(what).items() if by == owner)
             if names:
-                console.print(f"  {table}: {', '.join(sorted(names))}", markup=False)
+                console.print(f"  {table}: {', '.join(names)}", markup=False)
     for problem in registry.problems:
         console.print(f"problem: {problem}", markup=False)

@@ -61,7 +61,7 @@ def evaluate(
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
     measured = compiled.evaluate(samples, steps=steps, engine=engine, jobs=jobs, progress=True)
-    reports.evaluation(measured, json=json)
+    reports.as_json(measured.as_dict()) if json else reports.evaluation(measured)
     if plots is not None:
         from snnc.cli.plots import write_plots
 
@@ -91,7 +91,7 @@ def verify(
     samples = None if inputs is None else compiled.samples(inputs, limit)
     keras = _model_file(compiled.origin, model) if against_keras else None
     report = compiled.verify(samples, steps, keras=keras, jobs=jobs, progress=True)
-    reports.verification(report.as_dict(), json=json)
+    reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
     if not report.passed:
         raise typer.Exit(1)
 
@@ -125,7 +125,7 @@ def compare(
     from snnc.compiler import load
 
     rows = compare_all({str(folder): load(folder) for folder in folders}, inputs, steps, limit)
-    reports.comparison(rows, json=json)
+    reports.as_json([row.as_dict() for row in rows]) if json else reports.comparison(rows)
 
 
 def _model_file(origin: Mapping[str, Any], model: Path | None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,17 +69,11 @@ class SafeHdf5:
         """Return a list of names, joined again where Keras had to split it (``weight_names0``, ``weight_names1``)."""
         value = self.attr(path, attribute)
         if value is None:
-            chunks = [part for k in self._split(path, attribute) for part in self.attr(path, f"{attribute}{k}")]
-            return chunks or None
+            parts = (self.attr(path, f"{attribute}{k}") for k in itertools.count())
+            return [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part] or None
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise FileError(f"{self.path}: the attribute {attribute!r} of {path!r} is not a list of names")
         return value
-
-    def _split(self, path: str, attribute: str) -> Iterator[int]:
-        k = 0
-        while self.attr(path, f"{attribute}{k}") is not None:
-            yield k
-            k += 1
 
     def array(self, path: str, dtype: str | None = None) -> AnyArray:
         """Return a dataset; ``dtype`` says what two raw bytes mean where the file does not (``"bfloat16"``)."""

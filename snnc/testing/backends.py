@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from snnc.analysis.errors import relative_error
 from snnc.backend import Backend
 from snnc.compiled import Compiled
 from snnc.compiler import compile, load
@@ -52,7 +53,7 @@ class Case:
         assert got.shape == want.shape, f"{what} has the shape {got.shape}, not {want.shape}"
         if self.tolerance:
             got, want = got.mean(axis=1), want.mean(axis=1)
-        error = float(np.max(np.abs(got - want)) / max(float(np.max(np.abs(want))), 1e-9))
+        error = relative_error({what: got}, {what: want})
         limit = self.tolerance or ROUNDING
         assert error <= limit, (
             f"{what} differs from the numpy engine by {error:.3g} of its largest value, not {limit:g}"
@@ -212,10 +213,9 @@ def _rates(case: Case) -> None:
     except SnncError:
         return  # a chip has none, and says so
     inputs = binary_inputs(model)
-    want = evaluate(model, inputs)
+    want, limit = evaluate(model, inputs), case.backend.tolerance.rate
     for name, y in compiled.program.run(inputs, 2, jobs=1).outputs.items():
-        error = float(np.max(np.abs(y[:, -1] - want[name])) / np.max(np.abs(want[name])))
-        limit = case.backend.tolerance.rate
+        error = relative_error({name: y[:, -1]}, {name: want[name]})
         assert error <= limit, f"with rate neurons {name!r} differs by {error:.3g} of its largest value, not {limit:g}"
 
 
@@ -223,7 +223,7 @@ def _equal(got: Arrays, want: Arrays, what: str) -> None:
     assert list(got) == list(want), f"{what} gives {list(got)}, not {list(want)}"
     for name, y in want.items():
         assert got[name].shape == y.shape, f"{what} gives {name!r} in the shape {got[name].shape}, not {y.shape}"
-        error = float(np.max(np.abs(got[name] - y)) / max(float(np.max(np.abs(y))), 1e-9))
+        error = relative_error({name: got[name]}, {name: y})
         assert error <= ROUNDING, f"{what} gives other values of {name!r}: {error:.3g} of the largest"
 
 

@@ -8,15 +8,10 @@ from snnc.engine import simulate
 from snnc.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ops.read_out_activation import ReadOutActivation
-from snnc.testing import chain, random_inputs
+from snnc.testing import chain, in_binary, random_inputs
 
 STEPS, WINDOW = 30, slice(10, 30)
 SPIKING = neurons.Neurons(model=neurons.SpikingRelu(), scale=1 / 256)
-
-
-def in_binary(rng, *shape):
-    """Return numbers whose sums and products float32 gives exactly, in whatever order."""
-    return (rng.integers(-8, 9, size=shape) / 8).astype(np.float32)
 
 
 @pytest.fixture

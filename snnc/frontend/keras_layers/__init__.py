@@ -1,48 +1,18 @@
-"""One importer for each layer class of Keras, by theme."""
+"""One importer for each layer class of Keras, by theme: every module of this package is looked through."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from types import ModuleType
 
 from snnc.frontend.base import Importer
-from snnc.frontend.keras_layers import (
-    activation,
-    applications,
-    conv,
-    dense,
-    inactive,
-    merge,
-    norm,
-    operators,
-    operators_shape,
-    pool,
-    preprocess,
-    sequence,
-    shape,
-    spiking,
-)
-
-_MODULES: tuple[ModuleType, ...] = (
-    dense,
-    conv,
-    pool,
-    norm,
-    activation,
-    merge,
-    shape,
-    preprocess,
-    sequence,
-    inactive,
-    spiking,
-    applications,
-    operators,
-    operators_shape,
-)
 
 
 def importers() -> list[Importer]:
-    """Return every importer of this package, in the order of their definition."""
-    return [importer for module in _MODULES for importer in _defined(module)]
+    """Return every importer of this package."""
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    return [importer for module in modules for importer in _defined(module)]
 
 
 def _defined(module: ModuleType) -> list[Importer]:

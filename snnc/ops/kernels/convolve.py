@@ -206,15 +206,6 @@ def window_counts(space: Shape, size: Shape, strides: Shape, pads: Pads, out: Sh
     return counts
 
 
-def tap_hits(n: int, k: int, stride: int, dilation: int, before: int, outputs: int) -> Array:
-    """Return, for one axis, ``(taps, input positions)``: 1 where some output reads the position through that tap."""
-    hits = np.zeros((k, n), dtype=np.float32)
-    for tap in range(k):
-        positions = np.arange(outputs) * stride + tap * dilation - before
-        hits[tap, positions[(positions >= 0) & (positions < n)]] = 1
-    return hits
-
-
 def spatial(values: int | Sequence[int], rank: int) -> Shape:
     """Return one value for each spatial axis from one number or a sequence."""
     return (int(values),) * rank if isinstance(values, int) else tuple(int(v) for v in values)

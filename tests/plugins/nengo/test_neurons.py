@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 
 from snnc.api import NeuronModel, Neurons, Synapse, evaluate_nodes, neurons, ops, simulate
-from snnc.testing import random_inputs
+from snnc.testing import in_binary, random_inputs
 from tests.plugins.nengo.build import conv, dense, graph, program
 
 DT = 0.001
-
-
-def in_binary(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Return numbers whose sums and products float32 gives exactly, in whatever order."""
-    return (rng.integers(-8, 9, size=shape) / 8).astype(np.float32)
 
 
 MODELS = {
