@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from snnc.errors import FileError
 
-_FREE = 64 << 20
-"""Bytes that a zip entry may unpack to without a question."""
-_RATIO = 50
+FREE = 64 << 20
+"""Bytes that a zip entry, or the datasets of an HDF5 file, may unpack to without a question."""
+RATIO = 50
 """Beyond that, how many times its packed size an entry may have: weights pack 1 to 4 times, bombs 1000 times."""
 MAX_JSON = 256 << 20
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
@@ -66,7 +66,7 @@ class SafeZip:
             if parts.is_absolute() or ".." in parts.parts or ":" in info.filename[:3]:
                 self.close()
                 raise FileError(f"{path}: refused, its entry {info.filename!r} points outside the archive")
-            if info.file_size > _FREE and info.file_size > _RATIO * max(info.compress_size, 1):
+            if info.file_size > FREE and info.file_size > RATIO * max(info.compress_size, 1):
                 self.close()
                 raise FileError(
                     f"{path}: refused as a zip bomb, {info.filename!r} unpacks from {info.compress_size} to "

@@ -9,9 +9,8 @@ import numpy as np
 
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, TensorType
+from snnc.ops.sparse import LARGEST
 
-MOVABLE = 1 << 24
-"""Elements that a float32 number each can tell apart."""
 PRODUCTS = 1 << 32
 """The most elements that are worth looking at to find a matrix (some ten seconds)."""
 CHUNK = 1 << 22
@@ -63,7 +62,7 @@ def movement_matrix(op: Op, inputs: Sequence[TensorType], slot: int = 0) -> Any:
     The op itself says where numbered elements go, all at once. None if they are too many to be told apart.
     """
     size = inputs[slot].size
-    if size >= MOVABLE:
+    if size >= LARGEST:
         return None
     numbers = np.arange(1, size + 1, dtype=np.float32)
     source = _evaluate(op, inputs, slot, numbers[None]).astype(np.int64).ravel() - 1

@@ -34,9 +34,7 @@ def _run(arguments: list[str] | None) -> int:
         return 0
     except OSError as error:
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", 130)
     except Exception as error:
         # typer brings its own copy of click in some versions, so its usage errors are known by what they can do

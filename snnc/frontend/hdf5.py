@@ -13,14 +13,10 @@ import h5py
 import numpy as np
 
 from snnc.errors import FileError
-from snnc.files import MAX_JSON, reading
+from snnc.files import FREE, MAX_JSON, RATIO, reading
 from snnc.ir.types import AnyArray
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_FREE = 64 << 20
-"""Bytes that the datasets of a file may unpack to without a question."""
-_RATIO = 50
-"""Beyond that, how many times the size of the file they may have."""
 
 
 class SafeHdf5:
@@ -96,7 +92,7 @@ class SafeHdf5:
         if found.dtype.kind not in "fiub" and found.dtype != np.dtype("V2"):
             raise FileError(f"{self.path}: the array {path!r} holds {found.dtype}, not numbers")
         self._unpacked += found.nbytes
-        if self._unpacked > _FREE and self._unpacked > _RATIO * self._size:
+        if self._unpacked > FREE and self._unpacked > RATIO * self._size:
             raise FileError(
                 f"{self.path}: refused as a bomb, its arrays unpack to {self._unpacked} bytes or more from a file of "
                 f"{self._size} (at {path!r})"

@@ -216,11 +216,7 @@ class _Build:
     def _each_slice(self, spec: LayerSpec, name: str, inputs: Sequence[str]) -> list[str]:
         """Add the layer inside TimeDistributed where the graph sees one slice a step."""
         outer, self.sequences = self.sequences, Sequences()
-        outputs = (
-            self.leaf(spec, name, inputs, (Slot(0),), {})
-            if spec.model is None
-            else self.model(spec.model, f"{name}/", inputs)
-        )
+        outputs = self._inner(spec, name, inputs)
         self.sequences = outer
         self.sequences.names.update(outputs)
         if inputs[0] in self.masks:
@@ -232,13 +228,16 @@ class _Build:
 
         def add(graph: Graph, source: str) -> str:
             build = _Build(graph, self.importers, self.weights, self.version, {}, self.made)
-            if spec.model is not None:
-                (output,) = build.model(spec.model, f"{name}/", [source])
-            else:
-                (output,) = build.leaf(spec, name, [source], (Slot(0),), {})
+            (output,) = build._inner(spec, name, [source])
             return output
 
         return add
+
+    def _inner(self, spec: LayerSpec, name: str, inputs: Sequence[str]) -> list[str]:
+        """Add the layer inside a wrapper, which may be a model."""
+        if spec.model is not None:
+            return self.model(spec.model, f"{name}/", inputs)
+        return self.leaf(spec, name, inputs, (Slot(0),), {})
 
 
 def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from snnc.errors import FrontendError, UsageError, unknown
@@ -57,7 +57,8 @@ def input_ops(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, In
 def slice_seconds(model: ModelSpec) -> float:
     """Return how long a slice of a temporal model is: the dt of its keras-spiking layers, by default 1 ms."""
     for classes in (("SpikingActivation",), ("Lowpass", "Alpha")):
-        found = {leaf.name: float(leaf.config.get("dt") or DT) for leaf in _all_leaves(model, classes)}
+        named = [leaf for layer in model.layers for leaf in leaves(layer) if leaf.class_name in classes]
+        found = {leaf.name: float(leaf.config.get("dt") or DT) for leaf in named}
         if len(set(found.values())) > 1 and "SpikingActivation" in classes:
             raise FrontendError(
                 f"the spiking layers have different dt ({', '.join(f'{k}: {v:g} s' for k, v in found.items())}); one "
@@ -66,11 +67,6 @@ def slice_seconds(model: ModelSpec) -> float:
         if found:
             return next(iter(found.values()))
     return DT
-
-
-def _all_leaves(model: ModelSpec, classes: Collection[str]) -> Iterator[LayerSpec]:
-    for layer in model.layers:
-        yield from (leaf for leaf in leaves(layer) if leaf.class_name in classes)
 
 
 def _input(spec: LayerSpec | None, name: str) -> LayerSpec:

@@ -27,7 +27,7 @@ from snnc.frontend.keras_weights import (
     weight,
 )
 from snnc.ir.graph import Graph
-from snnc.ir.types import Array
+from snnc.ir.types import AnyArray, Array
 
 _ROOTS = ("keras", "tf_keras", "tensorflow")
 _MODELS = ("Model", "Functional", "Sequential")
@@ -120,15 +120,11 @@ def _values(spec: LayerSpec, layer: Any, roles: Sequence[Role]) -> Mapping[str, 
     by_name = {tail(variable.name): variable for variable in variables}
     if set(by_name) == {last_part(role.name) for role in roles} and len(by_name) == len(roles):
         variables = [by_name[last_part(role.name)] for role in roles]
-    return {
-        role.name: weight(spec, role, np.asarray(_numpy(variable)))
-        for role, variable in zip(roles, variables, strict=True)
-    }
+    return {role.name: weight(spec, role, _numpy(v)) for role, v in zip(roles, variables, strict=True)}
 
 
-def _numpy(variable: Any) -> Any:
-    value = variable.numpy() if hasattr(variable, "numpy") else variable
-    array = np.asarray(value)
+def _numpy(variable: Any) -> AnyArray:
+    array = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
     return array if array.dtype.kind in "fiub" else array.astype(np.float32)
 
 

@@ -12,7 +12,6 @@ from snnc.ir.op import Op
 from snnc.ir.types import Shape
 from snnc.ops.activations import Activation
 from snnc.ops.each_slice import EachSlice
-from snnc.ops.kernels.convolve import Pads
 
 Inside: TypeAlias = Callable[[Graph, str], str]
 """Adds a layer to a graph behind the given node and returns the node of its output."""
@@ -67,15 +66,13 @@ def _lift_one(op: Op, steps: int, shape: Shape, output: Shape) -> Op:
                 kernel=op.kernel[None],
                 strides=(1, *op.strides),
                 dilation=(1, *op.dilation),
-                padding=_no_padding_first(op.pads(shape[:-1])),
+                padding=((0, 0), *op.pads(shape[:-1])),
                 activation=_lift_activation(op.activation, op.kernel.ndim - 1),
             )
         case ops.Pool():
-            return replace(
-                op, size=(1, *op.size), strides=(1, *op.strides), padding=_no_padding_first(op.pads(shape[:-1]))
-            )
+            return replace(op, size=(1, *op.size), strides=(1, *op.strides), padding=((0, 0), *op.pads(shape[:-1])))
         case ops.ZeroPad():
-            return replace(op, padding=_no_padding_first(op.padding))
+            return replace(op, padding=((0, 0), *op.padding))
         case ops.Reshape():
             return replace(op, shape=(steps, *output))
         case ops.Permute():
@@ -90,10 +87,6 @@ def _lift_one(op: Op, steps: int, shape: Shape, output: Shape) -> Op:
             return op  # they broadcast from the right
         case _:
             return EachSlice(op=op)
-
-
-def _no_padding_first(pads: Pads) -> Pads:
-    return ((0, 0), *pads)
 
 
 def _lift_activation(activation: Activation | None, rank: int) -> Activation | None:

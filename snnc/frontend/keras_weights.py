@@ -210,13 +210,10 @@ class Hdf5ByClass(WeightSource):
         elif roles(spec):
             key = (spec.class_name, spec.name)
             # a layer that an outer and an inner model share is stored once, at the first place
-            if key in seen and not self._has_arrays(path, roles(spec)):
+            if key in seen and not self._file.groups(_vars(path, roles(spec)[0].group)):
                 table[spec] = seen[key]
             else:
                 table[spec] = seen[key] = self._arrays(spec, path, roles(spec))
-
-    def _has_arrays(self, path: str, roles: Sequence[Role]) -> bool:
-        return bool(self._file.groups(_vars(path, roles[0].group)))
 
     def _arrays(self, spec: LayerSpec, path: str, roles: Sequence[Role]) -> Mapping[str, Array]:
         arrays: dict[str, Array] = {}

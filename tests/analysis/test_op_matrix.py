@@ -28,6 +28,6 @@ def test_a_movement_is_found_in_one_go():
 
 def test_what_is_too_large_is_none(rng, monkeypatch):
     monkeypatch.setattr(found, "PRODUCTS", 10)
-    monkeypatch.setattr(found, "MOVABLE", 10)
+    monkeypatch.setattr(found, "LARGEST", 10)
     assert op_matrix(dense(rng, 3, 2), [TensorType((3,))]) is None
     assert movement_matrix(ops.Identity(), [TensorType((12,))]) is None

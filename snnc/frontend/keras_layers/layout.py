@@ -85,9 +85,7 @@ def spatial_rank(layer: Layer) -> int:
 
 def sizes(layer: Layer, key: str, rank: int, default: int | None = None, *, allow_zero: bool = False) -> Shape:
     """Return one positive number an axis from the layer's config."""
-    value = layer.config.get(key, default)
-    if value is None:
-        value = default
+    value = default if layer.config.get(key) is None else layer.config[key]
     try:
         numbers = spatial(value, rank)
     except (TypeError, ValueError):
