@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from types import ModuleType
-
 from snnc import neurons, ops, passes
 from snnc.engine.read_out import READ_OUTS, ReadOut
 from snnc.evaluation.verify import Verify
 from snnc.frontend import frontends, importers
 from snnc.frontend.base import Frontend, Importer
 from snnc.hooks import hookimpl
-from snnc.ir.op import Op
+from snnc.ir.op import Op, concrete
 from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 
@@ -31,7 +28,7 @@ def snnc_register_importers() -> list[Importer]:
 @hookimpl
 def snnc_register_ops() -> list[type[Op]]:
     """Return the built-in ops."""
-    return [*_concrete(ops), neurons.Neurons, neurons.Synapse]
+    return [*concrete(Op, ops, neurons)]
 
 
 @hookimpl
@@ -56,13 +53,3 @@ def snnc_register_read_outs() -> list[type[ReadOut]]:
 def snnc_register_passes() -> list[type[Pass]]:
     """Return the first-party passes."""
     return [*passes.BUILTIN, Verify]
-
-
-def _concrete(namespace: ModuleType) -> list[type[Op]]:
-    """Return the op classes of a namespace that a graph can hold: those with a kind of their own."""
-    classes = (getattr(namespace, name) for name in namespace.__all__)
-    return [
-        cls
-        for cls in classes
-        if isinstance(cls, type) and issubclass(cls, Op) and "kind" in vars(cls) and not inspect.isabstract(cls)
-    ]

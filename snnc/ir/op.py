@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from snnc.ir.types import AnyArray, Array, TensorType
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Record")
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -145,3 +148,13 @@ class Op(Record, ABC):
     @abstractmethod
     def evaluate(self, *inputs: Array) -> Array:
         """Return the output for batched inputs, ``(batch, *shape)`` each, in rate mode."""
+
+
+def concrete(base: type[R], *modules: ModuleType) -> tuple[type[R], ...]:
+    """Return the classes under a base that modules name in ``__all__`` and that have a kind of their own."""
+    found = (getattr(module, name) for module in modules for name in module.__all__)
+    return tuple(
+        cls
+        for cls in found
+        if isinstance(cls, type) and issubclass(cls, base) and "kind" in vars(cls) and not inspect.isabstract(cls)
+    )

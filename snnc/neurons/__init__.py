@@ -1,65 +1,24 @@
 """Neuron and synapse models, and the ops that hold them, all under one roof: ``neurons.SoftResetIf`` ..."""
 
-from snnc.neurons.integrate_and_fire import (
-    Poisson,
-    RatesToSpikes,
-    Regular,
-    SignedIf,
-    SoftResetIf,
-    SpikingRelu,
-    Stochastic,
-)
-from snnc.neurons.izhikevich import Izhikevich
-from snnc.neurons.lif import AdaptiveLif, AdaptiveLifRate, Lif, LifRate
-from snnc.neurons.model import NeuronModel, RateNeurons, ReluLike, ReluRate, SigmoidRate, TanhRate
-from snnc.neurons.population import Neurons, Synapse
-from snnc.neurons.synapses import Alpha, Lowpass, SynapseModel
+from snnc.ir.op import concrete
+from snnc.neurons import integrate_and_fire, izhikevich, lif, model, population, synapses
+from snnc.neurons.integrate_and_fire import *  # noqa: F403
+from snnc.neurons.izhikevich import *  # noqa: F403
+from snnc.neurons.lif import *  # noqa: F403
+from snnc.neurons.model import *  # noqa: F403
+from snnc.neurons.population import *  # noqa: F403
+from snnc.neurons.synapses import *  # noqa: F403
 
-MODELS: tuple[type[NeuronModel], ...] = (
-    ReluRate,
-    SigmoidRate,
-    TanhRate,
-    LifRate,
-    AdaptiveLifRate,
-    SpikingRelu,
-    SoftResetIf,
-    SignedIf,
-    Regular,
-    Stochastic,
-    Poisson,
-    Lif,
-    AdaptiveLif,
-    Izhikevich,
-)
+_MODULES = (integrate_and_fire, izhikevich, lif, model, population, synapses)
+MODELS: tuple[type[model.NeuronModel], ...] = concrete(model.NeuronModel, *_MODULES)
 """The built-in neuron models."""
-
-SYNAPSES: tuple[type[SynapseModel], ...] = (Lowpass, Alpha)
+SYNAPSES: tuple[type[synapses.SynapseModel], ...] = concrete(synapses.SynapseModel, *_MODULES)
 """The built-in synapse models."""
 
-__all__ = [
-    "MODELS",
-    "SYNAPSES",
-    "AdaptiveLif",
-    "AdaptiveLifRate",
-    "Alpha",
-    "Izhikevich",
-    "Lif",
-    "LifRate",
-    "Lowpass",
-    "NeuronModel",
-    "Neurons",
-    "Poisson",
-    "RateNeurons",
-    "RatesToSpikes",
-    "Regular",
-    "ReluLike",
-    "ReluRate",
-    "SigmoidRate",
-    "SignedIf",
-    "SoftResetIf",
-    "SpikingRelu",
-    "Stochastic",
-    "Synapse",
-    "SynapseModel",
-    "TanhRate",
-]
+__all__ = ["MODELS", "SYNAPSES"]
+__all__ += integrate_and_fire.__all__
+__all__ += izhikevich.__all__
+__all__ += lif.__all__
+__all__ += model.__all__
+__all__ += population.__all__
+__all__ += synapses.__all__

@@ -18,6 +18,8 @@ from snnc.neurons.model import NeuronModel, RateNeurons, ReluLike, ReluRate, Sig
 from snnc.ops.activations import Activation
 from snnc.ops.stateful import RandomStream, State
 
+__all__ = ["Poisson", "RatesToSpikes", "Regular", "SignedIf", "SoftResetIf", "SpikingRelu", "Stochastic"]
+
 
 @op
 class SpikingRelu(ReluLike):

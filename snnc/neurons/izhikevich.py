@@ -13,6 +13,8 @@ from snnc.ir.types import AnyArray, Shape
 from snnc.neurons.model import ReluLike
 from snnc.ops.stateful import State
 
+__all__ = ["Izhikevich"]
+
 LEAST = -30.0
 """The current below which the rule becomes unstable; Nengo clips there as well."""
 PEAK = 30.0

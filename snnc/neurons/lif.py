@@ -12,6 +12,8 @@ from snnc.ir.types import Shape
 from snnc.neurons.model import RateNeurons, ReluLike
 from snnc.ops.stateful import State
 
+__all__ = ["AdaptiveLif", "AdaptiveLifRate", "Lif", "LifRate"]
+
 
 class LifLike(ReluLike):
     """The leaky integrate-and-fire rate curve, with the current that fires at about ``u`` Hz well above threshold."""

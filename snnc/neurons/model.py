@@ -15,6 +15,8 @@ from snnc.ir.types import AnyArray, Array, Shape
 from snnc.ops.activations import Activation, Relu, Sigmoid, Tanh
 from snnc.ops.stateful import State
 
+__all__ = ["NeuronModel", "RateNeurons", "ReluLike", "ReluRate", "SigmoidRate", "TanhRate"]
+
 POSITIVE = ("tau_rc", "tau_n", "tau_recovery", "gamma", "max_rate")
 """Fields of neuron models that must be above zero."""
 

@@ -14,6 +14,8 @@ from snnc.neurons.model import NeuronModel
 from snnc.neurons.synapses import SynapseModel
 from snnc.ops.stateful import State, Stateful
 
+__all__ = ["Neurons", "Synapse"]
+
 
 @op
 class Neurons(Stateful):

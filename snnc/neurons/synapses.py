@@ -13,6 +13,8 @@ from snnc.ir.op import Record, op
 from snnc.ir.types import Array, Shape
 from snnc.ops.stateful import State
 
+__all__ = ["Alpha", "Lowpass", "SynapseModel"]
+
 
 class SynapseModel(Record, ABC):
     """A linear filter over time with unit gain; ``tau`` in seconds."""
