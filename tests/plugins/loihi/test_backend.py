@@ -1,3 +1,7 @@
+import pytest
+
+pytest.importorskip("nengo_loihi")
+
 from snnc_loihi.backend import LoihiBackend
 
 from snnc.testing import check_backend
