@@ -167,7 +167,8 @@ def compile(
     if measuring and calibration is None:
         raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
-    if is_temporal(source) and neurons is None and chosen.defaults(level).neurons == SignedIf.kind:
+    showing = presentation(source)
+    if showing.temporal and neurons is None and chosen.defaults(level).neurons == SignedIf.kind:
         # what it remembers is of one input: a stream would never let it forget
         planned = _plan(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
     settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
@@ -175,9 +176,9 @@ def compile(
     if samples is not None and measuring:
         samples.require_varied(FEW)
     shown = random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
-    length = presentation(source).steps(shown.inputs, steps, chosen.defaults(level).steps)
+    length = showing.steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
-    asked = length if settings.steps is None and is_temporal(source) else steps
+    asked = length if showing.temporal else steps
     context = _context(registry, chosen, settings, samples, length, asked)
     graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
     chosen.require_accepted(stepwise(graph))
@@ -187,7 +188,7 @@ def compile(
     untold = [row for row in on_host if not any(row in note for note in context.notes)]
     if untold:
         context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
-    if not is_temporal(source):
+    if not showing.temporal:
         settings = replace(settings, steps=context.choices.get("steps", settings.steps))
     compiled = Compiled(
         graph,

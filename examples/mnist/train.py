@@ -92,13 +92,13 @@ def train(model: tf.keras.Model, digits: Digits) -> None:
     epochs = SHOWN // len(x)
     rng = np.random.default_rng(SEED)
     rate = tf.keras.optimizers.schedules.CosineDecay(2e-3, epochs * math.ceil(len(x) / BATCH))
-    quantised_graph = noisy(model)
-    quantised_graph.compile(
+    twin = noisy(model)
+    twin.compile(
         optimizer=tf.keras.optimizers.Adam(rate),
         loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     for epoch in range(epochs):
-        history = quantised_graph.fit(shifted(x, rng), y, batch_size=BATCH, verbose=0)
+        history = twin.fit(shifted(x, rng), y, batch_size=BATCH, verbose=0)
         print(f"epoch {epoch + 1}/{epochs}: loss {history.history['loss'][0]:.4f}", flush=True)
 
 

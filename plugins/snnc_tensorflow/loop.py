@@ -18,7 +18,7 @@ from snnc_tensorflow.site import Function, Tensor, Tensors
 LEAST = 1024
 """Elements of one sample from which on XLA pays: to call it costs as much as some ten small operations."""
 CHUNK = 4
-"""StatefulFunction at a time. What is left over is done step by step."""
+"""Steps at a time. What is left over is done step by step."""
 
 
 def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool) -> Callable[..., Any]:

@@ -37,7 +37,7 @@ class LoweredGraph:
             return replace(lowered, host=True, fuse=False) if site.inner_on_host else lowered
         raise LoweringError(
             f"node {name!r}: the lowering of {node.op.kind!r} for TensorFlow gave {type(lowered).__name__}, "
-            "neither a Function nor StatefulFunction"
+            "neither a Function nor a StatefulFunction"
         )
 
     @property

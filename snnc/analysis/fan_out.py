@@ -1,6 +1,6 @@
 """How many synapses one spike of each neuron meets: the number of weights that it is multiplied into.
 
-QuantisedRelu as NeuroBench does: weights of zero, biases, pooling and normalisation do not count, and borders of a
+Counted as NeuroBench does: weights of zero, biases, pooling and normalisation do not count, and borders of a
 convolution have fewer. Counting stops at the first weights; what they feed is no spike any more.
 """
 

@@ -53,7 +53,7 @@ class NeuronModel(Record, ABC):
 
     @property
     def unit_scale(self) -> float:
-        """Return the scale at which the neurons stand for the activation: any, where they are scale_invariant."""
+        """Return the scale at which the neurons stand for the activation: any, where they are scale invariant."""
         return 1.0
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.analysis.errors import rms_error
 from snnc.engine.presentation import presentation
-from snnc.engine.rate import evaluate, evaluate_nodes
+from snnc.engine.rate import evaluate_nodes
 from snnc.engine.simulate import as_run, present
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
@@ -33,10 +33,11 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
 
     def loss(graph: Graph, model: Graph) -> float:
         if not wanted:
-            settled = evaluate(stepwise(model), inputs)
+            neurons = {name for name in spiking_in(graph) if name in model}
+            values = evaluate_nodes(stepwise(model), inputs, neurons | set(model.output_nodes.values()))
+            settled = {output: values[node] for output, node in model.output_nodes.items()}
             wanted.update(presentation(model).read_out(settled, context.read_out, context.dt))
-            meant = evaluate_nodes(model, inputs, {name for name in spiking_in(graph) if name in model})
-            active.update(name for name, y in meant.items() if y.any())
+            active.update(name for name in neurons if values[name].any())
         steps = context.choices.get("steps", context.steps)
         watch = sorted(active & spiking_in(graph))
         window = context.read_out.window(steps)

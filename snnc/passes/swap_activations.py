@@ -25,7 +25,7 @@ class SwapActivations(Pass):
     """Swap each activation for a population of neurons that can stand for it.
 
     ``neurons`` is a neuron model such as ``lif{tau_rc=0.05}``, for all layers or by layer or activation name (the
-    rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model can_replace takes the rate
+    rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model can replace takes the rate
     neuron of its own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
 
     Before::
