@@ -32,7 +32,12 @@ class Compared:
     host_ops: int
     """Nonlinear ops that stay on the host."""
     spikes: float
+    spikes_per_neuron: float | None
+    silent: bool
+    """Whether no spike reaches the output, so that nothing that it saves counts."""
     synops: float
+    energy_model: float
+    energy_model_sparse: float
     energy_45nm: float
     """Joules, as ``snnc evaluate`` says."""
     energy_loihi: float
@@ -90,7 +95,11 @@ def _row(name: str, compiled: Compiled, x: Data, steps: int | None, limit: int |
         neurons=compiled.census.neurons,
         host_ops=len(compiled.census.host),
         spikes=found.spikes,
+        spikes_per_neuron=found.spikes_per_neuron,
+        silent=found.silent,
         synops=found.synops,
+        energy_model=found.cost.energy_model,
+        energy_model_sparse=found.cost.energy_model_sparse,
         energy_45nm=found.cost.energy_45nm,
         energy_loihi=found.cost.energy_loihi,
         resources=compiled.program.resources,

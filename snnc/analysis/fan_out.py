@@ -21,17 +21,34 @@ from snnc.ops.causal import DelayLine, LastStep
 from snnc.ops.kernels import convolve
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 
+MAXIMA = (ops.MaxPool, ops.GlobalMaxPool, SpikingMaxPool)
+
 
 def fan_out(graph: Graph) -> dict[str, AnyArray]:
     """Return the synapses behind each element of each node, in its shape, by the node's name."""
     behind: dict[str, AnyArray] = {}
+    spikes = carrying_spikes(graph)
     for node in reversed(list(graph)):
         total = np.zeros(node.type.shape, dtype=np.float64)
         for reader, slot in graph.readers(node.name):
+            if isinstance(graph[reader].op, MAXIMA) and reader not in spikes:
+                continue  # of values only the largest is passed on, and is a value of its own
             types = [graph[s].type for s in graph.sources(reader)]
             total += synapses(graph[reader].op, behind[reader], slot, types)
         behind[node.name] = total
     return behind
+
+
+def carrying_spikes(graph: Graph) -> set[str]:
+    """Return the nodes that carry spikes: populations, and what passes their spikes on without weights."""
+    found: set[str] = set()
+    for node in graph:
+        op, sources = node.op, graph.sources(node.name)
+        passes = (op.is_linear or isinstance(op, MAXIMA)) and bool(sources) and found.issuperset(sources)
+        fires = node.type.signal == "spikes" and not op.is_linear
+        if fires or (passes and not op.multiply_adds(*(graph[s].type for s in sources))):
+            found.add(node.name)
+    return found
 
 
 @singledispatch

@@ -117,13 +117,17 @@ def evaluation(measured: Evaluation) -> None:
     table.add_row("agreement with the model", _number(measured.agreement, share=True))
     table.add_row("steps to come within 1 point of the model, and stay", close)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
+    table.add_row("  per neuron", _number(measured.spikes_per_neuron))
     table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
     operations = f"{spent.effective_acs:,.0f}, {spent.effective_macs:,.0f}"
     table.add_row("  effective additions (spikes), multiply-adds (values)", operations)
     table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
+    table.add_row("  without the products of zeros", _joules(spent.energy_model_sparse))
     table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
     table.add_row("energy of the spiking network, Loihi", _joules(spent.energy_loihi))
     console.print(table)
+    if measured.silent:
+        console.print("the network is silent: it gives every sample the same answer, so that it saves nothing")
     if measured.layers:
         _layer_table(console, measured)
     table = _table("accuracy after", "steps", "accuracy", "agreement")
@@ -149,8 +153,11 @@ def comparison(rows: Sequence[Compared]) -> None:
         ),
         ("neurons", lambda row: f"{row.neurons:,}"),
         ("ops on the host", lambda row: str(row.host_ops)),
-        ("spikes per input", lambda row: f"{row.spikes:,.0f}"),
+        ("spikes per input", lambda row: f"{row.spikes:,.0f}" + (" (silent)" if row.silent else "")),
+        ("  per neuron", lambda row: _number(row.spikes_per_neuron)),
         ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
+        ("energy of the model, 45 nm", lambda row: _joules(row.energy_model)),
+        ("  without the products of zeros", lambda row: _joules(row.energy_model_sparse)),
         ("energy, 45 nm", lambda row: _joules(row.energy_45nm)),
         ("energy, Loihi", lambda row: _joules(row.energy_loihi)),
     ]

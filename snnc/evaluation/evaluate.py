@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from snnc.analysis.cost import Activity, Cost, cost, giving_values
 from snnc.analysis.errors import classes, interval, relative_rms, squares
 from snnc.analysis.quantised import quantised_graph, threshold
 from snnc.engine.presentation import presentation
-from snnc.engine.rate import evaluate, evaluate_nodes
+from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
 from snnc.errors import DataError
-from snnc.evaluation.cost import Activity, Cost, cost
 from snnc.evaluation.verify import decode_each_step
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
+from snnc.passes import pipeline
+from snnc.passes.base import Context
+from snnc.passes.split_activations import SplitActivations
 from snnc.samples import Samples
 
 CLOSE = 0.01
@@ -78,7 +81,11 @@ class Evaluation:
     rates: dict[str, float]
     """Mean firing rate of each spiking layer, in Hz."""
     spikes: float
-    """Spikes per input."""
+    """Spikes per input, those that are taken back and those that take them back included."""
+    spikes_per_neuron: float | None
+    """Spikes per input and spiking neuron; None where there are no spiking neurons."""
+    silent: bool
+    """Whether no spike reaches the output, whatever the input: what such a network saves is worth nothing."""
     synops: float
     """Synaptic operations per input: every spike times the non-zero weights that it meets."""
     layers: tuple[LayerEvaluation, ...]
@@ -113,19 +120,27 @@ def evaluation(
     output = source.outputs[0]
     choices: list[tuple[AnyArray, AnyArray, AnyArray]] = []
     activity, layers = Activity(), _Layers(graph, steps, read_out.window(steps), dt)
+    shown, of_model = presentation(source), Activity()
+    model, _ = pipeline.run(source, [SplitActivations()], Context())  # what an activation gives is a value of its own
+    valued, constant, first = giving_values(model), True, None
     for samples, recording in runs:
         y = recording.outputs[output]
         chosen = classes(decode_each_step(graph, output, read_out.every_step(y, dt)))
-        said = presentation(source).answer(evaluate(source, samples.inputs), read_out, dt)
+        values = evaluate_nodes(model, samples.inputs, {*valued, model.output_nodes[output]})
+        said = shown.answer({output: values[model.output_nodes[output]]}, read_out, dt)
         choices.append((labels_of(source, samples), chosen, classes(said[output])))
         activity.add(graph, samples.inputs, recording)
+        of_model.add_values(model, {name: values[name] for name in valued})
         layers.add(samples, recording)
-    labels, chosen, model = (np.concatenate(parts) for parts in zip(*choices, strict=True))
+        first = y[:1] if first is None else first
+        constant = constant and bool((y == first).all())
+    labels, chosen, theirs = (np.concatenate(parts) for parts in zip(*choices, strict=True))
     accuracy = np.mean(chosen == labels[:, None], axis=0)
-    agreement = np.mean(chosen == model[:, None], axis=0)
-    model_accuracy = float(np.mean(model == labels))
-    spent = cost(graph, activity, steps, dt)
+    agreement = np.mean(chosen == theirs[:, None], axis=0)
+    model_accuracy = float(np.mean(theirs == labels))
+    spent = cost(graph, activity, steps, dt, model, of_model.shares())
     rows = layers.rows(activity, spent)
+    spikes, neurons = sum(row.spikes for row in rows), sum(row.neurons for row in rows)
     return Evaluation(
         samples=len(labels),
         steps=steps,
@@ -137,7 +152,9 @@ def evaluation(
         model_accuracy=model_accuracy,
         steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
         rates={row.layer: row.rate for row in rows},
-        spikes=sum(row.spikes for row in rows),
+        spikes=spikes,
+        spikes_per_neuron=spikes / neurons if neurons else None,
+        silent=bool(rows) and (not spikes or (constant and len(labels) > 1)),
         synops=spent.synops,
         layers=rows,
         cost=spent,

@@ -1,7 +1,7 @@
 import numpy as np
 
 from snnc import neurons, ops
-from snnc.analysis.fan_out import fan_out
+from snnc.analysis.fan_out import carrying_spikes, fan_out
 from snnc.ir.graph import Graph
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.testing import chain
@@ -83,3 +83,12 @@ def test_an_op_without_a_rule_is_tried_element_by_element(rng):
     )
     graph = chain(ops.Input(shape=(4, 5, 2)), FIRE, transposed)
     assert same(graph, (4, 5, 2))
+
+
+def test_a_maximum_passes_spikes_on_and_ends_the_path_of_values(rng):
+    pool = ops.MaxPool(size=(2, 2), strides=(2, 2), padding="valid")
+    graph = chain(ops.Input(shape=(4, 4, 2)), FIRE, pool, conv(rng, (1, 1), 2, 3), names=["x", "n", "pool", "out"])
+    assert (fan_out(graph)["n"] == 3).all()
+    assert carrying_spikes(graph) == {"n", "pool"}
+    valued = chain(ops.Input(shape=(4, 4, 2)), pool, conv(rng, (1, 1), 2, 3), names=["x", "pool", "out"])
+    assert (fan_out(valued)["x"] == 0).all() and (fan_out(valued)["pool"] == 3).all()

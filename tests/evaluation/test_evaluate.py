@@ -3,11 +3,11 @@ import pytest
 from scipy.stats import binomtest
 
 from snnc import neurons, ops
+from snnc.analysis.cost import AC_45NM, MAC_45NM
 from snnc.analysis.errors import interval, rounded
 from snnc.analysis.quantised import quantised_graph
 from snnc.engine.read_out import MeanReadOut
 from snnc.engine.simulate import simulate
-from snnc.evaluation.cost import AC_45NM, MAC_45NM
 from snnc.evaluation.evaluate import decode_each_step, evaluation, stays_from
 from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.samples import Samples
@@ -26,13 +26,13 @@ def network(rng):
     )  # fmt: skip
 
 
-def measure(graph, steps=20, batch=30, most=30):
+def measure(graph, steps=20, batch=30, most=30, watch=("n1", "n2")):
     rng = np.random.default_rng(5)
     x = {"x": rng.normal(size=(batch, 4)).astype(np.float32)}
     samples = Samples(x, graph.evaluate(x)["out"].argmax(axis=1))
 
     def recorded(part):
-        return simulate(graph, part.inputs, steps, window=slice(0, steps), watch=["n1", "n2"])
+        return simulate(graph, part.inputs, steps, window=slice(0, steps), watch=watch)
 
     runs = [(part, recorded(part)) for part in samples.parts(most)]
     return evaluation(graph, graph, runs, steps, DT, MeanReadOut(start=0.0)), recorded(samples), x
@@ -95,6 +95,48 @@ def test_filtered_spikes_are_values_and_cost_products(network):
     fired = (run.totals["n1"] > 0).mean(axis=0).sum()
     assert found.cost.effective_macs == pytest.approx((24 + 5 * fired) * 20, rel=1e-5)
     assert found.cost.effective_acs < found.synops
+
+
+def test_what_the_host_computes_counts_and_the_model_is_no_dearer_than_itself(rng):
+    """Without one neuron it is the model: every weight behind a value is a product, once as nothing changes."""
+    graph = chain(
+        ops.Input(shape=(4,)), dense(rng, 4, 6), ops.Swish(), dense(rng, 6, 5), dense(rng, 5, 3), ops.Relu(),
+        names=["x", "d1", "s1", "d2", "d3", "out"],
+    )  # fmt: skip
+    found, _, _ = measure(graph, steps=7, watch=())
+    assert found.cost.energy_45nm == pytest.approx((24 + 30 + 15) * MAC_45NM)
+    assert found.cost.energy_45nm == pytest.approx(found.cost.energy_model) == found.cost.energy_model_sparse
+    assert found.cost.effective_macs == (24 + 30 + 15) * 7
+    assert found.spikes_per_neuron is None and not found.silent
+
+
+def test_behind_spikes_the_host_and_weights_behind_weights_work_in_every_step(rng, network):
+    network.insert_after("n2", "host", ops.Swish())
+    network.insert_after("host", "more", dense(rng, 5, 5))
+    found, run, _ = measure(network, steps=20)
+    n1 = run.totals["n1"].sum(axis=1).mean() / (0.002 / DT)
+    assert found.cost.effective_acs == pytest.approx(5 * n1, rel=1e-5)
+    assert found.cost.energy_45nm == pytest.approx((24 + 20 * (25 + 15)) * MAC_45NM + 5 * n1 * AC_45NM, rel=1e-5)
+
+
+def test_the_models_products_of_zeros_are_told_apart(network):
+    for name in ("n1", "n2"):
+        network.replace(name, ops.Relu())
+    found, _, x = measure(network, watch=())
+    hidden = [np.maximum(x["x"] @ network["d1"].op.weight + network["d1"].op.bias, 0)]
+    hidden.append(np.maximum(hidden[0] @ network["d2"].op.weight + network["d2"].op.bias, 0))
+    of_zeros = sum((h == 0).mean(axis=0).sum() * n for h, n in zip(hidden, (5, 3), strict=True))
+    assert of_zeros > 0
+    assert found.cost.energy_model_sparse == pytest.approx((24 + 30 + 15 - of_zeros) * MAC_45NM)
+
+
+def test_a_network_that_nothing_gets_through_is_silent(rng, network):
+    spikes, _, _ = measure(network)
+    assert not spikes.silent
+    assert spikes.spikes_per_neuron == pytest.approx(spikes.spikes / 11)
+    network.replace("d2", ops.Dense(weight=np.zeros((6, 5)), bias=np.full(5, -1.0)))
+    found, _, _ = measure(network)
+    assert found.spikes > 0 and found.silent
 
 
 def test_accuracy_by_step_is_that_of_the_read_out_after_each_step(network):
