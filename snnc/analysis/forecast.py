@@ -4,6 +4,7 @@ A neuron that may take spikes back (``signed-if``) has sent ``clip(round(z / uni
 a mean input z, so that the network after its last step is the quantised model, whatever came in between.
 Both are evaluated side by side here, node by node: each layer's range is the one of least squared error (Li et al.
 2021), and each channel is shifted by what quantisation changes in its mean, the layers before being quantised already.
+Where asked for, the weights are fitted to the quantised inputs on the way (``analysis/reconstruct.py``).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnc.analysis.reconstruct import reconstructed
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
@@ -52,6 +55,8 @@ class Forecast:
     levels: int
     """The most spikes of a neuron and sample."""
     populations: dict[str, Quantised] = field(default_factory=dict)
+    repaired: dict[str, Op] = field(default_factory=dict)
+    """Linear ops by name, with weights fitted to quantised inputs."""
     error: float = math.inf
     """Of the first output on samples that were not used to choose: root mean square, relative to its deviation."""
     flips: float = 1.0
@@ -62,9 +67,13 @@ class Forecast:
 
 Visit = Callable[[Node[Neurons], Array, Array], Array]
 """From a population, what it reads in the quantised model and what it gives in the model: what it gives quantised."""
+Repair = Callable[[Node, Array, Array], Op]
+"""From another node of one input, that input in the quantised model and its output in the model: the op to use."""
 
 
-def walk(graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit: Visit) -> tuple[Array, Array]:
+def walk(
+    graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit: Visit, repair: Repair | None = None
+) -> tuple[Array, Array]:
     """Return the first output of the quantised model and of the model; values are dropped behind their last reader."""
     end = next(iter(graph.output_nodes.values()))
     waiting = {node.name: len(graph.readers(node.name)) + (node.name == end) for node in graph}
@@ -73,13 +82,17 @@ def walk(graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit
         for node in graph:
             sources = graph.sources(node.name)
             if sources:
-                models[node.name] = _evaluate(node, [models[s] for s in sources])
+                models[node.name] = _evaluate(node.op, [models[s] for s in sources])
                 if isinstance(node.op, Neurons) and node.name in names:
                     ours[node.name] = visit(node, ours[sources[0]], models[node.name])  # type: ignore[arg-type]
                 else:
-                    same = all(ours[s] is models[s] for s in sources)
                     read = [ours[s] for s in sources]
-                    ours[node.name] = models[node.name] if same else _evaluate(node, read)
+                    if all(ours[s] is models[s] for s in sources):
+                        ours[node.name] = models[node.name]
+                    elif repair is None or len(read) > 1:
+                        ours[node.name] = _evaluate(node.op, read)
+                    else:
+                        ours[node.name] = _evaluate(repair(node, read[0], models[node.name]), read)
             for source in sources:
                 waiting[source] -= 1
                 if not waiting[source]:
@@ -87,8 +100,8 @@ def walk(graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit
     return ours[end], models[end]
 
 
-def _evaluate(node: Node, inputs: list[Array]) -> Array:
-    return np.asarray(node.op.evaluate(*inputs), dtype=np.float32)
+def _evaluate(op: Op, inputs: list[Array]) -> Array:
+    return np.asarray(op.evaluate(*inputs), dtype=np.float32)
 
 
 def forecast(
@@ -97,6 +110,8 @@ def forecast(
     levels: int,
     samples: Mapping[str, Array],
     held_back: Mapping[str, Array],
+    *,
+    repair: bool = False,
 ) -> Forecast:
     """Return the quantised model of so many levels, chosen on samples and judged on those held back.
 
@@ -106,6 +121,7 @@ def forecast(
         levels: the most spikes that a neuron sends for a sample.
         samples: inputs by name, ``(batch, *shape)``.
         held_back: others.
+        repair: fit the weights too.
     """
     graph = stepwise(graph)
     found = Forecast(levels)
@@ -115,7 +131,13 @@ def forecast(
         chosen = found.populations[node.name] = _chosen(z, wanted, levels, rng)
         return chosen.counts(z, levels) * np.asarray(chosen.range / levels, dtype=np.float32)
 
-    walk(graph, samples, names, choose)
+    def fit(node: Node, x: Array, wanted: Array) -> Op:
+        op = reconstructed(node.op, x, wanted, rng)
+        if op is not node.op:
+            found.repaired[node.name] = op
+        return op
+
+    walk(graph, samples, names, choose, fit if repair else None)
     spikes = 0.0
 
     def count(node: Node[Neurons], z: Array, wanted: Array) -> Array:
@@ -125,7 +147,7 @@ def forecast(
         spikes += float(counts.sum())
         return counts * np.asarray(chosen.range / levels, dtype=np.float32)
 
-    got, want = walk(graph, held_back, names, count)
+    got, want = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
     found.error, found.flips = judged(got, want)
     found.spikes = spikes / len(got)
     return found

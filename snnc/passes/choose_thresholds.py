@@ -24,6 +24,9 @@ FLIPS_A_POINT = 0.04
 """The share of samples whose class may change for each point of accuracy: most changes are between classes that are
 both wrong, or go either way (measured on networks for Fashion-MNIST; docs/accuracy.md)."""
 
+WORTH = 0.02
+"""Fitted weights are kept if they spare this share of the changes of class."""
+
 
 @dataclass(frozen=True)
 class ChooseThresholds(Pass):
@@ -33,6 +36,8 @@ class ChooseThresholds(Pass):
     the number of levels, which is the steps times the spikes a step, grows until the expected loss of accuracy on
     samples held back is below ``target_drop`` points. Ranges are those of least squared error by channel, and each
     channel's bias makes up for what counting changes in its mean. Scales that the user gave stay.
+    With ``reconstruct``, the weights of dense and conv layers behind a population are fitted to its counts
+    (``analysis/reconstruct.py``), which is kept where it makes the samples held back better.
 
     Before::
 
@@ -53,6 +58,8 @@ class ChooseThresholds(Pass):
     target_drop: float = 0.5
     gamma: int | None = None
     """The most spikes a step; chosen by default."""
+    reconstruct: bool = True
+    """Fit the weights to what the neurons count."""
 
     def __post_init__(self) -> None:
         if not 0 < self.target_drop <= 100 or (self.gamma is not None and self.gamma < 1):
@@ -67,6 +74,8 @@ class ChooseThresholds(Pass):
         if not names:
             return
         steps, gamma, chosen = self._search(graph, frozenset(names), context)
+        for name, linear in chosen.repaired.items():
+            graph.replace(name, linear)
         for name in names:
             op, found = graph[name].op, chosen.populations[name]
             assert isinstance(op, Neurons) and isinstance(op.model, SignedIf)
@@ -82,16 +91,24 @@ class ChooseThresholds(Pass):
 
     def _search(self, graph: Graph, names: frozenset[str], context: Context) -> tuple[int, int, Forecast]:
         """Return the steps, the spikes a step and the forecast of the first that is good enough, or of the best."""
-        assert context.samples is not None and context.held_back is not None
         best: tuple[int, int, Forecast] | None = None
         for steps, gamma in self._candidates(context.steps_asked):
-            found = forecast(graph, names, steps * gamma, context.samples, context.held_back)
+            found = self._forecast(graph, names, steps * gamma, context)
             if best is None or found.flips < best[2].flips:
                 best = steps, gamma, found
             if found.flips <= FLIPS_A_POINT * self.target_drop:
                 break
         assert best is not None
+        steps, gamma, found = best
+        if found.repaired:
+            plain = replace(self, reconstruct=False)._forecast(graph, names, steps * gamma, context)
+            if not found.flips < (1 - WORTH) * plain.flips:
+                return steps, gamma, plain
         return best
+
+    def _forecast(self, graph: Graph, names: frozenset[str], levels: int, context: Context) -> Forecast:
+        assert context.samples is not None and context.held_back is not None
+        return forecast(graph, names, levels, context.samples, context.held_back, repair=self.reconstruct)
 
     def _candidates(self, asked: int | None) -> list[tuple[int, int]]:
         if asked is not None:

@@ -52,8 +52,8 @@ def test_every_population_gets_a_scale_a_channel_and_the_same_spikes_a_step(rng)
 
 
 def test_the_steps_that_are_asked_for_are_kept_and_more_spikes_are_taken_where_they_are_few(rng, monkeypatch):
-    def by_levels(*arguments):
-        found = forecast(*arguments)
+    def by_levels(*arguments, **options):
+        found = forecast(*arguments, **options)
         found.flips = 1 / found.levels
         return found
 
@@ -82,7 +82,29 @@ def test_the_shifts_go_into_the_biases(rng):
     after, _, _ = chosen(graph, rng)
     assert [node.name for node in after] == [node.name for node in graph]
     assert not np.array_equal(after["b.linear"].op.bias, graph["b.linear"].op.bias)
+    assert np.array_equal(after["a.linear"].op.kernel, graph["a.linear"].op.kernel)
+
+
+def test_weights_behind_a_population_are_fitted_to_its_counts(rng):
+    graph = network(rng, SignedIf())
+    after, _, _ = chosen(graph, rng, ChooseThresholds(gamma=2), steps_asked=1)
+    assert np.array_equal(after["a.linear"].op.kernel, graph["a.linear"].op.kernel)  # its input does not spike
+    assert not np.array_equal(after["b.linear"].op.kernel, graph["b.linear"].op.kernel)
+    plain, _, _ = chosen(graph, rng, ChooseThresholds(gamma=2, reconstruct=False), steps_asked=1)
+    assert np.array_equal(plain["b.linear"].op.kernel, graph["b.linear"].op.kernel)
+
+
+def test_fitted_weights_are_taken_back_where_samples_held_back_do_not_get_better(rng, monkeypatch):
+    def worse(*arguments, repair):
+        found = forecast(*arguments, repair=repair)
+        found.flips = 0.099 if repair else 0.1  # by too little
+        return found
+
+    monkeypatch.setattr(choose_thresholds, "forecast", worse)
+    graph = network(rng, SignedIf())
+    after, _, (note,) = chosen(graph, rng, steps_asked=1)
     assert np.array_equal(after["b.linear"].op.kernel, graph["b.linear"].op.kernel)
+    assert "10.0% of the samples" in note
 
 
 def test_other_neurons_and_scales_of_the_user_are_left_alone(rng):
