@@ -45,6 +45,7 @@ from snnc.neurons import NeuronModel, Neurons, Synapse, SynapseModel
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul, matvec, one_thread
+from snnc.ops.read_out_activation import read_out_tail, read_values
 from snnc.ops.reduce import with_batch
 from snnc.ops.resample import interpolation_matrix
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
@@ -162,6 +163,8 @@ __all__ += [
     "one_thread",
     "present",
     "progress_bar",
+    "read_out_tail",
+    "read_values",
     "schedule",
     "with_batch",
     "with_ideal_rates",

@@ -18,6 +18,7 @@ from snnc.analysis.census import Census, census
 from snnc.analysis.errors import rounded
 from snnc.analysis.rate_model import to_rate_model
 from snnc.backend import Backend, LoweringContext, Lowerings, Program
+from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
@@ -28,10 +29,7 @@ from snnc.evaluation.verify import (
     Measurements,
     Subject,
     VerifyReport,
-    apply_read_out_activation,
     changes_over_time,
-    decode,
-    decode_each_step,
     populations,
     verify,
 )
@@ -179,7 +177,7 @@ class Compiled:
         samples, dt = self.samples(x), self.settings.dt
         steps = self.steps(samples, steps)
         raw = self.program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
-        outputs = {name: apply_read_out_activation(self.graph, name, y) for name, y in raw.items()}
+        outputs = finish(self.graph, raw)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def run_and_read_out(
@@ -188,8 +186,7 @@ class Compiled:
         """Return the results of ``run`` and of ``predict``, by output name, from one run."""
         samples = self.samples(x)
         raw = self.program.run(samples.inputs, self.steps(samples, steps), jobs=jobs, progress=progress).outputs
-        every = {name: decode_each_step(self.graph, name, y) for name, y in raw.items()}
-        return every, decode(self.graph, raw, self.read_out, self.settings.dt)
+        return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
     def evaluate(
         self,

@@ -27,7 +27,7 @@ GOLDEN = {
     """,
     "First-party": """
         External Stepper convolve for_batch fuse_linear interpolation_matrix matmul matvec one_thread present
-        progress_bar schedule with_batch with_ideal_rates
+        progress_bar read_out_tail read_values schedule with_batch with_ideal_rates
     """,
 }
 

@@ -35,11 +35,11 @@ def batch_norm(op: ops.BatchNorm, site: Site) -> Function:
 
 
 def activation(op: ops.SpikingActivation | ops.ReadOutActivation, site: Site) -> Function:
-    """Lower what stands for an activation: spiking neurons that it is not swapped for, or one left to the read-out.
+    """Lower what stands for an op: spiking neurons that it is not swapped for, or one that is left to the read-out.
 
-    Programs get graphs without the second, exports apply it to the mean.
+    Programs get graphs without the second, and exports what it stands for.
     """
-    return Function(site.inner(op.activation, *site.inputs), fuse=op.activation.elementwise)
+    return Function(site.inner(op.activation, *site.inputs), fuse=getattr(op.activation, "elementwise", False))
 
 
 LOWERINGS: list[Lowering] = [

@@ -21,12 +21,13 @@ from snnc.api import (
     ReadOut,
     UsageError,
     is_temporal,
-    ops,
+    read_out_tail,
+    read_values,
 )
 from snnc_tensorflow.import_tensorflow import tf
 from snnc_tensorflow.loop import runner
 from snnc_tensorflow.lowered_graph import LoweredGraph
-from snnc_tensorflow.site import Site, Tensor, Tensors
+from snnc_tensorflow.site import Tensor, Tensors
 
 
 def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder: Path) -> None:
@@ -35,14 +36,14 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
     Args:
         machine: what runs.
         target: how it was lowered.
-        finished: the graph with the activations that are deferred to the read-out.
+        finished: the graph with the tail that is applied to the read-out.
         folder: where to.
 
     Raises:
         UsageError: part of the program runs in Python.
     """
-    finish, outputs_on_host = _finisher(machine, target, finished)
-    on_host = [*machine.on_host, *outputs_on_host]
+    end = LoweredGraph(read_out_tail(finished), target)
+    on_host = [*machine.on_host, *end.on_host]
     if on_host:
         raise UsageError(
             f"cannot export: {', '.join(on_host)} draw random numbers or run a plugin's op in numpy, "
@@ -50,7 +51,7 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
         )
     temporal = is_temporal(machine.graph)
     module = tf.Module()
-    module.weights = machine.weights
+    module.weights = [*machine.weights, *end.weights]
     number = tf.TensorSpec((), tf.int32)
     module.start = tf.function(machine.start, autograph=False, input_signature=(number,))
     every_step, means = (runner(machine, every_step=every) for every in (True, False))
@@ -70,7 +71,7 @@ def save(machine: LoweredGraph, target: LoweringContext, finished: Graph, folder
             state = machine.start(tf.shape(next(iter(inputs.values())))[0])
             steps = tf.shape(next(iter(inputs.values())))[1] if temporal else given["steps"]
             outputs = run(inputs, state, _weights(target.read_out, steps, target.dt))["outputs"]
-            return {_argument(name): finish(name, y, every) for name, y in outputs.items()}
+            return {_argument(name): y for name, y in _finished(end, finished, outputs, every).items()}
 
         types = machine.input_types()
         specs = {a: tf.TensorSpec(types[name].shape, tf.float32, a) for a, name in names.items()}
@@ -103,27 +104,14 @@ def _argument(name: str) -> str:
     return plain if plain[:1].isalpha() and plain != "steps" else f"x_{plain}"
 
 
-def _finisher(
-    machine: LoweredGraph, target: LoweringContext, finished: Graph
-) -> tuple[Callable[[str, Tensor, bool], Tensor], list[str]]:
-    """Return what applies what is deferred to an output's read-out, and the outputs for which that calls Python.
-
-    The first is ``f(output, values, every step or not)``.
-    """
-    calls, on_host = {}, []
-    for name, node in finished.output_nodes.items():
-        op = finished[node].op
-        if isinstance(op, ops.ReadOutActivation):
-            types = tuple(finished[s].type for s in finished.sources(node))
-            site = Site(finished[node], types, target.dt, target.seed, target.lowerings, machine.weights)
-            calls[name] = site.inner(op.activation, *types)
-            on_host += [name] if site.inner_on_host else []
-
-    def finish(name: str, y: Tensor, every: bool) -> Tensor:
-        if name not in calls:
-            return y
-        if not every:
-            return calls[name](y)
-        return tf.reshape(calls[name](tf.reshape(y, (-1, *y.shape[2:]))), tf.shape(y))
-
-    return finish, on_host
+def _finished(end: LoweredGraph, graph: Graph, outputs: Tensors, every: bool) -> Tensors:
+    """Return a graph's outputs, by name, from what is read out, or with ``every`` from what every step gives."""
+    values = {node: outputs[name] for name, node in read_values(graph).items()}
+    leading = tf.shape(next(iter(values.values())))[:2]
+    if every:
+        values = {name: tf.reshape(y, (-1, *y.shape[2:])) for name, y in values.items()}
+    done = end.finish(values, list(end.lowered))
+    given = {output: done[node] for output, node in graph.output_nodes.items()}
+    if not every:
+        return given
+    return {name: tf.reshape(y, tf.concat([leading, tf.shape(y)[1:]], 0)) for name, y in given.items()}

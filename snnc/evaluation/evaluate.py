@@ -11,12 +11,12 @@ import numpy as np
 from snnc.analysis.cost import Activity, Cost, cost, giving_values
 from snnc.analysis.errors import classes, interval, relative_rms, squares
 from snnc.analysis.quantised import quantised_graph, threshold
+from snnc.engine.answers import finish_each
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
 from snnc.errors import DataError
-from snnc.evaluation.verify import decode_each_step
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
@@ -124,8 +124,9 @@ def evaluation(
     model, _ = pipeline.run(source, [SplitActivations()], Context())  # what an activation gives is a value of its own
     valued, constant, first = giving_values(model), True, None
     for samples, recording in runs:
-        y = recording.outputs[output]
-        chosen = classes(decode_each_step(graph, output, read_out.every_step(y, dt)))
+        every = {name: read_out.every_step(y, dt) for name, y in recording.outputs.items()}
+        y = finish_each(graph, every)[output]
+        chosen = classes(y)
         values = evaluate_nodes(model, samples.inputs, {*valued, model.output_nodes[output]})
         said = shown.answer({output: values[model.output_nodes[output]]}, read_out, dt)
         choices.append((labels_of(source, samples), chosen, classes(said[output])))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from snnc.analysis.errors import LargestError, RmsError, agreement, relative_error, rounded
 from snnc.backend import Program, Tolerance
+from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.batching import joined
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
@@ -17,7 +18,7 @@ from snnc.engine.recording import Recording
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import ReadOutActivation
+from snnc.ops.read_out_activation import read_values
 from snnc.ops.stateful import Causal, Stateful
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
@@ -144,29 +145,6 @@ def populations(graph: Graph) -> tuple[str, ...]:
     return tuple(node.name for node in graph if isinstance(node.op, Neurons))
 
 
-def decode(graph: Graph, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
-    """Return the read-outs, ``(batch, *shape)`` by output name, with read-out activations applied."""
-    return {name: apply_read_out_activation(graph, name, read_out(y, dt)) for name, y in outputs.items()}
-
-
-def apply_read_out_activation(graph: Graph, output: str, y: Array) -> Array:
-    """Return values of an output with the activation applied that was deferred to the read-out, if any."""
-    op = graph[graph.output_nodes[output]].op
-    return op.evaluate(y) if isinstance(op, ReadOutActivation) else y
-
-
-def in_front_of_read_out(graph: Graph) -> dict[str, str]:
-    """Return the node that gives each output before the activation that was deferred to the read-out, if any."""
-    nodes = graph.output_nodes
-    deferred = {output for output, node in nodes.items() if isinstance(graph[node].op, ReadOutActivation)}
-    return {output: graph.sources(node)[0] if output in deferred else node for output, node in nodes.items()}
-
-
-def decode_each_step(graph: Graph, output: str, y: Array) -> Array:
-    """Return values ``(batch, steps, *shape)`` of an output with its read-out activation applied to every step's."""
-    return apply_read_out_activation(graph, output, y.reshape(-1, *y.shape[2:])).reshape(y.shape)
-
-
 def changes_over_time(graph: Graph) -> bool:
     """Return whether the passes made outputs that change while the input stays the same: spikes, filters that settle.
 
@@ -179,8 +157,7 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     """Return the report on a program that has run; pure, so that it can be asked again with other samples."""
     graph, wanted = subject.graph, subject.wanted
     shown = presentation(subject.source)
-    activated = decode_each_step if shown.temporal else apply_read_out_activation
-    final = {name: activated(graph, name, y) for name, y in subject.rates.items()}
+    final = (finish_each if shown.temporal else finish)(graph, subject.rates)
     got = decode(graph, subject.recording.outputs, subject.read_out, subject.dt)
     first = subject.source.outputs[0]
     dynamic = changes_over_time(graph)
@@ -189,7 +166,7 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     if shown.temporal and dynamic:
         meant = decode(graph, subject.rates, subject.read_out, subject.dt)
     elif shown.temporal:  # without spikes, every step has to be right
-        ran = {name: decode_each_step(graph, name, y) for name, y in subject.recording.outputs.items()}
+        ran = finish_each(graph, subject.recording.outputs)
     exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
     report = VerifyReport(
         samples=len(subject.samples),
@@ -236,7 +213,7 @@ class Measurements:
 
     def add(self, samples: Samples, recording: Recording) -> None:
         """Add samples, and the program's recording of them with every population watched."""
-        asked, raw = self.source.output_nodes, in_front_of_read_out(self.graph)
+        asked, raw = self.source.output_nodes, read_values(self.graph)
         after = evaluate_nodes(self.graph, samples.inputs, {*self.rewrite, *raw.values()})
         before = evaluate_nodes(self.source, samples.inputs, {*self.shared, *asked.values()})
         means = presentation(self.graph).mean(after, self.window)

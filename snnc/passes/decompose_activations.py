@@ -40,6 +40,7 @@ class DecomposeActivations(Pass):
 
     name: ClassVar[str] = "decompose-activations"
     stage: ClassVar[Stage] = Stage.SPIKE
+    after: ClassVar[tuple[str, ...]] = ("defer-final-activation",)
     default: ClassVar[bool] = True
     exact: ClassVar[bool] = True
 
@@ -70,6 +71,11 @@ def terms(node: Node) -> Sequence[Term]:
     if op.negative_slope:
         summands.append((-1.0, 0.0, -op.negative_slope))
     return summands
+
+
+def is_sum_of_relus(node: Node) -> bool:
+    """Return whether a node is a plain ReLU or the sum of some."""
+    return bool(terms(node)) or (isinstance(node.op, ops.Relu) and node.op.plain)
 
 
 def _decompose(graph: Graph, node: Node, summands: Sequence[Term]) -> None:

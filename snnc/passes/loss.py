@@ -21,8 +21,8 @@ from snnc.passes.base import Context
 def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
     """Return a function that gives the error of a spiking graph against a model, on the samples held back.
 
-    That of the read-out, root mean squared, relative to the model's outputs, and the mean over the outputs. Where the
-    final activation is deferred to the read-out, what it is applied to is compared: the logits, which say more than
+    That of the read-out, root mean squared, relative to the model's outputs, and the mean over the outputs. Where
+    something is left to the read-out, what it is applied to is compared: the logits, which say more than
     probabilities. It is infinite where a population is silent that is active in the model: a network that does not
     work yet says nothing about what would help it.
     """
@@ -33,9 +33,10 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
 
     def loss(graph: Graph, model: Graph) -> float:
         if not wanted:
+            running = stepwise(model)
             neurons = {name for name in spiking_in(graph) if name in model}
-            values = evaluate_nodes(stepwise(model), inputs, neurons | set(model.output_nodes.values()))
-            settled = {output: values[node] for output, node in model.output_nodes.items()}
+            values = evaluate_nodes(running, inputs, neurons | set(running.output_nodes.values()))
+            settled = {output: values[node] for output, node in running.output_nodes.items()}
             wanted.update(presentation(model).read_out(settled, context.read_out, context.dt))
             active.update(name for name in neurons if values[name].any())
         steps = context.choices.get("steps", context.steps)

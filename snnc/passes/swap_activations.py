@@ -12,6 +12,7 @@ from snnc.ir.node import Node
 from snnc.neurons import NeuronModel, Neurons
 from snnc.neurons.integrate_and_fire import BASES, Regular
 from snnc.ops.activations import Activation, SpikingActivation
+from snnc.ops.read_out_activation import ReadOutActivation, take_back
 from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
 from snnc.text_form import build_record
 
@@ -26,7 +27,8 @@ class SwapActivations(Pass):
 
     ``neurons`` is a neuron model such as ``lif{tau_rc=0.05}``, for all layers or by layer or activation name (the
     rest is ``spiking-relu`` then); ``none`` keeps an activation. What no chosen model can replace takes the rate
-    neuron of its own name where there is one (sigmoid, tanh) and else stays on the host, with a note.
+    neuron of its own name where there is one (sigmoid, tanh) and else stays on the host, with a note. What is left to
+    the read-out gets neurons only where they are chosen for it by its name.
 
     Before::
 
@@ -46,16 +48,19 @@ class SwapActivations(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         chosen = self.neurons if isinstance(self.neurons, Mapping) else {"*": self.neurons}
         choice = Choice("neurons", {"*": DEFAULT, **chosen})
-        nodes = graph.nodes(Activation)
-        known = {key for node in nodes for key in (*layer_keys(node.origin.layers, node.name), node.op.kind)}
-        choice.require_known(known)
+        nodes, final = graph.nodes(Activation), _final(graph)
+        choice.require_known({key for node, op in (*((n, n.op) for n in nodes), *final) for key in _keys(node, op)})
         models = {
             key: None if value in (None, KEEP) else build_record(context.neurons, "neuron", value)
             for key, value in choice.items()
         }
-        kept = []
+        for node, activation in final:
+            key = choice.key(*_keys(node, activation)) or "*"
+            if key != "*" and models[key] is not None:
+                take_back(graph, node.name)
+        nodes, kept = graph.nodes(Activation), []
         for node in nodes:
-            key = choice.key(*layer_keys(node.origin.layers, node.name), node.op.kind) or "*"
+            key = choice.key(*_keys(node, node.op)) or "*"
             model = models[key]
             swapped = None if model is None else _choose(node, model, key, context)
             if swapped is None:
@@ -66,7 +71,17 @@ class SwapActivations(Pass):
                 context.note(
                     f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
                 )
-        _tell(kept, nodes, context)
+        _tell(kept, nodes, len(kept) == len(nodes) and bool(nodes or final), context)
+
+
+def _final(graph: Graph) -> list[tuple[Node, Activation]]:
+    """Return the activations that are left to the read-out."""
+    nodes = graph.nodes(ReadOutActivation)
+    return [(node, op) for node in nodes if isinstance(op := node.op.activation, Activation)]
+
+
+def _keys(node: Node, activation: Activation) -> tuple[str, ...]:
+    return (*layer_keys(node.origin.layers, node.name), activation.kind)
 
 
 def _choose(node: Node[Activation], model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
@@ -92,9 +107,9 @@ def _represents(cls: type[NeuronModel], activation: Activation) -> bool:
     return cls().can_replace(activation)
 
 
-def _tell(kept: Sequence[Node], nodes: Sequence[Node], context: Context) -> None:
+def _tell(kept: Sequence[Node], nodes: Sequence[Node], none: bool, context: Context) -> None:
     if kept:
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in kept)
         context.note(f"{len(kept)} of {len(nodes)} activations stay on the host, without neurons: {rows}")
-    if nodes and len(kept) == len(nodes):
+    if none:
         context.note("no activation was swapped: the network has no neurons")

@@ -99,7 +99,7 @@ def row() -> Graph:
 
 
 def branches() -> Graph:
-    """Return a model with two inputs, two outputs, a sum, a pool and a concatenation."""
+    """Return a model with two inputs, a sum, a pool, a concatenation, and three outputs, of which one has a tail."""
     rng, graph = np.random.default_rng(1), Graph("branches")
     graph.add("x", ops.Input(shape=(4, 4, 2)))
     graph.add("z", ops.Input(shape=(3,)))
@@ -119,7 +119,11 @@ def branches() -> Graph:
     add("joined", ops.Concatenate(), "flat", "relu_3")
     add("logits", dense(rng, 20, 3), "joined")
     add("number", dense(rng, 4, 1), "relu_3")
-    graph.set_outputs({"logits": "logits", "number": "number"})
+    add("others", dense(rng, 20, 3), "joined")
+    for head in ("logits", "others"):
+        add(f"classes of {head}", ops.Softmax(), head)
+    add("both", ops.Add(), "classes of logits", "classes of others")
+    graph.set_outputs({"logits": "logits", "number": "number", "both": "both"})
     return graph
 
 

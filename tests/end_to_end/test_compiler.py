@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc import compiled
+from snnc import compiled, ops
 from snnc.engine import rate
 from snnc.errors import DataError, UsageError
 from snnc.evaluation import verify
 from snnc.evaluation.verify import Check, Finding
 from snnc.passes.base import Pass, Stage
+from snnc.testing import chain
 from tests import models
+from tests.conftest import dense
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +172,19 @@ def test_strict_refuses_what_does_not_spike(tmp_path):
     c = snnc.compile(path, strict=True, passes=["drop-final-softmax"])
     assert c.census.host == ()
     assert c.census.spiking_share == 8 / 20
+
+
+@pytest.mark.parametrize(
+    "end", [[ops.Tanh()], [ops.Sigmoid()], [ops.UnitNorm(axes=(0,))], [ops.Standardize(axes=(0,)), ops.Softmax()]]
+)
+def test_what_is_nonlinear_at_the_end_comes_close_to_the_model_with_steps(rng, end):
+    heads = chain(ops.Input(shape=(6,)), dense(rng, 6, 12), ops.Relu(), dense(rng, 12, 4), *end)
+    x = rng.uniform(0, 1, size=(8, 6)).astype(np.float32)
+    c = snnc.compile(heads, neurons="soft-reset-if", scale=100, strict=True, verify=False)
+    want = heads.evaluate(x)[heads.outputs[0]]
+    few, many = (np.abs(c.predict(x, steps) - want).max() for steps in (16, 1600))
+    assert many < 0.03 < few
+    assert c.run(x, 8)[heads.outputs[0]].shape == (8, 8, 4)
 
 
 def test_wrong_arguments_are_errors(model, x):

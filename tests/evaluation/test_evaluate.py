@@ -6,9 +6,10 @@ from snnc import neurons, ops
 from snnc.analysis.cost import AC_45NM, MAC_45NM
 from snnc.analysis.errors import interval, rounded
 from snnc.analysis.quantised import quantised_graph
+from snnc.engine.answers import finish_each
 from snnc.engine.read_out import MeanReadOut
 from snnc.engine.simulate import simulate
-from snnc.evaluation.evaluate import decode_each_step, evaluation, stays_from
+from snnc.evaluation.evaluate import evaluation, stays_from
 from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.samples import Samples
 from snnc.testing import chain
@@ -151,7 +152,7 @@ def test_accuracy_by_step_is_that_of_the_read_out_after_each_step(network):
 def test_a_deferred_softmax_is_applied_to_every_read_out(network):
     network.insert_after("out", "soft", ReadOutActivation(activation=ops.Softmax()))
     _, run, _ = measure_deferred(network)
-    y = decode_each_step(network, "out", MeanReadOut(start=0.0).every_step(run.outputs["out"], 0.001))
+    y = finish_each(network, {"out": MeanReadOut(start=0.0).every_step(run.outputs["out"], 0.001)})["out"]
     assert np.allclose(y.sum(axis=-1), 1, atol=1e-5)
     assert np.allclose(y[:, -1], ops.Softmax().evaluate(run.outputs["out"].mean(axis=1)), atol=1e-5)
 

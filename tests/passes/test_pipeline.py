@@ -33,9 +33,9 @@ def test_all_first_party_passes_keep_a_residual_network(residual):
         "split-activations",
         "drop-identities",
         "fold-batch-norm",
+        "defer-final-activation",
         "decompose-activations",
         "swap-activations",
-        "defer-final-activation",
     ]
     assert all(entry.error <= 1e-5 for entry in journal if entry.changed)
     assert {node.op.kind for node in after if not node.op.is_linear} == {"input", "neurons", "deferred"}
