@@ -4,7 +4,7 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new applications bench lint fmt pages clean
+.PHONY: help demo test test-fast test-new applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
@@ -12,6 +12,7 @@ help:
 	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
+	@echo "make accuracy  measure six families of networks beside other converters: some hours; docs/accuracy.md"
 	@echo "make lint   only lint and type check"
 	@echo "make fmt    format the code, and fix what ruff can fix"
 	@echo "make pages  write the pages that are made from the code anew: docs/layers.md, docs/api.md"
@@ -47,6 +48,13 @@ applications: .venv-test/installed
 # Measures by processor time; an idle machine is still the better one
 bench: .venv-test/installed
 	.venv-test/bin/python benchmarks/speed.py
+
+# Fashion-MNIST is Debian's package dataset-fashion-mnist. SNNC_MNIST names MNIST's .npz, SNNC_BENCH_CACHE the folder of
+# trained networks, SNNC_TORCH_PYTHON a Python with torch, spikingjelly and h5py, without which ann2snn is left out
+accuracy: .venv-test/installed
+	.venv-test/bin/python benchmarks/accuracy.py
+	.venv-test/bin/python benchmarks/accuracy.py --dataset mnist
+	.venv-test/bin/python benchmarks/tutorial_table.py
 
 lint: .venv-test/installed
 	.venv-test/bin/ruff check

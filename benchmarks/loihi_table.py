@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+import datasets
 import models
 
 import snnc
@@ -27,7 +28,7 @@ def main():
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()
     file = models.trained("four_convolutions", epochs=10)
-    data = models.digits()
+    data = datasets.images()
     x, y = data["x_test"][: options.digits], data["y_test"][: options.digits]
     print("| | Keras | Loihi | agreement | spikes | cores |\n|---|---|---|---|---|---|")
     for name, settings in ROWS.items():

@@ -1,26 +1,16 @@
 """The models that the benchmarks measure, trained once and kept in ``benchmarks/cache`` (not in the repository).
 
-MNIST comes from ``../shared/data/mnist.npz`` or the file that SNNC_MNIST names: the ``.npz`` that Keras gives out.
+What ``accuracy.py`` compiles is in ``networks.py``.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import numpy as np
+import datasets
+from networks import CACHE
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "mnist" / "mnist_cnn.keras"
-CACHE = Path(__file__).resolve().parent / "cache"
-MNIST = Path(os.environ.get("SNNC_MNIST", Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist.npz"))
-
-
-def digits() -> dict[str, np.ndarray]:
-    """Return ``x_train``, ``y_train``, ``x_test`` and ``y_test``, images as float32 (n, 28, 28, 1) in 0..1."""
-    with np.load(MNIST) as data:
-        return {
-            k: (v.astype(np.float32)[..., None] / 255 if k[0] == "x" else v.astype(np.int64)) for k, v in data.items()
-        }
 
 
 def tutorial(layers):
@@ -113,7 +103,7 @@ def four_convolutions(layers):
     ]
 
 
-BUILDERS = {"tutorial": tutorial, "five_layer": five_layer, "four_convolutions": four_convolutions}
+BUILDERS = {"four_convolutions": four_convolutions}
 
 
 def trained(name, epochs):
@@ -124,10 +114,10 @@ def trained(name, epochs):
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(0)
-    data = digits()
+    data = datasets.images()
     model = tf.keras.Sequential(BUILDERS[name](tf.keras.layers), name=name)
     model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     model.fit(data["x_train"], data["y_train"], epochs=epochs, batch_size=128, verbose=2)
-    CACHE.mkdir(exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     model.save(path, include_optimizer=False)
     return path
