@@ -13,6 +13,7 @@ import numpy as np
 
 from snnc import artifact
 from snnc.analysis.census import census
+from snnc.analysis.trade_off import Goal
 from snnc.backend import Backend
 from snnc.compiled import RANDOM_SAMPLES, Compiled, Settings, require_steps
 from snnc.engine.presentation import is_temporal, presentation
@@ -40,6 +41,8 @@ FEW = 8
 """Fewer calibration samples than this say nothing."""
 DT = 0.001
 """Seconds a step, where neither the user nor the model says."""
+CHOOSING = "choose-thresholds"
+"""The pass that chooses at level 2 what a network may lose and what it spares."""
 CHECKED = 16
 """The user's samples that compile verifies with."""
 
@@ -103,6 +106,8 @@ def compile(
     skip: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     steps: int | None = None,
+    target_drop: float | None = None,
+    minimise: Goal | None = None,
     seed: int = 0,
     dt: float | None = None,
     read_out: AnyReadOut | None = None,
@@ -133,6 +138,8 @@ def compile(
         options: options of passes by the pass's name.
         steps: how many steps a sample is going to be shown; at level 2 chosen by default. Left out for a temporal
             model, which runs one step a slice.
+        target_drop: points of accuracy that may be expected to be lost at level 2, by default 0.5.
+        minimise: what level 2 spares: ``"steps"`` (the default; then spikes and energy), ``"spikes"`` or ``"energy"``.
         seed: of everything random; the same seed gives the same spikes.
         dt: seconds a step, by default 0.001, or for a temporal model the dt of its keras-spiking layers.
         read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
@@ -159,6 +166,9 @@ def compile(
     registry = registry.including(chosen)
     level = chosen.level(samples=calibration is not None) if level is None else level
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
+    aims = {key: value for key, value in (("target_drop", target_drop), ("minimise", minimise)) if value is not None}
+    if aims:
+        options = {**(options or {}), CHOOSING: {**(options or {}).get(CHOOSING, {}), **aims}}
     planned = _plan(registry, chosen, level, passes, skip, options, short)
     _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:

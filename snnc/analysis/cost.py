@@ -106,6 +106,14 @@ def value_operations(graph: Graph, share: Mapping[str, AnyArray]) -> dict[str, f
     return found
 
 
+def energy_of_values(graph: Graph, reads: Mapping[str, float], steps: int) -> float:
+    """Return the joules of multiply-adds by the node whose values they read: each when that is computed."""
+    static = set(schedule(graph, graph.output_nodes.values()).static)
+    shown = presentation(graph).repeats(steps)
+    times = {name: shown if name in graph.inputs else 1 if name in static else steps for name in reads}
+    return MAC_45NM * sum(count * times[name] for name, count in reads.items())
+
+
 def giving_values(graph: Graph) -> list[str]:
     """Return the nodes whose values meet weights as they are: inputs, weights, and what is nonlinear and no spike."""
     spikes = carrying_spikes(graph)
@@ -133,8 +141,6 @@ def cost(
     meets, shown = fan_out(graph), presentation(graph).repeats(steps)
     known = activity.shares()
     reads = value_operations(graph, known)
-    static = set(schedule(graph, graph.output_nodes.values()).static)
-    times = {name: shown if name in graph.inputs else 1 if name in static else steps for name in reads}
     synops: dict[str, float] = {}
     additions, filtered, updates = 0.0, 0.0, 0
     for node in graph:
@@ -150,7 +156,6 @@ def cost(
             filtered += float((known[node.name] * meets[node.name]).sum())
         else:
             additions += synops[node.name]
-    products = sum(count * times[name] for name, count in reads.items()) + filtered * steps
     return Cost(
         synops=sum(synops.values()),
         synops_by_layer=synops,
@@ -160,7 +165,7 @@ def cost(
         neuron_updates=updates,
         energy_model=census(model).multiply_adds * shown * MAC_45NM,
         energy_model_sparse=sum(value_operations(model, model_share).values()) * shown * MAC_45NM,
-        energy_45nm=products * MAC_45NM + additions * AC_45NM,
+        energy_45nm=energy_of_values(graph, reads, steps) + filtered * steps * MAC_45NM + additions * AC_45NM,
         energy_loihi=sum(synops.values()) * SYNOP_LOIHI + updates * UPDATE_LOIHI,
     )
 

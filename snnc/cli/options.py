@@ -21,6 +21,14 @@ Inputs = Annotated[
     typer.Option("--inputs", help=".npz of inputs by name (or x), labels as y.", show_default=False),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="Time steps a sample is shown.", show_default=False)]
+TargetDrop = Annotated[
+    float | None,
+    typer.Option("--target-drop", help="Points of accuracy that may be lost at level 2.", show_default="0.5"),
+]
+Minimise = Annotated[
+    str | None,
+    typer.Option("--minimise", help="What level 2 spares: steps, spikes or energy.", show_default="steps"),
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="Use the first samples only.", show_default=False)]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Processes; by default as many as pay.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

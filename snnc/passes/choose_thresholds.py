@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from snnc import ops
+from snnc.analysis.cost import AC_45NM, energy_of_values, value_operations
+from snnc.analysis.fan_out import fan_out
 from snnc.analysis.forecast import Forecast, forecast
+from snnc.analysis.sensitivity import search, sensitivities
+from snnc.analysis.trade_off import Goal, choose, require_goal
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons, SignedIf
 from snnc.passes.base import Context, Pass, Stage
 
-FREE = ((1, 4), (2, 4), (3, 4), (4, 4), (4, 5), (4, 6), (4, 8), (6, 8))
-"""Steps, and spikes a step, that are tried where the steps are free: few steps first, then more spikes."""
-SPIKES = (1, 2, 3, 4, 5, 6, 8)
-"""Spikes a step that are tried where the steps are given."""
-FLIPS_A_POINT = 0.04
-"""The share of samples whose class may change for each point of accuracy: most changes are between classes that are
-both wrong, or go either way (measured on networks for Fashion-MNIST; docs/accuracy.md)."""
+LIMITS = ((1, 4), (2, 4), (3, 4), (4, 4), (4, 8), (4, 16), (8, 16))
+"""Steps, and the most spikes a step, that are tried where both are free: few steps first, then more spikes."""
+MOST = 16
+"""Spikes a step, at most, where the steps are given."""
+STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Steps that are tried where the spikes a step are given."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Levels of each population, and what is to be expected of them."""
+
+    forecast: Forecast
+    levels: Mapping[str, int]
+    steps: int
+    energy: float
+    """Joules of a sample, 45 nm."""
+
+    @property
+    def drop(self) -> float:
+        """Return the points of accuracy that are expected to be lost."""
+        return self.forecast.drop
+
+    @property
+    def spikes(self) -> float:
+        """Return the spikes of a sample."""
+        return self.forecast.spikes
+
+    def gamma(self, name: str) -> int:
+        """Return the most spikes a step of a population."""
+        return -(-self.levels[name] // self.steps)
+
 
 WORTH = 0.02
 """Fitted weights are kept if they spare this share of the changes of class."""
@@ -30,11 +59,13 @@ WORTH = 0.02
 
 @dataclass(frozen=True)
 class ChooseThresholds(Pass):
-    """Give neurons that may take spikes back their thresholds, for the least spikes that keep the model's answers.
+    """Give neurons that may take spikes back their thresholds, at the least cost that keeps the model's answers.
 
-    The quantised model is the forecast of the network (``analysis/forecast.py``), so that nothing need be simulated:
-    the number of levels, which is the steps times the spikes a step, grows until the expected loss of accuracy on
-    samples held back is below ``target_drop`` points. Ranges are those of least squared error by channel, and each
+    The quantised model is the forecast of the network (``analysis/forecast.py``), so that nothing need be simulated.
+    What each population alone does to the outputs is measured, and levels, which are the steps times the spikes a
+    step, are given to the populations where they are worth most (``analysis/sensitivity.py``), more or less of them
+    until the expected loss of accuracy on samples held back is ``target_drop`` points. ``minimise`` says what is
+    cheap: ``steps`` (the least spikes in the fewest steps), ``spikes``, or ``energy`` by figures for 45 nm. Each
     channel's bias makes up for what counting changes in its mean. Scales that the user gave stay.
     With ``reconstruct``, the weights of dense and conv layers behind a population are fitted to its counts
     (``analysis/reconstruct.py``), which is kept where it makes the samples held back better.
@@ -56,6 +87,7 @@ class ChooseThresholds(Pass):
     level: ClassVar[int] = 2
     needs_calibration: ClassVar[bool] = True
     target_drop: float = 0.5
+    minimise: Goal = "steps"
     gamma: int | None = None
     """The most spikes a step; chosen by default."""
     reconstruct: bool = True
@@ -64,6 +96,7 @@ class ChooseThresholds(Pass):
     def __post_init__(self) -> None:
         if not 0 < self.target_drop <= 100 or (self.gamma is not None and self.gamma < 1):
             raise UsageError("choose-thresholds: target_drop is in points above 0, gamma 1 or more")
+        require_goal(self.minimise)
 
     def apply(self, graph: Graph, context: Context) -> None:
         names = [
@@ -73,49 +106,50 @@ class ChooseThresholds(Pass):
         ]
         if not names:
             return
-        steps, gamma, chosen = self._search(graph, frozenset(names), context)
-        for name, linear in chosen.repaired.items():
+        chosen = self._chosen(graph, names, context)
+        for name, linear in chosen.forecast.repaired.items():
             graph.replace(name, linear)
         for name in names:
-            op, found = graph[name].op, chosen.populations[name]
+            op, found = graph[name].op, chosen.forecast.populations[name]
             assert isinstance(op, Neurons) and isinstance(op.model, SignedIf)
-            scale = np.asarray(found.range / gamma * context.dt, dtype=np.float32)
-            model = replace(op.model, gamma=gamma)
+            scale = np.asarray(found.unit * (chosen.steps * context.dt), dtype=np.float32)
+            model = replace(op.model, gamma=chosen.gamma(name))
             graph.replace(name, replace(op, model=model, scale=scale if scale.ndim else float(scale)))
             _shift(graph, name, found.shift)
-        context.choices["steps"] = steps
+        context.choices["steps"] = chosen.steps
+        most = max(chosen.gamma(name) for name in names)
         context.note(
-            f"{steps} steps of at most {gamma} spikes: forecast {chosen.spikes:.3g} spikes a sample, outputs off by "
-            f"{chosen.error:.1%} of their deviation, {chosen.flips:.1%} of the samples change their class"
+            f"{chosen.steps} steps of at most {most} spikes: forecast {chosen.spikes:.3g} spikes a sample, outputs off "
+            f"by {chosen.forecast.error:.1%} of their deviation, {chosen.forecast.flips:.1%} of the samples change "
+            "their class"
         )
 
-    def _search(self, graph: Graph, names: frozenset[str], context: Context) -> tuple[int, int, Forecast]:
-        """Return the steps, the spikes a step and the forecast of the first that is good enough, or of the best."""
-        best: tuple[int, int, Forecast] | None = None
-        for steps, gamma in self._candidates(context.steps_asked):
-            found = self._forecast(graph, names, steps * gamma, context)
-            if best is None or found.flips < best[2].flips:
-                best = steps, gamma, found
-            if found.flips <= FLIPS_A_POINT * self.target_drop:
-                break
-        assert best is not None
-        steps, gamma, found = best
-        if found.repaired:
-            plain = replace(self, reconstruct=False)._forecast(graph, names, steps * gamma, context)
-            if not found.flips < (1 - WORTH) * plain.flips:
-                return steps, gamma, plain
+    def _chosen(self, graph: Graph, names: Sequence[str], context: Context) -> Tried:
+        """Return the cheapest of what was tried that meets the target, or what loses least."""
+        assert context.samples is not None and context.held_back is not None
+        samples, held_back = context.samples, context.held_back
+        meets, reads = fan_out(graph), value_operations(graph, {})
+
+        def tried(levels: Mapping[str, int], steps: int, repair: bool = self.reconstruct) -> Tried:
+            found = forecast(graph, levels, samples, held_back, steps, repair=repair)
+            energy = energy_of_values(graph, reads, steps) + AC_45NM * found.synops(meets)
+            return Tried(found, levels, steps, energy)
+
+        sensitive = sensitivities(graph, names, samples, meets)
+        limits = self._limits(context.steps_asked)
+        best = choose(
+            search(sensitive, tried, self.target_drop, self.minimise, limits), self.target_drop, self.minimise
+        )
+        if best.forecast.repaired:
+            plain = tried(best.levels, best.steps, repair=False)
+            if not best.drop < (1 - WORTH) * plain.drop:
+                return plain
         return best
 
-    def _forecast(self, graph: Graph, names: frozenset[str], levels: int, context: Context) -> Forecast:
-        assert context.samples is not None and context.held_back is not None
-        return forecast(graph, names, levels, context.samples, context.held_back, repair=self.reconstruct)
-
-    def _candidates(self, asked: int | None) -> list[tuple[int, int]]:
+    def _limits(self, asked: int | None) -> Sequence[tuple[int, int]]:
         if asked is not None:
-            return [(asked, gamma) for gamma in (SPIKES if self.gamma is None else (self.gamma,))]
-        if self.gamma is None:
-            return list(FREE)
-        return list(dict.fromkeys((math.ceil(steps * most / self.gamma), self.gamma) for steps, most in FREE))
+            return [(asked, self.gamma or MOST)]
+        return LIMITS if self.gamma is None else [(steps, self.gamma) for steps in STEPS]
 
 
 def _shift(graph: Graph, name: str, shift: Array) -> None:

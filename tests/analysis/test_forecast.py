@@ -63,11 +63,11 @@ def test_spikes_that_are_taken_back_count_as_spikes():
     assert run.means["n"][0, 0] == 0
 
 
-def test_the_least_squared_range_and_the_shift_keep_the_mean():
+def test_the_range_of_least_error_and_the_shift_keep_the_mean():
     graph, rng = network(3), np.random.default_rng(0)
     x, held = ({"x": rng.uniform(0, 1, (48, 6, 6, 2)).astype(np.float32)} for _ in range(2))
     names = frozenset({"a", "b", "c"})
-    coarse, fine = (forecast(graph, names, levels, x, held) for levels in (4, 32))
+    coarse, fine = (forecast(graph, dict.fromkeys(names, levels), x, held) for levels in (4, 32))
     assert fine.error < 0.5 * coarse.error
     assert fine.flips < coarse.flips
     assert fine.spikes > 2 * coarse.spikes
@@ -75,7 +75,7 @@ def test_the_least_squared_range_and_the_shift_keep_the_mean():
 
     def means(node, z, wanted):
         chosen = coarse.populations[node.name]
-        y = chosen.counts(z, 4) * np.asarray(chosen.range / 4, dtype=np.float32)
+        y = chosen.counts(z) * chosen.unit
         axes = tuple(range(y.ndim - 1))
         seen[node.name] = np.abs(y.mean(axis=axes) - wanted.mean(axis=axes)).max() / wanted.mean()
         return y
@@ -84,10 +84,22 @@ def test_the_least_squared_range_and_the_shift_keep_the_mean():
     assert max(seen.values()) < 0.05
 
 
+def test_populations_that_are_not_named_are_exact_and_what_a_step_may_send_is_a_whole_number():
+    graph, rng = network(3), np.random.default_rng(0)
+    x = {"x": rng.uniform(0, 1, (48, 6, 6, 2)).astype(np.float32)}
+    one, other, both = (forecast(graph, dict.fromkeys(names, 8), x, x) for names in ("a", "b", "ab"))
+    assert set(both.counts) == {"a", "b"} and both.counts["a"].shape == graph["a"].type.shape
+    assert both.spikes == sum(count.sum() for count in both.counts.values())
+    assert max(one.error, other.error) < both.error < 1.5 * np.hypot(one.error, other.error)
+    meets = {"a": np.full((6, 6, 4), 2.0), "b": np.full((6, 6, 4), 3.0)}
+    assert both.synops(meets) == pytest.approx(2 * both.counts["a"].sum() + 3 * both.counts["b"].sum())
+    assert forecast(graph, {"a": 9}, x, x, steps=4).populations["a"].most == 12
+
+
 def test_counts_are_rounded_and_bounded():
-    chosen = Quantised(range=np.float32(2.0), shift=np.zeros(1, np.float32))
+    chosen = Quantised(unit=np.float32(0.5), shift=np.zeros(1, np.float32), most=4)
     z = np.float32([[-3.0, 0.2, 0.3, 1.0, 5.0]]).T
-    assert chosen.counts(z, 4).ravel().tolist() == [0, 0, 1, 2, 4]
+    assert chosen.counts(z).ravel().tolist() == [0, 0, 1, 2, 4]
 
 
 def test_flips_are_expected_where_margins_are_small():
