@@ -261,7 +261,7 @@ class Backend(ABC):
     def defaults(self, level: int) -> Defaults:
         """Return the settings of a compilation at a level where the user chooses none."""
         if level >= CALIBRATED:
-            return Defaults(neurons="signed-if", read_out=0.0)
+            return Defaults(neurons="sigma-delta", read_out=0.0)
         return Defaults()
 
     def refuses(self, node: Node) -> str | None:

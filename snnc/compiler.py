@@ -18,12 +18,12 @@ from snnc.backend import Backend
 from snnc.compiled import RANDOM_SAMPLES, Compiled, Settings, require_steps
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
-from snnc.errors import LoweringError, UsageError
+from snnc.errors import LoweringError, UsageError, unknown
 from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
-from snnc.neurons import SignedIf, SoftResetIf
+from snnc.neurons import SigmaDelta, SignedIf, SoftResetIf
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
@@ -41,8 +41,17 @@ FEW = 8
 """Fewer calibration samples than this say nothing."""
 DT = 0.001
 """Seconds a step, where neither the user nor the model says."""
-CHOOSING = "choose-thresholds"
-"""The pass that chooses at level 2 what a network may lose and what it spares."""
+CHOOSING = ("choose-levels", "choose-thresholds")
+"""The passes that choose at level 2 what a network may lose and what it spares."""
+CODES = {"graded": SigmaDelta.kind, "counted": SignedIf.kind}
+"""The neurons of each code."""
+SHORT_FORMS = (
+    ("neurons", "decompose-activations"),
+    ("neurons", "swap-activations"),
+    ("scale", "scale-rates"),
+    ("synapse", "insert-synapses"),
+)
+"""Arguments of compile that are options of passes."""
 CHECKED = 16
 """The user's samples that compile verifies with."""
 
@@ -98,6 +107,7 @@ def compile(
     backend: str | Backend = "nengo",
     level: int | None = None,
     neurons: Any = None,
+    code: str | None = None,
     scale: float | Mapping[str, float] | None = None,
     synapse: Any = None,
     calibration: Data | None = None,
@@ -128,7 +138,10 @@ def compile(
             1, where the backend has no other.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
             activation name, ``"*"`` being the rest. The backend has a default for each level; most often
-            ``"spiking-relu"``, at level 2 ``"signed-if"``, or ``"soft-reset-if"`` for a temporal model.
+            ``"spiking-relu"``, at level 2 ``"sigma-delta"``.
+        code: in place of ``neurons`` how spikes carry numbers: ``"graded"``, a spike being a power of two
+            (``"sigma-delta"``), or ``"counted"``, all spikes being alike (``"signed-if"``, or ``"soft-reset-if"`` for a
+            temporal model).
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
         calibration: sample inputs; used by passes that measure, and to verify.
@@ -165,10 +178,12 @@ def compile(
     chosen = registry.build_backend(backend)
     registry = registry.including(chosen)
     level = chosen.level(samples=calibration is not None) if level is None else level
+    if code is not None:
+        neurons = _neurons_of(code, neurons)
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
     aims = {key: value for key, value in (("target_drop", target_drop), ("minimise", minimise)) if value is not None}
     if aims:
-        options = {**(options or {}), CHOOSING: {**(options or {}).get(CHOOSING, {}), **aims}}
+        options = {**(options or {}), **{name: {**(options or {}).get(name, {}), **aims} for name in CHOOSING}}
     planned = _plan(registry, chosen, level, passes, skip, options, short)
     _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
@@ -178,8 +193,8 @@ def compile(
         raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
     showing = presentation(source)
-    if showing.temporal and neurons is None and chosen.defaults(level).neurons == SignedIf.kind:
-        # what it remembers is of one input: a stream would never let it forget
+    if showing.temporal and code == "counted":
+        # what signed-if remembers is of one input: a stream would never let it forget
         planned = _plan(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
     settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
     samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
@@ -200,6 +215,9 @@ def compile(
         context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
     if not showing.temporal:
         settings = replace(settings, steps=context.choices.get("steps", settings.steps))
+        if read_out is None and "read_out" in context.choices:
+            chosen_read_out = context.choices["read_out"]
+            settings = replace(settings, read_out=write(chosen_read_out.kind, chosen_read_out.attrs()))
     compiled = Compiled(
         graph,
         source,
@@ -294,7 +312,7 @@ def _plan(
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
     defaults = backend.defaults(level)
-    for key, name in (("neurons", "swap-activations"), ("scale", "scale-rates"), ("synapse", "insert-synapses")):
+    for key, name in SHORT_FORMS:
         value = getattr(defaults, key) if short[key] is None else short[key]
         if value is not None:
             merged.setdefault(name, {})[key] = value
@@ -369,6 +387,15 @@ def _rewrite(
         samples=None if shown is None else shown.inputs,
         loss=None if context.held_back is None else spiking_loss(context),
     )
+
+
+def _neurons_of(code: str, neurons: Any) -> str:
+    """Return the neurons of a code; raise UsageError for an unknown one, or where neurons were chosen, too."""
+    if neurons is not None:
+        raise UsageError("code chooses the neurons: give code or neurons, not both")
+    if code not in CODES:
+        raise UsageError(unknown("code", code, CODES))
+    return CODES[code]
 
 
 def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:

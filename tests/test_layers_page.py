@@ -34,6 +34,6 @@ def test_a_row_tells_what_spikes_what_is_linear_and_what_stays_on_the_host(scrip
     assert "| spikes |" in rows["ReLU"]
     assert "| host (max-pool) |" in rows["MaxPooling2D"]
     assert "| rate neurons |" in rows["tanh"]
-    assert "| none | host (gelu) |" in rows["gelu"]
+    assert "| sigma-delta | host (gelu) |" in rows["gelu"]
     assert "not: rms_scaling" in rows["LayerNormalization"]
     assert "| nothing left |" in rows["Dropout"]

@@ -124,6 +124,7 @@ class LoihiProgram(NengoProgram):
             {name: emulator.data(probe) for name, probe in self.built.probes.items()},
             {name: y[window].mean(axis=0) for name, y in values.items()},
             {name: y.sum(axis=0) for name, y in values.items()},
+            {name: np.count_nonzero(y, axis=0) for name, y in values.items()},
         )
 
     @cached_property

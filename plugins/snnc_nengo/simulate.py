@@ -43,7 +43,7 @@ class Job:
     probes: Mapping[str, Any]
     """The Probe by the output's name."""
     watch: Mapping[str, Reading]
-    """By the names under which means and totals are wanted."""
+    """By the names under which means, totals and messages are wanted."""
 
 
 class Simulation:
@@ -87,8 +87,7 @@ class Simulation:
             signal[...] = x[0]
         outputs = {name: np.empty((steps, y.size), dtype=np.float32) for name, y in self._outputs.items()}
         watched = self._look_up({name: self._model.sig[reading.obj]["out"] for name, reading in watch.items()})
-        sent = {name: np.zeros(y.shape) for name, y in watched.items()}
-        window = {name: np.zeros(y.shape) for name, y in watched.items()}
+        sent, messages, window = ({name: np.zeros(y.shape) for name, y in watched.items()} for _ in range(3))
         offsets = {name: watch[name].constant.ravel() / np.ravel(watch[name].scale) for name in watched}
         repeated = [self._steps[i] for i in self._repeated]
         start = self._job.read_out.window(steps).start
@@ -103,13 +102,15 @@ class Simulation:
                 for name, y in watched.items():
                     if t >= start:
                         window[name] += y
-                    sent[name] += np.abs(y + offsets[name])
+                    value = y + offsets[name]
+                    sent[name] += np.abs(value)
+                    messages[name] += value != 0
         means, totals = {}, {}
         for name, reading in watch.items():
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
             means[name] = window[name] / (steps - start) * scale + constant
             totals[name] = sent[name] * np.abs(scale)
-        return Recording(outputs, means, totals)
+        return Recording(outputs, means, totals, messages)
 
     def _reset(self) -> None:
         for array, initial in self._states:

@@ -107,10 +107,11 @@ class NengoDlProgram(NengoProgram):
         rest = {name: values[name] for name in resting}
         how = presentation(self.graph)
         means = how.mean(rest, window)
-        totals = {
-            name: steps * y for name, y in how.mean({n: np.abs(y) for n, y in rest.items()}, slice(0, steps)).items()
-        }
-        for table in (shown, Recording(means=means, totals=totals)):
+        sizes, sent = {n: np.abs(y) for n, y in rest.items()}, {n: (y != 0).astype(np.float32) for n, y in rest.items()}
+        totals, messages = (
+            {name: steps * y for name, y in how.mean(values, slice(0, steps)).items()} for values in (sizes, sent)
+        )
+        for table in (shown, Recording(means=means, totals=totals, messages=messages)):
             recording.put(part, table.head(count))
 
     def _simulator_of(self, size: int, watch: tuple[str, ...]) -> Simulation:

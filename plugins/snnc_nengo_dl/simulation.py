@@ -36,7 +36,7 @@ class Simulation:
             self._watched = {name: tallies.add(name, r.obj, _offset(r)) for name, r in readings.items()}
         self._readings = readings
         configure(built, inference_only=True, more=[tallies])
-        for probe in (probe for pair in self._watched.values() for probe in pair):
+        for probe in (probe for probes in self._watched.values() for probe in probes):
             built.network.config[probe].keep_history = False
         try:
             simulator = nengo_dl.Simulator(
@@ -70,14 +70,14 @@ class Simulation:
         self._start.assign(window.start)
         found = dict(zip(self._order, self._call(tf.constant(steps)), strict=False))
         outputs = {name: found[probe].numpy() for name, probe in self._outputs.items()}
-        means, totals = {}, {}
-        for name, (everything, inside) in self._watched.items():
+        means, totals, messages = {}, {}, {}
+        for name, probes in self._watched.items():
             reading = self._readings[name]
             scale, constant = np.ravel(reading.scale), reading.constant.ravel()
-            sent, late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in (everything, inside))
+            sent, messages[name], late = (found[probe].numpy()[:, -1].astype(np.float64) for probe in probes)
             means[name] = late / (window.stop - window.start) * scale + constant
             totals[name] = sent * np.abs(scale)
-        return Recording(outputs, means, totals)
+        return Recording(outputs, means, totals, messages)
 
     def _simulate(self, steps: Any) -> Any:
         given = [tf.repeat(x, steps, axis=1) for x in self._given]

@@ -26,7 +26,8 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
 
     It advances the network by one step for each of the ``weights`` ``(steps,)``, which are those of means over time. It
     gives a dict of ``outputs``, ``(batch, steps, *shape)`` each or, without ``every_step``, their means
-    ``(batch, *shape)``; ``means`` and ``totals`` of the watched nodes, ``(batch, *shape)``; and the new ``state``.
+    ``(batch, *shape)``; ``means``, ``totals`` and ``messages`` of the watched nodes, ``(batch, *shape)``; and the new
+    ``state``.
     """
     graph = machine.graph
     plan = make_plan(graph, machine.lowered, watch, every_step=every_step)
@@ -44,7 +45,9 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
             """Return the body of a loop that takes so many steps at a time."""
             calls = [_call(machine, plan, group, still, count) for group in plan.groups]
 
-            def body(t: Tensor, state: Any, means: Tensors, totals: Tensors, streams: Tensors) -> Any:
+            def body(
+                t: Tensor, state: Any, means: Tensors, totals: Tensors, messages: Tensors, streams: Tensors
+            ) -> Any:
                 now, state = slice(t, t + count), dict(state)
                 values = {**still, **{n: tf.reshape(x[now], (-1, *x.shape[2:])) for n, x in slices.items()}}
                 for group, call in zip(plan.groups, calls, strict=True):
@@ -55,9 +58,10 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
                 seen = {n: _apart(values[n], count) for n in dict.fromkeys((*means, *totals, *streams))}
                 means = {n: y + tf.tensordot(weights[now], seen[n], 1) for n, y in means.items()}
                 totals = {n: y + tf.reduce_sum(tf.abs(seen[n]), 0) for n, y in totals.items()}
+                messages = {n: y + tf.math.count_nonzero(seen[n], 0, dtype=y.dtype) for n, y in messages.items()}
                 for k in range(count):
                     streams = {n: s.write(t + k, seen[n][k]) for n, s in streams.items()}
-                return t + count, state, means, totals, streams
+                return t + count, state, means, totals, messages, streams
 
             return body
 
@@ -65,10 +69,10 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
             return {n: tf.zeros((batch, *graph[n].type.shape)) for n in nodes}
 
         streams = {n: tf.TensorArray(tf.float32, steps, element_shape=(None, *graph[n].type.shape)) for n in streamed}
-        reached = (tf.constant(0), state, zeros(averaged), zeros(counted), streams)
+        reached = (tf.constant(0), state, zeros(averaged), zeros(counted), zeros(counted), streams)
         for count in (CHUNK, 1):
             reached = tf.while_loop(lambda t, *_, count=count: t + count <= steps, advance(count), reached)
-        _, state, means, totals, streams = reached
+        _, state, means, totals, messages, streams = reached
         means = {**still, **means}
         if every_step:
             read = {n: _in_time(still, streams, n, steps) for n in outputs.values()}
@@ -78,6 +82,10 @@ def runner(machine: LoweredGraph, watch: Sequence[str] = (), *, every_step: bool
             "outputs": {name: read[node] for name, node in outputs.items()},
             "means": {n: means[n] for n in watch},
             "totals": {n: totals[n] if n in totals else tf.cast(steps, tf.float32) * tf.abs(still[n]) for n in watch},
+            "messages": {
+                n: messages[n] if n in messages else tf.cast(steps, tf.float32) * tf.cast(still[n] != 0, tf.float32)
+                for n in watch
+            },
             "state": state,
         }
 

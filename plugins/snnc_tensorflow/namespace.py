@@ -56,6 +56,13 @@ class TensorflowNamespace:
         return tf.cast(x, dtype)
 
     @staticmethod
+    def power_near(x: Tensor) -> Tensor:
+        """Return the power of two nearest to x >= 0, and 0 for 0: the fraction bits are rounded into the exponent."""
+        whole, bits = (tf.int64, 52) if x.dtype == tf.float64 else (tf.int32, 23)
+        rounded = tf.bitcast(x, whole) + tf.constant(1 << bits - 1, whole)
+        return tf.bitcast(tf.bitwise.bitwise_and(rounded, tf.constant(-1 << bits, whole)), x.dtype)
+
+    @staticmethod
     def matmul(x: Tensor, y: Tensor) -> Tensor:
         """Return ``(batch, *rows, inputs)`` times ``(inputs, units)``, by one product of matrices."""
         return tf.matmul(x, y) if len(x.shape) == 2 else tf.tensordot(x, y, 1)

@@ -60,7 +60,7 @@ class TensorflowProgram(Program):
         weights = np.zeros(steps, dtype=np.float32)
         weights[window] = 1 / (window.stop - window.start)
         done = self._present(inputs, weights, names, every_step=True, progress=progress)
-        return Recording(done["outputs"], done["means"], done["totals"])
+        return Recording(done["outputs"], done["means"], done["totals"], done["messages"])
 
     def decode(
         self,

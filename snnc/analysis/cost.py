@@ -59,6 +59,8 @@ class Activity:
     samples: int = 0
     totals: dict[str, AnyArray] = field(default_factory=dict)
     """By population, ``(*shape)``: the sum of the values of all steps and samples."""
+    messages: dict[str, AnyArray] = field(default_factory=dict)
+    """By population, ``(*shape)``: the number of steps in which there was anything, of all samples."""
     active: dict[str, AnyArray] = field(default_factory=dict)
     """By node, ``(*shape)``: the number of samples in which a value was other than zero; of a sequence, a slice counts
     as its share of one."""
@@ -68,6 +70,7 @@ class Activity:
         self.add_values(graph, inputs)
         for name, total in recording.totals.items():
             _add(self.totals, name, total.sum(axis=0, dtype=np.float64))
+            _add(self.messages, name, recording.messages[name].sum(axis=0, dtype=np.float64))
             _add(self.active, name, np.count_nonzero(total, axis=0))
 
     def add_values(self, graph: Graph, values: Mapping[str, Array]) -> None:
@@ -82,7 +85,16 @@ class Activity:
         return {name: active / self.samples for name, active in self.active.items()}
 
     def spikes(self, name: str, op: Neurons, dt: float) -> AnyArray:
-        """Return the spikes of each neuron of a spiking population, ``(*shape)``: the mean over samples."""
+        """Return the spikes of each neuron of a spiking population, ``(*shape)``: the mean over samples.
+
+        A graded spike is one, whatever its size.
+        """
+        if op.model.graded:
+            return self.messages[name] / self.samples
+        return self.sizes(name, op, dt)
+
+    def sizes(self, name: str, op: Neurons, dt: float) -> AnyArray:
+        """Return the sizes of each neuron's spikes together, ``(*shape)``, 1 being that of plain ones."""
         return self.totals[name] / self.samples / (np.asarray(op.scale, dtype=np.float64) / dt)
 
 

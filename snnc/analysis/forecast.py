@@ -197,6 +197,11 @@ def _chosen(z: Array, wanted: Array, levels: int, most: int, rng: np.random.Gene
     return found
 
 
+def is_choice(outputs: Array) -> bool:
+    """Return whether outputs ``(batch, ...)`` are scores of classes."""
+    return outputs.ndim == 2 and outputs.shape[-1] > 1
+
+
 def judged(got: Array, want: Array, others: Array | None = None) -> tuple[float, float]:
     """Return (error, flips) of outputs ``(batch, ...)`` against the wanted ones.
 
@@ -210,7 +215,7 @@ def judged(got: Array, want: Array, others: Array | None = None) -> tuple[float,
     spread = float(np.std(want, dtype=np.float64)) or 1.0
     error = float(np.sqrt(np.mean(difference**2))) / spread
     error = error if math.isfinite(error) else math.inf
-    if want.ndim != 2 or want.shape[-1] < 2:
+    if not is_choice(want):
         return error, error
     from scipy.special import erfc
 

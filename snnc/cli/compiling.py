@@ -40,6 +40,10 @@ def compile_command(
         list[str] | None,
         typer.Option("--neurons", help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated."),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option("--code", help="In place of neurons: 'graded' spikes, powers of two, or 'counted' ones."),
+    ] = None,
     scale: Annotated[
         list[str] | None,
         typer.Option("--scale", help="Hz for an activation of 1, or LAYER=HZ. May be repeated."),
@@ -85,6 +89,7 @@ def compile_command(
         backend=backend if chips is None else with_option(backend, "chips", str(chips)),
         level=level,
         neurons=by_layer(neurons, "neurons", str),
+        code=code,
         scale=by_layer(scale, "scale", float),
         synapse=by_layer(synapse, "synapse", str),
         calibration=calibration,

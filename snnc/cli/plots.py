@@ -18,6 +18,7 @@ from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.verify import populations
 from snnc.files import write_file
 from snnc.ir.types import Array
+from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
 
 RASTER = 60
@@ -129,7 +130,9 @@ def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], s
     )
     axes = figure.subplots()
     for name in names:
-        a, s = wanted[name].ravel(), run.means[name].ravel()
+        op = graph[name].op
+        assert isinstance(op, Neurons)
+        a, s = wanted[name].ravel(), op.decoded(run.means[name], steps).ravel()
         every = max(1, a.size // DOTS)
         largest = max(float(a.max()), 1e-12)
         axes.scatter(a[::every] / largest, s[::every] / largest, s=3, label=name)

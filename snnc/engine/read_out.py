@@ -77,6 +77,15 @@ class LastReadOut(ReadOut):
     """The output of the last step, as a network with synapses has it in its probes."""
 
     kind: ClassVar[str] = "last"
+    start: float = 0.5
+    """The share of the steps that is left out where firing rates are measured."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        MeanReadOut(start=self.start)
+
+    def window(self, steps: int) -> slice:
+        return MeanReadOut(start=self.start).window(steps)
 
     def every_step(self, y: Array, dt: float) -> Array:
         return np.asarray(y, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The recording of a run: the outputs of every step, and means and totals of watched nodes."""
+"""The recording of a run: the outputs of every step, and means, totals and messages of watched nodes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Recording:
     """By watched node: ``(batch, *shape)``, the mean over the read-out's window."""
     totals: dict[str, AnyArray] = field(default_factory=dict)
     """By watched node: ``(batch, *shape)``, the sum of absolute values over all steps: spikes taken back count, too."""
+    messages: dict[str, AnyArray] = field(default_factory=dict)
+    """By watched node: ``(batch, *shape)``, the number of steps in which it gave other than zero."""
 
     @classmethod
     def zeros(
@@ -34,8 +36,7 @@ class Recording:
 
         return cls(
             {name: array(node, batch, steps) for name, node in graph.output_nodes.items() if outputs},
-            {name: array(name, batch) for name in watch},
-            {name: array(name, batch) for name in watch},
+            *({name: array(name, batch) for name in watch} for _ in range(3)),
         )
 
     @classmethod
@@ -54,5 +55,5 @@ class Recording:
         return Recording(*({name: y[:count] for name, y in table.items()} for table in self._tables))
 
     @property
-    def _tables(self) -> tuple[dict[str, AnyArray], dict[str, AnyArray], dict[str, AnyArray]]:
-        return self.outputs, self.means, self.totals
+    def _tables(self) -> tuple[dict[str, AnyArray], ...]:
+        return self.outputs, self.means, self.totals, self.messages

@@ -89,7 +89,7 @@ def simulate(
         window: the steps over which means of watched nodes are taken.
         dt: seconds a step.
         seed: of the initial states.
-        watch: nodes whose means and totals are wanted.
+        watch: nodes whose means, totals and messages are wanted.
         outputs: whether the outputs of every step are wanted; without them only what the watched nodes need runs.
 
     Raises:
@@ -139,7 +139,7 @@ def present(
         window: the steps over which means of watched nodes are taken.
         dt: seconds a step.
         seed: of the initial states.
-        watch: nodes whose means and totals are wanted.
+        watch: nodes whose means, totals and messages are wanted.
         outputs: whether the outputs of every step are wanted.
         external: what computes some of the nodes.
     """
@@ -194,6 +194,7 @@ class _Run:
                     if self.window.start <= t < self.window.stop:
                         done.means[name] += seen[name]
                     done.totals[name] += np.abs(seen[name])
+                    done.messages[name] += seen[name] != 0
         for name in self.watch:
             done.means[name] /= self.window.stop - self.window.start
         return done

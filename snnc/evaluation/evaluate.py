@@ -223,7 +223,8 @@ class _Layers:
         every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
         twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
         for name, op in self.spiking.items():
-            sums, values, means = self.sums[name], every[name], recording.means[name]
+            sums, values = self.sums[name], every[name]
+            means = op.decoded(recording.means[name], self.window.stop - self.window.start)
             wanted = self._mean(values)
             sums.values += wanted.size
             sums.activation += squares(wanted)

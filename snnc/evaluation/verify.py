@@ -221,9 +221,13 @@ class Measurements:
             if name in self.shared and before[name].shape == after[name].shape:
                 error.add(after[name], before[name])
             if name in recording.means:
-                self.backend.setdefault(name, RmsError()).add(recording.means[name], means[name])
+                self.backend.setdefault(name, RmsError()).add(self._spiking(name, recording), means[name])
         wanted = {output: before[node] for output, node in asked.items()}
         self._outputs.append((recording.outputs, wanted, {output: after[node] for output, node in raw.items()}))
+
+    def _spiking(self, name: str, recording: Recording) -> Array:
+        op, mean = self.graph[name].op, recording.means[name]
+        return op.decoded(mean, self.window.stop - self.window.start) if isinstance(op, Neurons) else mean
 
     @property
     def program(self) -> dict[str, Array]:

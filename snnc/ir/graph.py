@@ -298,6 +298,15 @@ class Graph:
         self._move_readers(name, new, readers)
         return self[new]
 
+    def rename(self, name: str, new: str) -> Node:
+        """Give a node another name; its inputs, readers and outputs stay."""
+        old = self[name]
+        self.add(new, old.op, self.sources(name))
+        self._set(replace(self[new], origin=old.origin.by(self._author)))
+        self._move_readers(name, new, self.readers(name))
+        self._graph.remove_node(name)
+        return self[new]
+
     def insert_before(self, name: str, slot: int, new: str, op: Op) -> Node:
         """Put a node on one input of another."""
         source = self.sources(name)[slot]

@@ -1,10 +1,10 @@
 """The array functions in which rules are written once: a rule takes a namespace ``xp`` and never names a library.
 
 A namespace has the functions below under the names of the Python array API standard (https://data-apis.org), with
-numpy's meaning, and a few that the standard lacks: ``erf``, ``rsqrt``, ``sigmoid``, ``softplus``. ``NUMPY`` is the one
-that gives an op its meaning; a backend brings its own (TensorFlow's is ``snnc_tensorflow/namespace.py``). A rule is
-pure: it changes none of its arrays. Python numbers take the precision of the array that they meet; a truth value
-becomes a number with ``xp.astype(x, array.dtype)``.
+numpy's meaning, and a few that the standard lacks: ``erf``, ``power_near``, ``rsqrt``, ``sigmoid``, ``softplus``.
+``NUMPY`` is the one that gives an op its meaning; a backend brings its own (TensorFlow's is
+``snnc_tensorflow/namespace.py``). A rule is pure: it changes none of its arrays. Python numbers take the precision of
+the array that they meet; a truth value becomes a number with ``xp.astype(x, array.dtype)``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Namespace: TypeAlias = Any
 
 FUNCTIONS = (
     *("abs", "astype", "ceil", "clip", "concat", "cos", "erf", "exp", "expm1", "floor", "log", "log1p", "matmul"),
-    *("max", "maximum", "mean", "min", "minimum", "ones_like", "pow", "reshape", "round", "rsqrt", "sigmoid", "sign"),
-    *("sin", "softplus", "sqrt", "square", "sum", "tanh", "where", "zeros_like"),
+    *("max", "maximum", "mean", "min", "minimum", "ones_like", "pow", "power_near", "reshape", "round"),
+    *("rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "sum", "tanh", "where", "zeros_like"),
 )
 """What every namespace has."""
 
@@ -46,6 +46,12 @@ class NumpyNamespace:
         from scipy.special import erf
 
         return np.asarray(erf(x), dtype=x.dtype)
+
+    @staticmethod
+    def power_near(x: AnyArray) -> AnyArray:
+        """Return the power of two nearest to x >= 0, and 0 for 0: the fraction bits are rounded into the exponent."""
+        whole, bits = (np.int64, 52) if x.dtype == np.float64 else (np.int32, 23)
+        return ((np.ascontiguousarray(x).view(whole) + whole(1 << bits - 1)) & whole(-1 << bits)).view(x.dtype)
 
     @staticmethod
     def rsqrt(x: AnyArray) -> AnyArray:

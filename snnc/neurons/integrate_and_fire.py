@@ -106,12 +106,17 @@ class SignedIf(ReluLike):
 
     kind: ClassVar[str] = "signed-if"
     spiking: ClassVar[bool] = True
+    takes_back: ClassVar[bool] = True
     gamma: int = 4
     """The most spikes a step, of either sign."""
 
     @property
     def count_limits(self) -> tuple[float, float]:
         return 0.5, float(self.gamma)
+
+    @property
+    def payload(self) -> int:
+        return 1 + math.ceil(math.log2(self.gamma))
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
         return {"voltage": np.full(shape, 0.5, dtype=np.float32), "sent": np.zeros(shape, dtype=np.float32)}

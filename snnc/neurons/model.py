@@ -32,6 +32,10 @@ class NeuronModel(Record, ABC):
 
     family: ClassVar[str] = "neuron"
     spiking: ClassVar[bool]
+    graded: ClassVar[bool] = False
+    """Whether a spike has one of several sizes: what a step gives is one spike then, else so many of size 1."""
+    takes_back: ClassVar[bool] = False
+    """Whether spikes that came too early are taken back, so that no bias is left that calibration could mend."""
     trainable: ClassVar[bool] = True
     """Whether gradients pass ``response``, so that rates can take the place of spikes in training."""
 
@@ -70,6 +74,12 @@ class NeuronModel(Record, ABC):
         return None
 
     @property
+    def payload(self) -> int:
+        """Return the bits of what a neuron sends in a step with spikes."""
+        limits = self.count_limits
+        return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
+
+    @property
     def gain(self) -> float:
         """Return the current per Hz of wanted rate."""
         return 1.0
@@ -82,6 +92,10 @@ class NeuronModel(Record, ABC):
     @abstractmethod
     def can_replace(self, activation: Activation) -> bool:
         """Return whether these neurons can stand for the activation."""
+
+    def replacing(self, activation: Activation) -> NeuronModel:
+        """Return the model that stands for an activation which it can replace: itself, if it stands for one alone."""
+        return self
 
     @property
     def activation(self) -> Activation | None:
@@ -170,6 +184,12 @@ class Squashing(RateNeurons):
     @property
     def unit_scale(self) -> float:
         return 1 / self.max_rate
+
+    @property
+    def payload(self) -> int:
+        """Return the bits of what a neuron sends in a step with spikes."""
+        limits = self.count_limits
+        return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
 
     @property
     def gain(self) -> float:

@@ -49,6 +49,13 @@ class Neurons(Stateful):
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
         return self.model.start(inputs[0].shape, rng)
 
+    def decoded(self, mean: Array, steps: int) -> Array:
+        """Return the activation that spikes stood for, from the mean of the output over so many steps.
+
+        It is their sum, where they carry changes; the steps must be all of them then.
+        """
+        return mean * np.float32(steps) if self.model.graded else mean
+
     def drive(self, x: Array, dt: float) -> Array:
         """Return all of a step that depends on the input alone; see ``NeuronModel.drive``."""
         current = x * _float32(self.model.gain / self._scale)

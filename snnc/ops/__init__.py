@@ -1,8 +1,9 @@
 """The ops that a graph may hold, all under one roof: ``ops.Dense``, ``ops.Relu``, ``ops.Reduce`` ..."""
 
-from snnc.ops import activations, combine, functions, reduce
+from snnc.ops import activations, changes, combine, functions, reduce
 from snnc.ops.activations import *  # noqa: F403 - what its __all__ names
 from snnc.ops.causal import Cell, DelayLine, Filter, LastStep, Running
+from snnc.ops.changes import *  # noqa: F403
 from snnc.ops.combine import *  # noqa: F403
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.each_slice import EachSlice
@@ -78,6 +79,7 @@ __all__ = [
     "ZeroPad",
 ]
 __all__ += activations.__all__
+__all__ += changes.__all__
 __all__ += combine.__all__
 __all__ += functions.__all__
 __all__ += reduce.__all__

@@ -3,6 +3,8 @@
 from snnc.passes.base import Pass
 from snnc.passes.calibrate_biases import CalibrateBiases
 from snnc.passes.calibrate_scales import CalibrateScales
+from snnc.passes.carry_changes import CarryChanges
+from snnc.passes.choose_levels import ChooseLevels
 from snnc.passes.choose_thresholds import ChooseThresholds
 from snnc.passes.decompose_activations import DecomposeActivations
 from snnc.passes.defer_final_activation import DeferFinalActivation
@@ -37,10 +39,12 @@ BUILTIN: tuple[type[Pass], ...] = (
     ScaleRates,
     InsertSynapses,
     WarnOfCollapse,
+    ChooseLevels,
     ChooseThresholds,
     CalibrateScales,
     InitialVoltage,
     CalibrateBiases,
+    CarryChanges,
     WriteScales,
     MergeLinear,
 )

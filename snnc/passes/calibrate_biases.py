@@ -11,7 +11,7 @@ from snnc import ops
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.ir.graph import Graph
-from snnc.neurons import Neurons, SignedIf
+from snnc.neurons import Neurons
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
 
@@ -43,7 +43,7 @@ class CalibrateBiases(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
-        spiking = [n.name for n in graph.nodes(Neurons) if n.op.model.spiking and not isinstance(n.op.model, SignedIf)]
+        spiking = [n.name for n in graph.nodes(Neurons) if n.op.model.spiking and not n.op.model.takes_back]
         wanted = presentation(graph).mean(evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         for name in spiking:
             difference = context.spiking_mean(graph, name) - wanted[name]

@@ -39,7 +39,7 @@ class CalibrateScales(Pass):
 
     name: ClassVar[str] = "calibrate-scales"
     stage: ClassVar[Stage] = Stage.CALIBRATE
-    after: ClassVar[tuple[str, ...]] = ("choose-thresholds",)
+    after: ClassVar[tuple[str, ...]] = ("choose-levels", "choose-thresholds")
     default: ClassVar[bool] = True
     level: ClassVar[int] = 2
     exact: ClassVar[bool] = True
@@ -55,7 +55,7 @@ class CalibrateScales(Pass):
         populations = [
             node
             for node in graph.nodes(Neurons)
-            if node.op.model.scale_invariant and np.all(np.asarray(node.op.scale) == 1)
+            if node.op.model.scale_invariant and not node.op.model.graded and np.all(np.asarray(node.op.scale) == 1)
         ]
         names = {node.name for node in populations}
         activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, names))

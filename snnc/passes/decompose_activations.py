@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +12,9 @@ from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.types import Array
+from snnc.ops.activations import Activation
 from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.swap_activations import DEFAULT, AnyNeurons, ChosenModels
 
 Term = tuple[float, float, float | Array]
 """(slope, offset, weight): one summand weight * relu(slope * x + offset)."""
@@ -23,7 +25,8 @@ class DecomposeActivations(Pass):
     """Split relu6, leaky ReLU, PReLU and hard sigmoid into populations of ReLU neurons.
 
     clip(x, 0, m) = relu(x) - relu(x - m); leaky(x) = relu(x) - a relu(-x); hard_sigmoid(x) = relu(s x + 1/2) -
-    relu(s x - 1/2). Exact, so a network with ReLU6 (all MobileNets) spikes as a whole.
+    relu(s x - 1/2). Exact, so a network with ReLU6 (all MobileNets) spikes as a whole. What the chosen ``neurons``,
+    those of swap-activations, can stand for as it is stays.
 
     Before::
 
@@ -43,17 +46,15 @@ class DecomposeActivations(Pass):
     after: ClassVar[tuple[str, ...]] = ("defer-final-activation",)
     default: ClassVar[bool] = True
     exact: ClassVar[bool] = True
+    neurons: AnyNeurons = DEFAULT
 
     def apply(self, graph: Graph, context: Context) -> None:
-        for node in graph:
+        models = ChosenModels(self.neurons, context)
+        for node in graph.nodes(Activation):
             summands = terms(node)
-            if summands:
+            model = models.of(node, node.op)[1] if summands else None
+            if summands and not (model is not None and model.can_replace(node.op)):
                 _decompose(graph, node, summands)
-
-    def postcondition(self, graph: Graph) -> Iterator[str]:
-        for node in graph:
-            if terms(node):
-                yield f"node {node.name!r} is a sum of plain ReLUs"
 
 
 def terms(node: Node) -> Sequence[Term]:

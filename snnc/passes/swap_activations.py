@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
@@ -17,6 +17,7 @@ from snnc.passes.base import Choice, Context, Pass, Stage, layer_keys
 from snnc.text_form import build_record
 
 DEFAULT = "spiking-relu"
+AnyNeurons: TypeAlias = str | NeuronModel | Mapping[str, str | NeuronModel]
 KEEP = "none"
 """The choice that leaves an activation as it is, on the host."""
 
@@ -43,25 +44,21 @@ class SwapActivations(Pass):
     stage: ClassVar[Stage] = Stage.SPIKE
     after: ClassVar[tuple[str, ...]] = ("decompose-activations",)
     default: ClassVar[bool] = True
-    neurons: str | NeuronModel | Mapping[str, str | NeuronModel] = DEFAULT
+    neurons: AnyNeurons = DEFAULT
 
     def apply(self, graph: Graph, context: Context) -> None:
-        chosen = self.neurons if isinstance(self.neurons, Mapping) else {"*": self.neurons}
-        choice = Choice("neurons", {"*": DEFAULT, **chosen})
         nodes, final = graph.nodes(Activation), _final(graph)
-        choice.require_known({key for node, op in (*((n, n.op) for n in nodes), *final) for key in _keys(node, op)})
-        models = {
-            key: None if value in (None, KEEP) else build_record(context.neurons, "neuron", value)
-            for key, value in choice.items()
-        }
+        models = ChosenModels(self.neurons, context)
+        models.choice.require_known(
+            {key for node, op in (*((n, n.op) for n in nodes), *final) for key in _keys(node, op)}
+        )
         for node, activation in final:
-            key = choice.key(*_keys(node, activation)) or "*"
-            if key != "*" and models[key] is not None:
+            key, model = models.of(node, activation)
+            if key != "*" and model is not None:
                 take_back(graph, node.name)
         nodes, kept = graph.nodes(Activation), []
         for node in nodes:
-            key = choice.key(*_keys(node, node.op)) or "*"
-            model = models[key]
+            key, model = models.of(node, node.op)
             swapped = None if model is None else _choose(node, model, key, context)
             if swapped is None:
                 kept.append(node)
@@ -84,13 +81,31 @@ def _keys(node: Node, activation: Activation) -> tuple[str, ...]:
     return (*layer_keys(node.origin.layers, node.name), activation.kind)
 
 
+class ChosenModels:
+    """The neuron model that was chosen for each activation."""
+
+    def __init__(self, neurons: AnyNeurons, context: Context) -> None:
+        """Build the models of an option ``neurons``; raise UsageError for what is none."""
+        chosen = neurons if isinstance(neurons, Mapping) else {"*": neurons}
+        self.choice = Choice("neurons", {"*": DEFAULT, **chosen})
+        self._models = {
+            key: None if value in (None, KEEP) else build_record(context.neurons, "neuron", value)
+            for key, value in self.choice.items()
+        }
+
+    def of(self, node: Node, activation: Activation) -> tuple[str, NeuronModel | None]:
+        """Return the key under which an activation is meant, ``"*"`` for the rest, and the model, if there is one."""
+        key = self.choice.key(*_keys(node, activation)) or "*"
+        return key, self._models[key]
+
+
 def _choose(node: Node[Activation], model: NeuronModel, key: str, context: Context) -> NeuronModel | None:
     activation = node.op
     pulsed = isinstance(activation, SpikingActivation)
     if isinstance(activation, SpikingActivation):
         activation = activation.activation
     if model.can_replace(activation):
-        return model
+        return model.replacing(activation)
     if key != "*":
         able = [k for k, cls in context.neurons.items() if _represents(cls, activation)]
         raise UsageError(

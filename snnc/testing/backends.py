@@ -77,8 +77,8 @@ def check_backend(
     """Assert that a backend gives what every backend promises; takes a second or two, and what compiling takes.
 
     A model with branches, two inputs and three outputs is compiled for it, and what its program gives is compared with
-    the numpy engine: outputs of every step, means and totals of watched populations, read-outs. Samples do not
-    depend on each other, a seed gives the same spikes again, an artifact what was compiled, an export what it was
+    the numpy engine: outputs of every step, means, totals and messages of watched populations, read-outs. Samples do
+    not depend on each other, a seed gives the same spikes again, an artifact what was compiled, an export what it was
     exported from (where the backend can run it: ``Backend.run_exported``). What the backend declares not to take is
     refused with the name of the layer. Temporal models run, if it says so.
 
@@ -125,7 +125,8 @@ def _run(case: Case, compiled: Compiled, inputs: Arrays, what: str) -> Arrays:
     for output, y in want.outputs.items():
         assert np.any(y != 0), f"{what}: {output!r} is silent, so that this says nothing"
         case.same(got.outputs[output], y, f"{what}: the output {output!r}")
-    for table, given, wanted in (("means", got.means, want.means), ("totals", got.totals, want.totals)):
+    for table in ("means", "totals", "messages"):
+        given, wanted = getattr(got, table), getattr(want, table)
         assert set(given) == set(watch), f"{what}: {table} of {sorted(given)}, watched were {sorted(watch)}"
         for layer, y in wanted.items():
             assert given[layer].shape == y.shape, f"{what}: {table} of {layer!r} have the shape {given[layer].shape}"

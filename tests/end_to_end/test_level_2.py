@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.engine.read_out import MeanReadOut
+from snnc.engine.read_out import LastReadOut, MeanReadOut
 from snnc.errors import DataError, UsageError
 from snnc.neurons import Neurons
 from tests import models
@@ -50,23 +50,41 @@ def test_a_scale_that_the_user_gave_stays(model, x):
     assert np.shape(c.graph["conv_b"].op.scale) == (6,)
 
 
-def test_by_default_thresholds_steps_and_spikes_a_step_are_chosen_by_forecast(model, x):
+def test_by_default_spikes_are_graded_and_their_sizes_and_the_steps_are_chosen(model, x):
     c = snnc.compile(model, level=2, calibration=x)
+    assert {node.op.model.kind for node in c.graph.nodes(Neurons)} == {"sigma-delta"}
+    assert c.default_steps == c.settings.steps
+    assert c.read_out == LastReadOut(start=0.0)
+    assert any(f"{c.settings.steps} steps of spikes of " in note for note in c.notes)
+    fresh = np.random.default_rng(4).uniform(0, 1, size=(40, 8, 8, 1)).astype(np.float32)
+    want = c.source.evaluate(fresh)["out"]
+    assert np.abs(c.predict(fresh) - want).mean() < 0.1 * np.abs(want).mean()
+    less = snnc.compile(model, level=2, calibration=x, options={"choose-levels": {"target_drop": 5.0}})
+    assert np.abs(less.predict(fresh) - want).mean() > np.abs(c.predict(fresh) - want).mean()
+
+
+def test_counted_spikes_have_thresholds_steps_and_spikes_a_step_by_forecast(model, x):
+    c = snnc.compile(model, level=2, calibration=x, code="counted")
     assert {node.op.model.kind for node in c.graph.nodes(Neurons)} == {"signed-if"}
     assert c.default_steps == c.settings.steps
     assert any(f"{c.settings.steps} steps of at most" in note for note in c.notes)
     fresh = np.random.default_rng(4).uniform(0, 1, size=(40, 8, 8, 1)).astype(np.float32)
     want = c.source.evaluate(fresh)["out"]
     assert np.abs(c.predict(fresh) - want).mean() < 0.1 * np.abs(want).mean()
-    less = snnc.compile(model, level=2, calibration=x, options={"choose-thresholds": {"target_drop": 5.0}})
+    less = snnc.compile(
+        model, level=2, calibration=x, code="counted", options={"choose-thresholds": {"target_drop": 5.0}}
+    )
     assert less.settings.steps < c.settings.steps
     assert np.abs(less.predict(fresh) - want).mean() > np.abs(c.predict(fresh) - want).mean()
 
 
 def test_the_steps_that_the_user_asked_for_are_taken(model, x):
-    c = snnc.compile(model, level=2, calibration=x, steps=2)
+    c = snnc.compile(model, level=2, calibration=x, steps=2, code="counted")
     assert c.settings.steps == 2
     assert {node.op.model.gamma for node in c.graph.nodes(Neurons)} <= set(range(1, 17))
+    graded = snnc.compile(model, level=2, calibration=x, steps=1)
+    assert graded.settings.steps == 1
+    assert {node.op.model.kind for node in graded.graph.nodes(Neurons)} == {"sigma-delta"}
 
 
 def test_a_network_of_which_a_layer_is_silent_is_not_what_calibration_is_judged_against(model, x):
@@ -86,6 +104,13 @@ def test_per_channel_scales_run_on_nengo_as_in_the_evaluator(model, x, tmp_path)
     a, b = c.evaluate(x, np.zeros(64, int), 8), again.evaluate(x, np.zeros(64, int), 8, engine="program")
     assert a.rates == pytest.approx(b.rates, rel=1e-3)
     assert a.spikes == pytest.approx(b.spikes, rel=1e-3)
+
+
+def test_a_code_beside_neurons_or_one_that_there_is_not_is_an_error(model, x):
+    with pytest.raises(UsageError, match="code chooses the neurons"):
+        snnc.compile(model, level=2, calibration=x, code="counted", neurons="soft-reset-if")
+    with pytest.raises(UsageError, match="unknown code 'morse'; known: counted, graded"):
+        snnc.compile(model, level=2, calibration=x, code="morse")
 
 
 @pytest.mark.parametrize(

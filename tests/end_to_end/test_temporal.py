@@ -50,7 +50,7 @@ def model(tmp_path):
 def test_a_compiled_temporal_model_is_measured_saved_and_loaded(model, tmp_path, rng):
     x, y = sequences(rng)
     c = snnc.compile(model, temporal=True, scale=50)
-    assert (c.settings.dt, c.settings.read_out, c.settings.steps) == (0.01, "last", None)
+    assert (c.settings.dt, c.settings.read_out, c.settings.steps) == (0.01, "last{start=0.5}", None)
     found = c.evaluate(x, y)
     assert found.steps == STEPS
     assert found.model_accuracy == 1

@@ -181,3 +181,14 @@ def test_a_loop_over_a_graph_sees_the_nodes_as_they_were(rng):
             assert node.type.shape == (2,) != graph["b"].type.shape
     assert seen == ["x", "a", "r", "b"]
     assert [node.name for node in graph] == ["x", "a", "new", "b"]
+
+
+def test_renaming_keeps_inputs_readers_outputs_and_layers(rng):
+    before = chain(ops.Input(shape=(3,)), dense(rng, 3, 4), ops.Relu(), names=["x", "a", "b"])
+    graph = before.copy()
+    graph.rename("a", "c")
+    graph.rename("b", "d")
+    assert [node.name for node in graph] == ["x", "c", "d"]
+    assert graph.sources("d") == ("c",) and list(graph.output_nodes.values()) == ["d"]
+    assert graph["c"].origin.layers == before["a"].origin.layers
+    assert_same_outputs(before, graph)

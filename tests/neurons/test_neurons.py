@@ -8,6 +8,7 @@ from snnc.errors import UsageError
 from snnc.ir.namespace import NUMPY
 from snnc.ir.op import op
 from snnc.ir.types import TensorType
+from snnc.neurons.sigma_delta import nearest_power
 from snnc.ops.stateful import RandomStream, for_batch
 from snnc.testing import check_neuron
 
@@ -63,14 +64,15 @@ def run(model, x, steps, after=0):
 
 
 def test_every_model_stands_for_something_and_has_a_kind():
-    assert len(neurons.MODELS) == 14
+    assert len(neurons.MODELS) == 15
     for model in neurons.MODELS:
         assert any(model().can_replace(a) for a in ACTIVATIONS), model.kind
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m.matches_activation], ids=repr)
 def test_an_exact_model_has_the_curve_of_its_activation(model):
-    (activation,) = (a for a in ACTIVATIONS if model.can_replace(a))
+    activation = model.activation
+    assert model.can_replace(activation)
     x = np.linspace(-3, 3, 50, dtype=np.float32)[None]
     assert np.allclose(
         neurons.Neurons(model=model, scale=model.unit_scale).evaluate(x), activation.evaluate(x), atol=1e-6
@@ -117,6 +119,52 @@ def test_what_is_not_exact_is_near_the_wanted_rate_where_neurons_are_neither_slo
 def test_an_adapting_neuron_slows_down():
     early, late = (run(neurons.AdaptiveLif(), INPUT, *window)[-2] for window in ((200, 0), (8000, 7000)))
     assert early > 1.2 * late
+
+
+SIZES = np.array([0.0, *(2.0**-k for k in range(-3, 6))])
+"""Sizes of spikes with six levels."""
+
+
+def test_a_graded_spike_is_the_nearest_size():
+    x = np.linspace(-12, 12, 9601, dtype=np.float32)
+    x = x[np.abs(x) != 2**-6]  # as near to nothing as to the smallest spike
+    near = np.concatenate([-SIZES, SIZES])
+    got = nearest_power(NUMPY, x, 6)
+    assert np.allclose(np.abs(got - x), np.abs(x[:, None] - near).min(axis=1), atol=1e-6)
+    assert set(np.abs(got)) == set(SIZES.astype(np.float32))
+    assert np.array_equal(nearest_power(NUMPY, x.astype(np.float64), 6), got)
+
+
+@pytest.mark.parametrize("of", [ops.Relu(), ops.Relu(max_value=6.0), ops.Swish(), ops.Tanh(), ops.Gelu()], ids=repr)
+def test_a_sigma_delta_neuron_comes_to_rest_within_half_its_smallest_spike_of_the_activation(of, rng):
+    scale = (rng.uniform(1, 4, size=5) * DT).astype(np.float32)
+    model = neurons.SigmaDelta(levels=8, of=of, unit=scale, initial=rng.normal(size=(4, 5)) / scale)
+    population = neurons.Neurons(model=model, scale=scale)
+    state = for_batch(population.start((TensorType((4, 5)),), rng), 3)
+    changes = rng.normal(size=(60, 3, 4, 5)).astype(np.float32) * 3
+    changes[4:] = 0
+    steps = np.array([population.step(state, DT, x).copy() for x in changes])
+    want = population.evaluate(changes.sum(axis=0))
+    assert np.allclose(want, of.evaluate(changes.sum(axis=0) + model.initial * scale), atol=1e-4)
+    assert (np.abs(steps.sum(axis=0) - want) <= 2.0**-8 * scale / DT * 1.001 + 1e-5).all()
+    assert not steps[20:].any() and steps[:4].any()
+
+
+def test_a_sigma_delta_neuron_leaves_a_third_of_the_error_at_most():
+    wanted = np.linspace(0.01, 7, 500, dtype=np.float32)[None]
+    population = neurons.Neurons(model=neurons.SigmaDelta(levels=12), scale=DT)
+    state = for_batch(population.start((TensorType((500,)),), np.random.default_rng(0)), 1)
+    left = wanted.copy()
+    for t in range(4):
+        before = np.abs(left)
+        left = left - population.step(state, DT, wanted if t == 0 else np.zeros_like(wanted))
+        assert (np.abs(left) <= np.maximum(before / 3, 2.0**-12) + 1e-6).all()
+
+
+@pytest.mark.parametrize("levels", [0, 17, 2.5, True])
+def test_levels_that_there_cannot_be_are_refused(levels):
+    with pytest.raises(UsageError, match="levels is a whole number from 1 to 16"):
+        neurons.SigmaDelta(levels=levels)
 
 
 def test_inhibition_counts_for_a_soft_reset_neuron_only():

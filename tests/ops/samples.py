@@ -48,6 +48,8 @@ OPS = [
     (ops.ReadOutActivation(activation=ops.Softmax()), [(3,)]),
     (neurons.Neurons(model=neurons.Lif(tau_rc=0.05), scale=0.01), [(4,)]),
     (neurons.Synapse(model=neurons.Alpha(tau=0.01)), [(4,)]),
+    (ops.Difference(), [(2, 3)]),
+    (ops.Accumulate(initial=_rng.normal(size=3)), [(2, 3)]),
     (ops.Multiply(), [(2, 3), (2, 1), (3,)]),
     (ops.Maximum(), [(2, 3), (3,)]),
     (ops.Minimum(), [(3,), (2, 3)]),

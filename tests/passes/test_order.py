@@ -63,9 +63,17 @@ def test_the_first_party_plan():
         "scale-rates",
         "insert-synapses",
         "warn-of-collapse",
+        "carry-changes",
     ]
     assert "fuse-linear" not in names(plan(CLASSES, ("nengo",), 0))
-    assert names(plan(CLASSES, ("nengo",), 2))[-3:] == ["calibrate-scales", "initial-voltage", "calibrate-biases"]
+    assert names(plan(CLASSES, ("nengo",), 2))[-6:] == [
+        "choose-levels",
+        "choose-thresholds",
+        "calibrate-scales",
+        "initial-voltage",
+        "calibrate-biases",
+        "carry-changes",
+    ]
 
 
 def test_naming_skipping_and_options():

@@ -25,6 +25,8 @@ MODELS: list[NeuronModel] = [
     neurons.SoftResetIf(initial=0.5),
     neurons.SoftResetIf(gamma=3),
     neurons.SignedIf(gamma=2),
+    neurons.SigmaDelta(),
+    neurons.SigmaDelta(of=ops.Relu(max_value=0.5), unit=1 / 128),
     neurons.Lif(tau_rc=1 / 64),
     neurons.AdaptiveLif(tau_rc=1 / 64, inc_n=1 / 64, tau_n=0.05),
     neurons.Izhikevich(),

@@ -1,0 +1,169 @@
+"""Choose ranges, the sizes of spikes and the number of steps of sigma-delta neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.analysis.forecast import FLIPS_A_POINT, is_choice, judged
+from snnc.analysis.trade_off import Goal, meets, require_goal
+from snnc.engine.presentation import presentation
+from snnc.engine.rate import evaluate, evaluate_nodes
+from snnc.engine.simulate import as_run, present
+from snnc.errors import UsageError
+from snnc.ir.graph import Graph
+from snnc.ir.types import Array
+from snnc.neurons import Neurons, SigmaDelta
+from snnc.ops.read_out_activation import stepwise
+from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.calibrate_scales import CalibrateScales
+from snnc.passes.carry_changes import carry_changes
+
+LEVELS = (3, 4, 5, 6, 8, 10)
+"""Sizes of spikes that are tried, fewest first: each one more halves the error that is left, and costs spikes."""
+FEWEST = 2
+"""One step is a quantised network, which does not spike."""
+MOST = (4, 16)
+"""The most steps that are tried, where none are asked for: many only where few do not do."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Sizes of spikes and steps, and how far the network is from the model then."""
+
+    levels: int
+    steps: int
+    error: float
+    """As ``judged`` says."""
+    flips: float
+    """The share of samples whose class changes: what is expected, or what is counted, whichever is more."""
+
+    @property
+    def drop(self) -> float:
+        """Return the points of accuracy that are expected to be lost."""
+        return self.flips / FLIPS_A_POINT
+
+
+@dataclass(frozen=True)
+class ChooseLevels(Pass):
+    """Give sigma-delta neurons their ranges, and as few sizes of spikes and steps as keep the model's answers.
+
+    The range of a channel is the 99.9th percentile of its activations on the samples. The network runs on the samples
+    held back, until the expected loss of accuracy is below ``target_drop`` points: ``minimise`` says whether few
+    ``steps`` are worth more, or few ``spikes``, which is to say little ``energy``. Scales that the user gave stay.
+
+    Before::
+
+        %conv = neurons(%conv.linear) {model=sigma-delta{levels=6} scale=1} : spikes[26,26,32]
+
+    After::
+
+        %conv = neurons(%conv.linear) {model=sigma-delta{levels=5} scale=f32[32]} : spikes[26,26,32]
+    """
+
+    name: ClassVar[str] = "choose-levels"
+    stage: ClassVar[Stage] = Stage.CALIBRATE
+    default: ClassVar[bool] = True
+    level: ClassVar[int] = 2
+    exact: ClassVar[bool] = True
+    needs_calibration: ClassVar[bool] = True
+    target_drop: float = 0.5
+    minimise: Goal = "steps"
+    levels: int | None = None
+    """Sizes of spikes; chosen by default."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target_drop <= 100:
+            raise UsageError("choose-levels: target_drop is in points above 0")
+        require_goal(self.minimise)
+
+    def apply(self, graph: Graph, context: Context) -> None:
+        assert context.samples is not None and context.held_back is not None
+        names = [
+            node.name
+            for node in graph.nodes(Neurons)
+            if isinstance(node.op.model, SigmaDelta) and np.all(np.asarray(node.op.scale) == 1)
+        ]
+        if not names:
+            return
+        _set_ranges(graph, names, context)
+        chosen = self._search(graph, names, context)
+        _set_levels(graph, names, chosen.levels)
+        if not presentation(graph).temporal:
+            context.choices["steps"] = chosen.steps
+        context.note(
+            f"{chosen.steps} steps of spikes of {chosen.levels} sizes: on samples held back outputs are off by "
+            f"{chosen.error:.1%} of their deviation, {chosen.flips:.1%} are expected to change their class"
+        )
+
+    def _search(self, graph: Graph, names: list[str], context: Context) -> Tried:
+        """Return the cheapest choice that is good enough, or the best."""
+        asked, every = context.steps_asked, LEVELS if self.levels is None else (self.levels,)
+        seen: list[Tried] = []
+
+        def first(levels: int, most: int, fewest: int) -> Tried | None:
+            """Return the choice of the fewest steps that is good enough."""
+            tried = _trials(graph, names, levels, most, fewest, context)
+            seen.extend(tried)
+            return next((choice for choice in tried if meets(choice.drop, self.target_drop)), None)
+
+        for most in MOST if asked is None else (asked,):
+            fewest = FEWEST if asked is None else asked
+            if self.minimise == "steps":
+                finest = first(every[-1], most, fewest)
+                if finest is None:
+                    continue
+                most = fewest = finest.steps
+            for levels in every:
+                found = first(levels, most, fewest)
+                if found is not None:
+                    return found
+        return min(seen, key=lambda choice: (choice.drop, choice.steps))
+
+
+def _set_ranges(graph: Graph, names: list[str], context: Context) -> None:
+    assert context.samples is not None
+    activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, set(names)))
+    rule = CalibrateScales()
+    for name in names:
+        op = graph[name].op
+        assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
+        scale = np.asarray(rule.ranges(np.abs(activations[name]), context.steps) * context.dt, dtype=np.float32)
+        given: float | Array = scale if scale.ndim else float(scale)
+        graph.replace(name, replace(op, model=replace(op.model, unit=given), scale=given))
+
+
+def _set_levels(graph: Graph, names: list[str], levels: int) -> None:
+    for name in names:
+        op = graph[name].op
+        assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
+        graph.replace(name, replace(op, model=replace(op.model, levels=levels)))
+
+
+def _trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, context: Context) -> list[Tried]:
+    """Return what the network does on the samples held back, for more and more steps."""
+    assert context.held_back is not None
+    trial = stepwise(graph)
+    _set_levels(trial, names, levels)
+    how = presentation(trial)
+    wanted = _first(how.read_out(evaluate(trial, context.held_back), context.read_out, context.dt))
+    carry_changes(trial)
+    run = present(as_run(trial), context.held_back, most, window=slice(0, most), dt=context.dt, seed=context.seed)
+    given = _first(run.outputs)
+    if how.temporal:
+        return [_judged(levels, most, context.read_out(given, context.dt), wanted)]
+    return [_judged(levels, steps, given[:, steps - 1], wanted) for steps in range(fewest, most + 1)]
+
+
+def _judged(levels: int, steps: int, given: Array, wanted: Array) -> Tried:
+    error, flips = judged(given, wanted)
+    if is_choice(wanted):
+        flips = max(flips, float(np.mean(given.argmax(axis=-1) != wanted.argmax(axis=-1))))
+    return Tried(levels, steps, error, flips)
+
+
+def _first(outputs: Mapping[str, Array]) -> Array:
+    return next(iter(outputs.values()))
