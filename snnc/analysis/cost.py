@@ -93,6 +93,10 @@ class Activity:
             return self.messages[name] / self.samples
         return self.sizes(name, op, dt)
 
+    def messages_of(self, name: str) -> float:
+        """Return the messages of a population: the mean over samples."""
+        return float(self.messages[name].sum()) / self.samples
+
     def sizes(self, name: str, op: Neurons, dt: float) -> AnyArray:
         """Return the sizes of each neuron's spikes together, ``(*shape)``, 1 being that of plain ones."""
         return self.totals[name] / self.samples / (np.asarray(op.scale, dtype=np.float64) / dt)

@@ -118,6 +118,9 @@ def evaluation(measured: Evaluation) -> None:
     table.add_row("steps to come within 1 point of the model, and stay", close)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
     table.add_row("  per neuron", _number(measured.spikes_per_neuron))
+    if measured.payload > 1:
+        table.add_row("  messages, bits of each", f"{measured.messages:,.0f}, {measured.payload}")
+        table.add_row("  if all spikes were of the smallest size", f"{measured.unit_spikes:,.0f}")
     table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
     operations = f"{spent.effective_acs:,.0f}, {spent.effective_macs:,.0f}"
     table.add_row("  effective additions (spikes), multiply-adds (values)", operations)

@@ -44,7 +44,13 @@ class LayerEvaluation:
     saturated: float | None
     """Share of the activations beyond what a neuron can fire; None where it has no limit."""
     spikes: float
-    """Per input."""
+    """Per input. A graded spike is one, whatever its size."""
+    messages: float
+    """Per input: how often a neuron sends something in a step, several spikes of one step together."""
+    payload: int
+    """Bits that say what a message is: how many spikes, of which sign or size; 1 where there is nothing to say."""
+    unit_spikes: float
+    """Per input: the spikes if all were of the smallest size."""
     synops: float
     """Per input: spikes times the non-zero weights that each meets."""
     clipping: float | None
@@ -81,7 +87,13 @@ class Evaluation:
     rates: dict[str, float]
     """Mean firing rate of each spiking layer, in Hz."""
     spikes: float
-    """Spikes per input, those that are taken back and those that take them back included."""
+    """Spikes per input; a graded spike is one, whatever its size."""
+    messages: float
+    """Messages per input: several spikes of a neuron in one step are one."""
+    payload: int
+    """Bits of the largest message."""
+    unit_spikes: float
+    """Spikes per input if all were of the smallest size."""
     spikes_per_neuron: float | None
     """Spikes per input and spiking neuron; None where there are no spiking neurons."""
     silent: bool
@@ -154,6 +166,9 @@ def evaluation(
         steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
         rates={row.layer: row.rate for row in rows},
         spikes=spikes,
+        messages=sum(row.messages for row in rows),
+        payload=max((row.payload for row in rows), default=0),
+        unit_spikes=sum(row.unit_spikes for row in rows),
         spikes_per_neuron=spikes / neurons if neurons else None,
         silent=bool(rows) and (not spikes or (constant and len(labels) > 1)),
         synops=spent.synops,
@@ -262,6 +277,9 @@ class _Layers:
             silent=float(np.mean(by_neuron == 0)),
             saturated=None if known is None or np.isinf(known[1]) else sums.beyond / sums.shown,
             spikes=float(by_neuron.sum()),
+            messages=activity.messages_of(name),
+            payload=op.model.payload,
+            unit_spikes=float(activity.sizes(name, op, self.dt).sum()) / op.model.smallest,
             synops=spent.synops_by_layer[name],
             clipping=None if known is None else sums.relative(sums.clipping),
             quantisation=None if known is None or not steady else sums.relative(sums.quantisation),

@@ -80,6 +80,11 @@ class NeuronModel(Record, ABC):
         return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
 
     @property
+    def smallest(self) -> float:
+        """Return the size of the smallest spike."""
+        return 1.0
+
+    @property
     def gain(self) -> float:
         """Return the current per Hz of wanted rate."""
         return 1.0
@@ -190,6 +195,11 @@ class Squashing(RateNeurons):
         """Return the bits of what a neuron sends in a step with spikes."""
         limits = self.count_limits
         return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
+
+    @property
+    def smallest(self) -> float:
+        """Return the size of the smallest spike."""
+        return 1.0
 
     @property
     def gain(self) -> float:

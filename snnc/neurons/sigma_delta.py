@@ -67,6 +67,10 @@ class SigmaDelta(NeuronModel):
     def payload(self) -> int:
         return 1 + math.ceil(math.log2(self.levels + ABOVE))
 
+    @property
+    def smallest(self) -> float:
+        return 2.0 ** (1 - self.levels)
+
     def can_replace(self, activation: Activation) -> bool:
         return activation.elementwise and not any(activation.arrays())
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+import snnc
 from snnc import neurons, ops
 from snnc.analysis.cost import AC_45NM, MAC_45NM
 from snnc.analysis.errors import interval, rounded
@@ -187,3 +188,20 @@ def test_the_interval_is_wilsons():
 def test_numbers_for_files_are_short_and_finite():
     given = {"a": 1.23456, "b": [float("nan"), float("inf"), 2], "c": {"d": (0.000123456, "text", None, True)}}
     assert rounded(given) == {"a": 1.23, "b": [None, None, 2], "c": {"d": [0.000123, "text", None, True]}}
+
+
+def test_the_report_tells_messages_payload_and_spikes_of_the_smallest_size(rng):
+    x = rng.uniform(0, 1, size=(20, 6)).astype(np.float32)
+    layers = [ops.Input(shape=(6,)), dense(rng, 6, 8), ops.Relu(), dense(rng, 8, 3)]
+    graph = chain(*layers)
+    labels = np.zeros(20, dtype=int)
+    counted = snnc.compile(graph, level=2, calibration=x, code="counted", steps=2, verify=False, build=False)
+    measured = counted.evaluate(x, labels)
+    assert measured.payload == 1 + int(np.ceil(np.log2(counted.graph["relu"].op.model.gamma)))
+    assert measured.messages < measured.spikes == measured.unit_spikes
+    graded = snnc.compile(graph, level=2, calibration=x, steps=2, verify=False, build=False)
+    measured = graded.evaluate(x, labels)
+    levels = graded.graph["relu"].op.model.levels
+    assert measured.payload == 1 + int(np.ceil(np.log2(levels + 3)))
+    assert measured.messages == measured.spikes <= 2 * 8
+    assert measured.spikes < measured.unit_spikes <= measured.spikes * 2 ** (levels + 2)
