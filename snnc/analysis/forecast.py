@@ -36,6 +36,7 @@ FLOOR = 0.05
 
 SWEEPS = 4
 """After which the mean of what is counted is that of the activations, but for a few per cent of the difference."""
+TINY = 1e-30
 FLIPS_A_POINT = 0.035
 """The share of samples whose class may change for each point of accuracy: most changes are between classes that are
 both wrong, or go either way (measured on networks for Fashion-MNIST; docs/decisions/thresholds-by-forecast.md)."""
@@ -65,9 +66,9 @@ class Forecast:
     repaired: dict[str, Op] = field(default_factory=dict)
     """Linear ops by name, with weights fitted to quantised inputs."""
     error: float = math.inf
-    """Of the first output on samples that were not used to choose: root mean square, relative to its deviation."""
+    """Of the worst output on samples that were not used to choose: root mean square, relative to its deviation."""
     flips: float = 1.0
-    """The share of those samples whose class is expected to change."""
+    """The share of samples whose class is expected to change, or what counts as much (``judged``)."""
     counts: dict[str, AnyArray] = field(default_factory=dict)
     """The spikes of each neuron by population, ``(*shape)``: the mean over samples. Those that are sent and taken back
     are left out."""
@@ -95,10 +96,10 @@ Repair = Callable[[Node, Array, Array], Op]
 
 def walk(
     graph: Graph, inputs: Mapping[str, Array], names: frozenset[str], visit: Visit, repair: Repair | None = None
-) -> tuple[Array, Array]:
-    """Return the first output of the quantised model and of the model; values are dropped behind their last reader."""
-    end = next(iter(graph.output_nodes.values()))
-    waiting = {node.name: len(graph.readers(node.name)) + (node.name == end) for node in graph}
+) -> list[tuple[Array, Array]]:
+    """Return each output of the quantised model, and the model's; values are dropped behind their last reader."""
+    ends = list(graph.output_nodes.values())
+    waiting = {node.name: len(graph.readers(node.name)) + (node.name in ends) for node in graph}
     ours, models = dict(inputs), dict(inputs)
     with np.errstate(all="ignore"):
         for node in graph:
@@ -119,7 +120,7 @@ def walk(
                 waiting[source] -= 1
                 if not waiting[source]:
                     del ours[source], models[source]
-    return ours[end], models[end]
+    return [(ours[end], models[end]) for end in ends]
 
 
 def _evaluate(op: Op, inputs: list[Array]) -> Array:
@@ -167,9 +168,10 @@ def forecast(
         found.counts[node.name] = counts.mean(axis=0, dtype=np.float64)
         return counts * chosen.unit
 
-    _, others = walk(graph, samples, names, choose, fit if repair else None)
-    got, want = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
-    found.error, found.flips = judged(got, want, others)
+    fitted = walk(graph, samples, names, choose, fit if repair else None)
+    run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
+    judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted, strict=True)]
+    found.error, found.flips = (max(worst) for worst in zip(*judgements, strict=True))
     return found
 
 
@@ -180,7 +182,8 @@ def _chosen(z: Array, wanted: Array, levels: int, most: int, rng: np.random.Gene
     rows = rng.choice(len(targets), min(len(targets), ROWS), replace=False)
     some = targets[rows] if len(targets) >= ENOUGH else targets.reshape(-1, 1)
     largest = some.max(axis=0)
-    whole = max(float(targets.max(initial=0.0)), 1e-6)
+    # a layer that is silent on these samples may not be so on others
+    whole = float(targets.max(initial=0.0)) or float(np.abs(flat).max(initial=0.0)) or 1.0
     largest = np.maximum(largest, FLOOR * whole) / np.float32(levels)
     best, chosen = np.full(largest.shape, np.inf), largest.copy()
     for share in SHARES:
@@ -202,26 +205,47 @@ def is_choice(outputs: Array) -> bool:
     return outputs.ndim == 2 and outputs.shape[-1] > 1
 
 
-def judged(got: Array, want: Array, others: Array | None = None) -> tuple[float, float]:
+def judged(got: Array, want: Array, others: tuple[Array, Array] | None = None) -> tuple[float, float]:
     """Return (error, flips) of outputs ``(batch, ...)`` against the wanted ones.
 
     The error is the root mean square relative to the deviation of what is wanted. Flips are the expected share of
     samples with another arg-max if errors of that size fell at random: the mean over samples of the probability that
-    normal noise exceeds the margin between the two largest outputs, which says more than counting few samples. It is
-    the error itself where the output is no choice among classes. ``others`` are what is wanted for further samples,
-    whose margins say as much.
+    normal noise exceeds the margin between the two largest outputs, which says more than counting few samples. The
+    noise is a sample's own, mostly, as large outputs have large errors.
+
+    ``others`` are outputs for samples that the network was fitted to, and what is wanted. Their margins say as much;
+    their errors are too small, and taken as large as those of the others.
+
+    What is no choice among classes loses a point of accuracy with each hundredth of its variance, and what may be one
+    with a quarter of that at the most: numbers that lie close together are rarely classes.
     """
     difference = got.astype(np.float64) - want
     spread = float(np.std(want, dtype=np.float64)) or 1.0
     error = float(np.sqrt(np.mean(difference**2))) / spread
-    error = error if math.isfinite(error) else math.inf
+    if not math.isfinite(error):
+        return math.inf, 1.0
+    as_values = min(100 * FLIPS_A_POINT * error**2, 1.0)
     if not is_choice(want):
-        return error, error
+        return error, as_values
+    flips = _flips(difference, want)
+    if others is not None:
+        fitted = others[0].astype(np.float64) - others[1]
+        size = math.sqrt(float(np.median(_noise(difference))) / max(float(np.median(_noise(fitted))), TINY))
+        flips = np.concatenate([flips, _flips(fitted * size, others[1])])
+    return error, min(float(np.mean(flips)), 4 * as_values)
+
+
+def _noise(difference: AnyArray) -> AnyArray:
+    """Return the variance of what differs between the classes, by sample: of ``(batch, classes)``."""
+    return np.asarray(np.var(difference, axis=-1, ddof=1))
+
+
+def _flips(difference: AnyArray, want: Array) -> AnyArray:
+    """Return the probability of another class by sample; none where the model itself has no largest output."""
     from scipy.special import erfc
 
-    centred = difference - difference.mean(axis=-1, keepdims=True)
-    sigma = max(float(np.sqrt(np.mean(centred**2))), 1e-12)
-    every = want if others is None else np.concatenate([want, others])
-    top = np.sort(every, axis=-1)[:, -2:].astype(np.float64)
-    flips = float(np.mean(0.5 * erfc((top[:, 1] - top[:, 0]) / (2 * sigma))))
-    return error, flips if math.isfinite(flips) else 1.0
+    classes, own = want.shape[-1], _noise(difference)
+    sigma = np.sqrt(((classes - 1) * own + np.median(own)) / classes)
+    top = np.sort(want, axis=-1)[:, -2:].astype(np.float64)
+    margin = top[:, 1] - top[:, 0]
+    return np.where(margin > 0, 0.5 * erfc(margin / (2 * np.maximum(sigma, TINY))), 0.0)

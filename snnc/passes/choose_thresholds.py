@@ -120,8 +120,7 @@ class ChooseThresholds(Pass):
         most = max(chosen.gamma(name) for name in names)
         context.note(
             f"{chosen.steps} steps of at most {most} spikes: forecast {chosen.spikes:.3g} spikes a sample, outputs off "
-            f"by {chosen.forecast.error:.1%} of their deviation, {chosen.forecast.flips:.1%} of the samples change "
-            "their class"
+            f"by {chosen.forecast.error:.1%} of their deviation, {chosen.drop:.2f} points are expected to be lost"
         )
 
     def _chosen(self, graph: Graph, names: Sequence[str], context: Context) -> Tried:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snnc import ops
-from snnc.analysis.forecast import Quantised, forecast, judged, walk
+from snnc.analysis.forecast import FLIPS_A_POINT, Quantised, forecast, judged, walk
 from snnc.analysis.quantised import quantised_graph
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.simulate import simulate
@@ -111,4 +111,68 @@ def test_flips_are_expected_where_margins_are_small():
     assert 0.2 < error < 0.6
     assert flips == pytest.approx(np.mean((want + 0.5 * noise).argmax(1) != 0), abs=0.03)
     assert judged(want, want) == (0.0, pytest.approx(0.0, abs=1e-6))
-    assert judged(np.full_like(want, np.nan), want)[0] == np.inf
+    assert judged(np.full_like(want, np.nan), want) == (np.inf, 1.0)
+
+
+def test_large_outputs_with_large_errors_say_nothing_of_the_others():
+    rng = np.random.default_rng(0)
+    size = np.where(rng.uniform(size=(400, 1)) < 0.1, 30, 1)
+    want = (size * rng.normal(size=(400, 10))).astype(np.float32)
+    got = (want + 0.1 * size * rng.normal(size=want.shape)).astype(np.float32)
+    _, flips = judged(got, want)
+    assert flips == pytest.approx(np.mean(got.argmax(1) != want.argmax(1)), abs=0.03)
+
+
+def test_margins_of_the_samples_that_were_fitted_count_with_errors_as_large_as_those_held_back():
+    rng = np.random.default_rng(0)
+    want, others = (rng.normal(size=(300, 10)).astype(np.float32) for _ in range(2))
+    noise, better = rng.normal(size=(2, 300, 10)).astype(np.float32)
+    _, alone = judged(want + 0.2 * noise, want)
+    _, both = judged(want + 0.2 * noise, want, (others + 0.001 * better, others))
+    assert both == pytest.approx(alone, rel=0.15)
+
+
+def test_a_sample_for_which_the_model_has_no_largest_output_cannot_change_its_class():
+    rng = np.random.default_rng(0)
+    want = np.zeros((100, 4), np.float32)
+    want[:50] = rng.uniform(0, 1, (50, 4))
+    got = want + rng.normal(0, 0.05, want.shape).astype(np.float32)
+    assert judged(got, want)[1] == pytest.approx(0.5 * judged(got[:50], want[:50])[1], rel=0.3)
+
+
+def test_values_lose_a_point_with_each_hundredth_of_their_variance():
+    rng = np.random.default_rng(0)
+    want = rng.normal(size=(1000, 1)).astype(np.float32)
+    error, lost = judged(want + 0.1 * rng.normal(size=want.shape).astype(np.float32), want)
+    assert error == pytest.approx(0.1, rel=0.1)
+    assert lost / FLIPS_A_POINT == pytest.approx(1.0, rel=0.2)
+    # numbers so close together that each would be another class are not taken for classes
+    close = (10 * want + 1e-4 * np.arange(5)).astype(np.float32)
+    error, lost = judged(close + 0.1 * rng.normal(size=close.shape).astype(np.float32), close)
+    assert lost / FLIPS_A_POINT == pytest.approx(4 * 100 * error**2)
+    assert lost < 0.01
+
+
+def test_the_worst_output_is_what_counts():
+    graph, rng = network(3), np.random.default_rng(0)
+    x, held = ({"x": rng.uniform(0, 1, (48, 6, 6, 2)).astype(np.float32)} for _ in range(2))
+    names = dict.fromkeys(("a", "b", "c"), 4)
+    alone = [graph.copy() for _ in range(3)]
+    alone[1].add("image", dense(rng, 4, 2), ["a"])
+    alone[1].set_outputs({"image": "image"})
+    alone[1].prune()
+    both = graph.copy()
+    both.add("image", alone[1]["image"].op, ["a"])
+    both.set_outputs({"out": "out", "image": "image"})
+    errors = [forecast(g, {name: 4 for name in names if name in g}, x, held).error for g in (alone[0], alone[1], both)]
+    assert errors[2] == pytest.approx(max(errors[:2]), rel=0.05)
+
+
+def test_a_layer_that_is_silent_on_the_samples_may_fire_on_others():
+    graph, rng = network(3), np.random.default_rng(0)
+    linear = graph["a.linear"].op
+    graph.replace("a.linear", type(linear)(**{**linear.attrs(), "bias": np.full(4, -40.0)}))
+    x = {"x": rng.uniform(0, 1, (48, 6, 6, 2)).astype(np.float32)}
+    found = forecast(graph, {"a": 4}, x, x).populations["a"]
+    assert found.counts(np.full((1, 4), 3.0, np.float32)).any()
+    assert 0.1 < float(np.max(found.unit)) < 10
