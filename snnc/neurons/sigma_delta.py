@@ -13,7 +13,7 @@ from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import op
 from snnc.ir.types import AnyArray, Array, Shape
 from snnc.neurons.model import NeuronModel
-from snnc.ops.activations import Activation, Relu
+from snnc.ops.activations import Activation, Linear, Relu
 from snnc.ops.stateful import State
 
 __all__ = ["SigmaDelta"]
@@ -57,7 +57,7 @@ class SigmaDelta(NeuronModel):
 
     @property
     def scale_invariant(self) -> bool:
-        return isinstance(self.of, Relu) and self.of.plain
+        return isinstance(self.of, Linear) or (isinstance(self.of, Relu) and self.of.plain)
 
     @property
     def activation(self) -> Activation | None:

@@ -18,6 +18,7 @@ __all__ = [
     "Gelu",
     "HardSigmoid",
     "HardSwish",
+    "Linear",
     "LogSoftmax",
     "PRelu",
     "Relu",
@@ -72,6 +73,17 @@ class Relu(Activation):
             return xp.maximum(x, 0.0) if self.max_value is None else xp.clip(x, 0.0, self.max_value)
         high = x if self.max_value is None else xp.minimum(x, self.max_value)
         return xp.where(x >= self.threshold, high, self.negative_slope * (x - self.threshold))
+
+
+@op
+class Linear(Activation):
+    """y = x. Stands where values become spikes as they are; ``identity`` is for layers that do nothing."""
+
+    kind: ClassVar[str] = "linear"
+    monotone: ClassVar[bool] = True
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return x
 
 
 @op

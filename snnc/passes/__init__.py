@@ -18,6 +18,7 @@ from snnc.passes.max_to_average import MaxToAverage
 from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.pool_before_activation import PoolBeforeActivation
 from snnc.passes.scale_rates import ScaleRates
+from snnc.passes.spike_between_weights import SpikeBetweenWeights
 from snnc.passes.spiking_max_pool import SpikingMaxPooling
 from snnc.passes.split_activations import SplitActivations
 from snnc.passes.swap_activations import SwapActivations
@@ -35,6 +36,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     DecomposeActivations,
     SwapActivations,
     SpikingMaxPooling,
+    SpikeBetweenWeights,
     DeferFinalActivation,
     ScaleRates,
     InsertSynapses,

@@ -30,6 +30,7 @@ OPS = [
     (ops.Concatenate(axis=0), [(2, 3), (1, 3)]),
     (ops.Relu(negative_slope=0.1, threshold=0.2, max_value=0.7), [(4,)]),
     (ops.PRelu(alpha=_rng.normal(size=(1, 3))), [(2, 3)]),
+    (ops.Linear(), [(4,)]),
     (ops.Elu(alpha=0.5), [(4,)]),
     (ops.Selu(), [(4,)]),
     (ops.Gelu(), [(4,)]),

@@ -60,6 +60,7 @@ def test_the_first_party_plan():
         "decompose-activations",
         "swap-activations",
         "spiking-max-pool",
+        "spike-between-weights",
         "scale-rates",
         "insert-synapses",
         "warn-of-collapse",
