@@ -50,10 +50,10 @@ def test_weights_behind_weights_and_behind_products_read_spikes(rng):
 
 
 def test_the_network_gives_what_the_model_gives(rng):
-    graph = bottleneck(rng, neurons.Neurons(model=neurons.SigmaDelta(levels=14), scale=0.2))
+    graph = bottleneck(rng, neurons.Neurons(model=neurons.SigmaDelta(levels=14), scale=0.02))
     spiking = apply(SpikeBetweenWeights(), graph)
     for node in spiking.nodes(neurons.Neurons):
-        spiking.replace(node.name, neurons.Neurons(model=node.op.model, scale=0.2))
+        spiking.replace(node.name, neurons.Neurons(model=node.op.model, scale=0.02))
     after = apply(CarryChanges(), spiking)
     x = rng.uniform(0, 1, (3, 6, 6, 2)).astype(np.float32)
     got = simulate(after, x, 40, window=slice(39, 40)).outputs
