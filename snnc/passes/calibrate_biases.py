@@ -44,6 +44,8 @@ class CalibrateBiases(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
         spiking = [n.name for n in graph.nodes(Neurons) if n.op.model.spiking and not n.op.model.takes_back]
+        if not spiking:
+            return
         wanted = presentation(graph).mean(evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         for name in spiking:
             difference = context.spiking_mean(graph, name) - wanted[name]

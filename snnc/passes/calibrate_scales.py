@@ -57,6 +57,8 @@ class CalibrateScales(Pass):
             for node in graph.nodes(Neurons)
             if node.op.model.scale_invariant and not node.op.model.graded and np.all(np.asarray(node.op.scale) == 1)
         ]
+        if not populations:
+            return
         names = {node.name for node in populations}
         activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, names))
         for node in populations:

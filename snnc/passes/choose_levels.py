@@ -40,6 +40,8 @@ class Tried:
     """As ``judged`` says."""
     flips: float
     """The share of samples whose class changes: what is expected, or what is counted, whichever is more."""
+    classes: bool
+    """Whether any output is a choice among classes."""
 
     @property
     def drop(self) -> float:
@@ -94,9 +96,10 @@ class ChooseLevels(Pass):
         _set_levels(graph, names, chosen.levels)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
+        changes = f", {chosen.flips:.1%} are expected to change their class" if chosen.classes else ""
         context.note(
             f"{chosen.steps} steps of spikes of {chosen.levels} sizes: on samples held back outputs are off by "
-            f"{chosen.error:.1%} of their deviation, {chosen.flips:.1%} are expected to change their class"
+            f"{chosen.error:.1%} of their deviation{changes}"
         )
 
     def _search(self, graph: Graph, names: list[str], context: Context) -> Tried:
@@ -149,21 +152,27 @@ def _trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int,
     trial = stepwise(graph)
     _set_levels(trial, names, levels)
     how = presentation(trial)
-    wanted = _first(how.read_out(evaluate(trial, context.held_back), context.read_out, context.dt))
+    wanted = how.read_out(evaluate(trial, context.held_back), context.read_out, context.dt)
     carry_changes(trial)
     run = present(as_run(trial), context.held_back, most, window=slice(0, most), dt=context.dt, seed=context.seed)
-    given = _first(run.outputs)
     if how.temporal:
-        return [_judged(levels, most, context.read_out(given, context.dt), wanted)]
-    return [_judged(levels, steps, given[:, steps - 1], wanted) for steps in range(fewest, most + 1)]
+        given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
+        return [_judged(levels, most, given, wanted)]
+    return [
+        _judged(levels, steps, {name: y[:, steps - 1] for name, y in run.outputs.items()}, wanted)
+        for steps in range(fewest, most + 1)
+    ]
 
 
-def _judged(levels: int, steps: int, given: Array, wanted: Array) -> Tried:
-    error, flips = judged(given, wanted)
-    if is_choice(wanted):
-        flips = max(flips, float(np.mean(given.argmax(axis=-1) != wanted.argmax(axis=-1))))
-    return Tried(levels, steps, error, flips)
+def _judged(levels: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array]) -> Tried:
+    """Return a choice with its error and flips, those of the worst output."""
+    errors, flips = zip(*(judged(y, wanted[name]) for name, y in given.items()), strict=True)
+    counted = [_changed(y, wanted[name]) for name, y in given.items() if is_choice(wanted[name])]
+    return Tried(levels, steps, max(errors), max([*flips, *counted]), bool(counted))
 
 
-def _first(outputs: Mapping[str, Array]) -> Array:
-    return next(iter(outputs.values()))
+def _changed(given: Array, wanted: Array) -> float:
+    """Return the share of samples with another class, where the model chooses one."""
+    chosen = wanted.argmax(axis=-1)
+    clear = np.sum(wanted == wanted.max(axis=-1, keepdims=True), axis=-1) == 1
+    return float(np.mean(clear & (given.argmax(axis=-1) != chosen)))
