@@ -37,6 +37,8 @@ FLOOR = 0.05
 SWEEPS = 4
 """After which the mean of what is counted is that of the activations, but for a few per cent of the difference."""
 TINY = 1e-30
+TIES = 0.1
+"""A share of samples without a largest output from which on outputs are no choice among classes."""
 FLIPS_A_POINT = 0.035
 """The share of samples whose class may change for each point of accuracy: most changes are between classes that are
 both wrong, or go either way (measured on networks for Fashion-MNIST; docs/decisions/thresholds-by-forecast.md)."""
@@ -225,7 +227,7 @@ def judged(got: Array, want: Array, others: tuple[Array, Array] | None = None) -
     if not math.isfinite(error):
         return math.inf, 1.0
     as_values = min(100 * FLIPS_A_POINT * error**2, 1.0)
-    if not is_choice(want):
+    if not is_choice(want) or np.mean(_margins(want) == 0) > TIES:
         return error, as_values
     flips = _flips(difference, want)
     if others is not None:
@@ -246,6 +248,11 @@ def _flips(difference: AnyArray, want: Array) -> AnyArray:
 
     classes, own = want.shape[-1], _noise(difference)
     sigma = np.sqrt(((classes - 1) * own + np.median(own)) / classes)
-    top = np.sort(want, axis=-1)[:, -2:].astype(np.float64)
-    margin = top[:, 1] - top[:, 0]
+    margin = _margins(want)
     return np.where(margin > 0, 0.5 * erfc(margin / (2 * np.maximum(sigma, TINY))), 0.0)
+
+
+def _margins(want: Array) -> AnyArray:
+    """Return by how much the largest output exceeds the next, by sample."""
+    top = np.sort(want, axis=-1)[:, -2:].astype(np.float64)
+    return np.asarray(top[:, 1] - top[:, 0])
