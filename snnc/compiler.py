@@ -53,7 +53,11 @@ SHORT_FORMS = (
 )
 """Arguments of compile that are options of passes."""
 CHECKED = 16
-"""The user's samples that compile verifies with."""
+"""The samples on which the error of each pass is measured."""
+JUDGED = 256
+"""The most samples on which compile judges the network: all that calibration has not seen, up to so many."""
+SHOWN = 2048
+"""The steps for which these are shown, all together: many steps take fewer samples, but as many as ``CHECKED``."""
 
 
 def import_model(
@@ -144,7 +148,7 @@ def compile(
             temporal model).
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
-        calibration: sample inputs; used by passes that measure, and to verify.
+        calibration: sample inputs: every other one calibrates where a pass measures, the others judge the result.
         calibration_limit: use the first of these samples only.
         passes: further passes, as text such as ``"my-pass{gain=2}"`` or as objects.
         skip: names of passes to leave out.
@@ -159,7 +163,8 @@ def compile(
             the others leaves out at the start; ``"last"`` takes the last step, ``"low-pass{tau=0.01}"`` filters.
             Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0; and
             ``"last"`` for a temporal model whose last step says what it found out.
-        verify: compare with the model on the calibration samples, or on a few random inputs; see ``report``.
+        verify: compare with the model, on all samples that calibrated nothing (256 at most, 2048 steps in all) or on a
+            few random inputs, which judge what must be exact, but no spikes; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
         strict: refuse a network in which any nonlinearity does not spike.
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
@@ -201,11 +206,12 @@ def compile(
     if samples is not None and measuring:
         samples.require_varied(FEW)
     shown = random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
+    judged = shown if samples is None else samples.held_back() if measuring else samples
     length = showing.steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
     context = _context(registry, chosen, settings, samples, length, asked)
-    graph, journal = _rewrite(source, planned, context, registry, shown if verified else None)
+    graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
     chosen.require_accepted(stepwise(graph))
     on_host = _on_host(graph, chosen, registry)
     if strict:
@@ -231,7 +237,9 @@ def compile(
     if build:
         compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
     if verified:
-        compiled.report = compiled.verify_samples(shown, compiled.steps(shown), jobs=1).as_dict()
+        length = compiled.steps(judged)
+        judged = judged.head(min(JUDGED, max(CHECKED, SHOWN // length)))
+        compiled.report = compiled.verify_samples(judged, length, jobs=1).as_dict()
     return compiled
 
 

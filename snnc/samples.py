@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -48,6 +48,11 @@ class Samples:
         """Return every other sample's inputs, and the others': to calibrate with, and to decide with."""
         first, second = ({name: np.ascontiguousarray(x[half::2]) for name, x in self.inputs.items()} for half in (0, 1))
         return first, second
+
+    def held_back(self) -> Samples:
+        """Return the second half, which calibration does not see, with its labels."""
+        other = self._slice(slice(1, None, 2))
+        return replace(other, inputs=self.halves()[1])
 
     def parts(self, most: int) -> list[Samples]:
         """Return the samples, in their order, in parts of at most so many, as equal as can be."""

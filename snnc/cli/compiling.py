@@ -110,8 +110,9 @@ def compile_command(
     )
     compiled.save(output)
     reports.compilation(compiled, output)
-    if compiled.report is not None and not compiled.report["passed"]:
-        raise typer.Exit(1)
+    report = compiled.report
+    if report is not None and len(report["problems"]) > len(report["spiking_problems"]):
+        raise typer.Exit(1)  # a wrong artifact, while one that spikes poorly may be as good as can be had
 
 
 @app.command()

@@ -66,7 +66,7 @@ def compilation(compiled: Compiled, folder: Path) -> None:
     for note in compiled.notes:
         console.print(f"note: {note}", markup=False)
     if compiled.report is not None:
-        _verdict(console, compiled.report)
+        _verdict(console, compiled.report, warn=True)
     console.print(f"wrote {folder}", markup=False)
 
 
@@ -78,30 +78,57 @@ def as_json(document: Any) -> None:
 def verification(report: Mapping[str, Any]) -> None:
     """Print a verify report."""
     console = _console()
-    table = _table("error by layer, relative", "layer", "rewrite", "backend")
+    calibrated = report["calibration_error"] is not None
+    table = _table(
+        "error by layer, relative", "layer", "rewrite and calibration" if calibrated else "rewrite", "backend"
+    )
     for row in report["layers"]:
         table.add_row(row["layer"], _number(row["rewrite"]), _number(row["backend"]))
     console.print(table)
     _verdict(console, report)
 
 
-def _verdict(console: Console, report: Mapping[str, Any]) -> None:
+def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False) -> None:
+    """Print what a verification found; with ``warn`` a poor network is a warning, not a failure."""
     kind = "samples" if report["real"] else "random inputs"
     table = _table(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
-    table.add_row("import   (Keras, imported graph)", _number(report["import_error"]))
-    table.add_row("rewrite  (imported, final graph)", _number(report["rewrite_error"]))
-    table.add_row("backend  (final graph, program)", _number(report["backend_error"]))
-    if report["agreement"] is not None:
-        table.add_row("agreement of the arg-max", _number(report["agreement"], share=True))
+    table.add_row("exact parts", report["exact"])
+    table.add_row("  import       (Keras, imported graph)", _number(report["import_error"]))
+    table.add_row("  rewrite      (imported, final graph)", _number(report["rewrite_error"]))
+    if report["calibration_error"] is not None:
+        table.add_row("  calibration  (changes outputs on purpose)", _number(report["calibration_error"]))
+    spikes = report["spiking"] is not None
+    if spikes:
+        table.add_row("spiking part", report["spiking"])
+    table.add_row("  backend      (final graph, program)", _number(report["backend_error"]))
+    for row in report["outputs"] if report["real"] else ():
+        _judgement(table, row, several=len(report["outputs"]) > 1)
     if report["starts_at"]:
         table.add_row("the error starts at layer", report["starts_at"])
     for finding in report["findings"]:
         table.add_row(finding["name"], finding["text"])
     console.print(table)
     for problem in report["problems"]:
-        console.print(f"FAILED: {problem}", markup=False)
+        poor = warn and problem in report["spiking_problems"]
+        console.print(f"{'WARNING' if poor else 'FAILED'}: {problem}", markup=False)
     if report["passed"]:
         console.print("verify: passed", markup=False)
+    elif not report["problems"]:
+        exact, unjudged = report["exact"], report["unjudged"] or "the passes were not measured when it was compiled"
+        spiking = f", spiking part {report['spiking']}" if spikes else ""
+        console.print(f"verify: exact parts {exact}{spiking} ({unjudged})", markup=False)
+
+
+def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
+    """Add how close an output is to the model's, with its confidence interval of 95 %."""
+    of = f" of {row['output']}" if several else ""
+    if row["agreement"] is not None:
+        low, high = row["agreement_interval"]
+        table.add_row(f"  agreement{of} of the arg-max", f"{row['agreement']:.1%} ({low:.1%} to {high:.1%})")
+    if row["by"] != "agreement":
+        low, high = (_number(end, share=True) for end in row["error_interval"])
+        error = f"{_number(row['error'], share=True)} ({low} to {high})"
+        table.add_row(f"  error{of} relative to the output's deviation", error)
 
 
 def evaluation(measured: Evaluation) -> None:

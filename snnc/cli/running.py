@@ -92,7 +92,7 @@ def verify(
     keras = _model_file(compiled.origin, model) if against_keras else None
     report = compiled.verify(samples, steps, keras=keras, jobs=jobs, progress=True)
     reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
-    if not report.passed:
+    if report.passed is False:
         raise typer.Exit(1)
 
 

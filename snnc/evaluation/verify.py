@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from snnc.analysis.errors import LargestError, RmsError, agreement, relative_error, rounded
-from snnc.backend import Program, Tolerance
+from snnc.analysis.errors import LargestError, RmsError, relative_error, rounded
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.batching import joined
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
+from snnc.evaluation.judgement import Interval, OutputJudgement, Verdict, judge, overall, shortfall
+from snnc.evaluation.remedies import remedy
+from snnc.evaluation.subject import LayerError, Subject
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import read_values
+from snnc.ops.read_out_activation import ReadOutActivation, read_values
 from snnc.ops.stateful import Causal, Stateful
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
@@ -40,17 +41,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class LayerError:
-    """How far one layer is off, relative to its own values."""
-
-    layer: str
-    rewrite: float
-    """Largest difference between imported and final graph in rate mode."""
-    backend: float | None
-    """Root mean squared difference between final graph and program, accumulated from the input on."""
-
-
-@dataclass(frozen=True)
 class VerifyReport:
     """The result of a verification. Errors are relative to the largest output; None means not measured."""
 
@@ -60,57 +50,46 @@ class VerifyReport:
     """Whether the samples are the user's, not random numbers."""
     dynamic: bool
     """Whether the network spikes or filters, so that its outputs approach the model's with time."""
+    exact: Verdict
+    """Of what must not change an output: import, passes, and without spikes the backend."""
+    spiking: Verdict | None
+    """Of what spikes make of the model's answers; None where the network does not change over time."""
     import_error: float | None
     """Keras against the graph as imported."""
-    rewrite_error: float
-    """The graph as imported against the final one, both in rate mode."""
+    rewrite_error: float | None
+    """The graph as imported against the final one, both in rate mode; passes that calibrate are left out."""
+    calibration_error: float | None
+    """How far passes that calibrate moved the outputs in rate mode, to make up for what spikes do; None without any."""
     backend_error: float
     """The final graph in rate mode against what the program's read-out gives."""
     agreement: float | None
-    """Share of samples for which the program chooses the class that the reference chooses."""
+    """Share of samples for which the program chooses the class that the reference chooses, in the first output."""
+    agreement_interval: Interval | None
+    """Its 95 % confidence interval (Wilson)."""
+    outputs: tuple[OutputJudgement, ...]
+    """The answers of the network against the model's, each output by itself."""
     layers: tuple[LayerError, ...]
     starts_at: str | None
     """The first layer whose error is beyond what is accepted."""
     problems: tuple[str, ...]
+    """What failed, and what helps."""
+    spiking_problems: tuple[str, ...] = ()
+    """Those of them that are due to spikes."""
+    unjudged: str | None = None
+    """Why the spiking part was not judged."""
     findings: tuple[Finding, ...] = ()
 
     @property
-    def passed(self) -> bool:
-        """Return whether all errors are within the tolerance, and all checks of plugins passed."""
-        return not self.problems
+    def passed(self) -> bool | None:
+        """Return whether all was within the tolerance, checks of plugins too; None where not all was judged."""
+        if self.problems:
+            return False
+        return None if "not judged" in (self.exact, self.spiking) else True
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON, numbers to three digits (more would be rounding noise)."""
         document: dict[str, Any] = rounded(asdict(self))
         return {"passed": self.passed, **document}
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The graphs, the program, the samples and the recording that a check examines."""
-
-    source: Graph
-    """The graph as imported."""
-    graph: Graph
-    """The graph as lowered."""
-    program: Program
-    samples: Samples
-    steps: int
-    read_out: ReadOut
-    """How the outputs of all steps become one answer."""
-    dt: float
-    """Seconds a step."""
-    tolerance: Tolerance
-    recording: Recording
-    """What the program gave for the samples: the outputs of every step. What it gave of the layers is in ``layers``."""
-    wanted: Mapping[str, Array]
-    """What the graph as imported gives in rate mode, by output name."""
-    rates: Mapping[str, Array]
-    """What the graph as lowered gives in rate mode, by output name, without what is deferred to the read-out."""
-    layers: tuple[LayerError, ...]
-    journal: Sequence[JournalEntry] = ()
-    keras: Mapping[str, Array] | None = None
-    """What Keras itself gives for the samples, by output name."""
 
 
 @dataclass(frozen=True)
@@ -159,35 +138,86 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     shown = presentation(subject.source)
     final = (finish_each if shown.temporal else finish)(graph, subject.rates)
     got = decode(graph, subject.recording.outputs, subject.read_out, subject.dt)
-    first = subject.source.outputs[0]
     dynamic = changes_over_time(graph)
-    answered = shown.read_out(wanted, subject.read_out, subject.dt)[first]
+    answered = shown.read_out(wanted, subject.read_out, subject.dt)
     ran, meant = got, final
     if shown.temporal and dynamic:
         meant = decode(graph, subject.rates, subject.read_out, subject.dt)
     elif shown.temporal:  # without spikes, every step has to be right
         ran = finish_each(graph, subject.recording.outputs)
-    exact = all(entry.exact or not entry.error or entry.error <= EXACT for entry in subject.journal)
+    rewrite, calibration = _rewrite_errors(subject.journal, relative_error(final, wanted))
+    bent = {name for name, node in graph.output_nodes.items() if isinstance(graph[node].op, ReadOutActivation)}
+    judged = judge(got, answered, subject.tolerance, labelled=subject.samples.labels is not None, bent=bent)
     report = VerifyReport(
         samples=len(subject.samples),
         steps=subject.steps,
         real=subject.samples.real,
         dynamic=dynamic,
+        exact="passed" if rewrite is not None else "not judged",
+        spiking=None,
         import_error=None if subject.keras is None else relative_error(shown.as_keras(wanted), subject.keras),
-        rewrite_error=relative_error(final, wanted),
+        rewrite_error=rewrite,
+        calibration_error=calibration,
         backend_error=relative_error(ran, meant),
-        agreement=agreement(got[first], answered),
+        agreement=judged[0].agreement,
+        agreement_interval=judged[0].agreement_interval,
+        outputs=judged,
         layers=subject.layers,
-        starts_at=_starts_at(subject, dynamic=dynamic, exact=exact),
+        starts_at=_starts_at(subject, dynamic=dynamic, rewritten=calibration is None and _promised(subject.journal)),
         problems=(),
     )
+    report = _judged_spiking(report, subject, got, answered) if dynamic else report
     findings = tuple(finding for check in checks for finding in check.inspect(subject, report))
-    problems = (*_problems(report, subject, exact=exact), *(f"{f.name}: {f.text}" for f in findings if not f.passed))
-    return VerifyReport(**{**_fields(report), "findings": findings, "problems": problems})
+    wrong = _wrong(report, subject)
+    failed = tuple(f"{f.name}: {f.text}" for f in findings if not f.passed)
+    return replace(
+        report,
+        exact="failed" if wrong else report.exact,
+        findings=findings,
+        problems=(*wrong, *report.spiking_problems, *failed),
+    )
 
 
-def _fields(report: VerifyReport) -> dict[str, Any]:
-    return {name: getattr(report, name) for name in report.__dataclass_fields__}
+def _judged_spiking(
+    report: VerifyReport, subject: Subject, got: Mapping[str, Array], answered: Mapping[str, Array]
+) -> VerifyReport:
+    """Return the report with a judgement of the spiking part, and the remedy where it failed."""
+    if not report.real:
+        return replace(report, spiking="not judged", unjudged="random inputs cannot tell: give samples")
+    verdict = overall(report.outputs)
+    if verdict == "not judged":
+        return replace(report, spiking=verdict, unjudged=f"{report.samples} samples are too few to tell")
+    if verdict == "passed":
+        return replace(report, spiking=verdict)
+    calibrated = any(_is_calibration(entry) for entry in subject.journal)
+    lines = [
+        f"{shortfall(each, report.samples, subject.tolerance)}; "
+        f"{remedy(subject, each, got, answered, calibrated=calibrated)}"
+        for each in report.outputs
+        if each.verdict == "failed"
+    ]
+    return replace(report, spiking=verdict, spiking_problems=tuple(lines))
+
+
+def _is_calibration(entry: JournalEntry) -> bool:
+    return entry.stage == Stage.CALIBRATE.name and entry.changed and entry.kept and not entry.exact
+
+
+def _promised(journal: Sequence[JournalEntry]) -> bool:
+    """Return whether outputs in rate mode were to stay as they were: no pass changed them that may."""
+    return all(entry.exact or not entry.error or entry.error <= EXACT for entry in journal)
+
+
+def _rewrite_errors(journal: Sequence[JournalEntry], measured: float) -> tuple[float | None, float | None]:
+    """Return the errors of rewriting and of calibration: together they are what is measured.
+
+    Where passes calibrated, those of the others add up from what each was measured to change as it ran.
+    """
+    if measured <= EXACT or not any(_is_calibration(entry) for entry in journal):
+        return measured, None
+    others = [entry.error for entry in journal if entry.changed and entry.kept and not _is_calibration(entry)]
+    known = [error for error in others if error is not None]
+    return (sum(known) if len(known) == len(others) else None), measured
 
 
 class Measurements:
@@ -252,31 +282,29 @@ class Measurements:
         )
 
 
-def _starts_at(subject: Subject, *, dynamic: bool, exact: bool) -> str | None:
+def _starts_at(subject: Subject, *, dynamic: bool, rewritten: bool) -> str | None:
     limit = SPIKING_LAYER if dynamic else subject.tolerance.rate
     for row in subject.layers:
-        if (exact and row.rewrite > EXACT) or (row.backend is not None and row.backend > limit):
+        if (rewritten and row.rewrite > EXACT) or (row.backend is not None and row.backend > limit):
             return row.layer
     return None
 
 
-def _problems(report: VerifyReport, subject: Subject, *, exact: bool) -> list[str]:
+def _wrong(report: VerifyReport, subject: Subject) -> list[str]:
+    """Return what is wrong with what must not change an output."""
     problems = []
     where = f", starting at layer {report.starts_at!r}" if report.starts_at else ""
     if report.import_error is not None and not report.import_error <= EXACT:
         problems.append(f"the graph as imported differs from Keras by {report.import_error:.2g}")
-    if exact and not report.rewrite_error <= EXACT:
-        worst = max(subject.journal, key=lambda e: e.error or 0.0, default=None)
-        by = f" (most of it by {worst.name})" if worst is not None and worst.error else ""
-        problems.append(f"the passes changed the outputs by {report.rewrite_error:.2g}{by}{where}")
+    liars = [e for e in subject.journal if e.exact and e.changed and e.kept and e.error is not None and e.error > EXACT]
+    if liars:
+        worst = max(liars, key=lambda e: e.error or 0.0)
+        total = report.rewrite_error or worst.error
+        problems.append(f"the passes changed the outputs by {total:.2g} (most of it by {worst.name}){where}")
+    elif _promised(subject.journal) and report.rewrite_error is not None and not report.rewrite_error <= EXACT:
+        problems.append(f"the passes changed the outputs by {report.rewrite_error:.2g}{where}")
     if not report.dynamic and not report.backend_error <= subject.tolerance.rate:
         problems.append(f"the backend's outputs differ by {report.backend_error:.2g}{where}")
-    low = report.agreement is not None and report.agreement < subject.tolerance.agreement
-    if report.dynamic and report.real and low:
-        problems.append(
-            f"the spiking network agrees with the model on {report.agreement:.1%} of the samples only{where}; "
-            "raise --scale, add --synapse or run more --steps"
-        )
     return problems
 
 

@@ -55,10 +55,8 @@ def stepwise(graph: Graph) -> Graph:
     running.set_outputs(read)
     running.prune()
     for output, node in read.items():
-        end = graph.output_nodes.get(output, output)
-        if end != node:
-            held = running.add(running.fresh_name(end), Identity(), [node]).name
-            running.set_origin(held, graph[end if end in graph else node].origin)
+        if not graph.is_output(node) and graph[node].op.arity == 0:
+            held = running.add(running.fresh_name(output), Identity(), [node]).name
             running.set_outputs({**running.output_nodes, output: held})
     return running
 

@@ -99,7 +99,7 @@ def row() -> Graph:
 
 
 def branches() -> Graph:
-    """Return a model with two inputs, a sum, a pool, a concatenation, and three outputs, of which one has a tail."""
+    """Return a model with two inputs, two outputs, a sum, a pool and a concatenation."""
     rng, graph = np.random.default_rng(1), Graph("branches")
     graph.add("x", ops.Input(shape=(4, 4, 2)))
     graph.add("z", ops.Input(shape=(3,)))
@@ -119,11 +119,7 @@ def branches() -> Graph:
     add("joined", ops.Concatenate(), "flat", "relu_3")
     add("logits", dense(rng, 20, 3), "joined")
     add("number", dense(rng, 4, 1), "relu_3")
-    add("others", dense(rng, 20, 3), "joined")
-    for head in ("logits", "others"):
-        add(f"classes of {head}", ops.Softmax(), head)
-    add("both", ops.Add(), "classes of logits", "classes of others")
-    graph.set_outputs({"logits": "logits", "number": "number", "both": "both"})
+    graph.set_outputs({"logits": "logits", "number": "number"})
     return graph
 
 
@@ -137,3 +133,15 @@ def sequence_model(dt: float) -> Graph:
         dense(rng, 8, 3),
         names=["x", "hidden", "relu", "y"],
     )
+
+
+def two_heads() -> Graph:
+    """Return a model of two heads whose softmaxes are added, of which one is an output, and so are its logits."""
+    rng = np.random.default_rng(3)
+    graph = chain(ops.Input(shape=(6,)), dense(rng, 6, 8), ops.Relu(), names=["x", "hidden", "relu"])
+    for head in ("first", "second"):
+        graph.add(f"{head} logits", dense(rng, 8, 3), ["relu"], layers=[f"{head} logits"])
+        graph.add(head, ops.Softmax(), [f"{head} logits"], layers=[head])
+    graph.add("both", ops.Add(), ["first", "second"], layers=["both"])
+    graph.set_outputs({"both": "both", "first": "first", "logits": "first logits"})
+    return graph

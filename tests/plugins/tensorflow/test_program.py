@@ -29,6 +29,7 @@ from snnc.api import (
     simulate,
 )
 from snnc.ops.read_out_activation import stepwise
+from snnc.testing.graphs import binary_inputs, two_heads
 from tests.conftest import conv, dense
 from tests.plugins.tensorflow.build import LOWERINGS, program, tf
 
@@ -110,11 +111,11 @@ def test_what_is_computed_once_and_what_in_every_step(network):
         (("second",), False),
         (("n2",), True),
     ]
-    assert plan.tail == ("flat", "logits", "classes")
+    assert plan.tail == ("flat", "logits")
     assert plan.summed == ("n1", "n2")
     every = make_plan(machine.graph, machine.lowered, ("flat",), every_step=True)
     assert (every.tail, every.summed) == ((), ())
-    assert every.groups[-1].nodes == ("classes",)
+    assert every.groups[-1].nodes == ("logits",)
 
 
 def test_a_stream_can_be_cut_into_pieces(built, images):
@@ -189,6 +190,21 @@ np.savez({str(tmp_path / "y.npz")!r}, **saved)
         every = softmax.evaluate(want[:3, :4].reshape(12, 5)).reshape(3, 4, 5)
         assert np.allclose(got["every"], every, atol=1e-5)
         assert np.allclose(got["last"], want[:, 3:8], rtol=1e-5, atol=1e-4)
+
+
+def test_an_export_holds_all_that_is_applied_to_the_read_out(tmp_path):
+    model = two_heads()
+    c = snnc.compile(model, backend="tensorflow", neurons="soft-reset-if", scale=64, verify=False)
+    assert len(c.graph.nodes(ops.ReadOutActivation)) == 3
+    x, folder = binary_inputs(model), tmp_path / "saved"
+    c.export(folder)
+    saved = tf.saved_model.load(str(folder)).signatures
+    given = {"x": tf.constant(x["x"]), "steps": tf.constant(STEPS)}
+    for signature, want in (("every_step", c.run(x, STEPS)), ("serving_default", c.predict(x, STEPS))):
+        assert list(want) == ["both", "first", "logits"]
+        got = saved[signature](**given)
+        for name, y in want.items():
+            assert np.allclose(got[name], y, atol=1e-5)
 
 
 def test_a_slice_of_a_sequence_is_presented_in_every_step(tmp_path):

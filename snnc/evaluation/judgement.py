@@ -1,0 +1,129 @@
+"""Judge a spiking network by the model's answers: classes by their agreement, anything else by its error.
+
+A share of few samples says little, so that each measure has a 95 % confidence interval. A network has failed only where
+the whole interval is beyond the limit, and has passed where the measure itself is within it. In between there are too
+few samples to tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from snnc.analysis.errors import agreement, interval
+from snnc.backend import Tolerance
+from snnc.ir.types import AnyArray, Array
+
+Verdict: TypeAlias = Literal["passed", "failed", "not judged"]
+By: TypeAlias = Literal["agreement", "error", "either"]
+Interval: TypeAlias = tuple[float, float]
+Z = 1.96
+"""Standard deviations on either side of an interval of 95 %."""
+ROUNDING = 1e-3
+"""How far from 1 the probabilities of all classes may add up."""
+
+
+@dataclass(frozen=True)
+class OutputJudgement:
+    """How close the answers of one output are to the model's."""
+
+    output: str
+    verdict: Verdict
+    by: By
+    """What was judged: the agreement of classes, the error of values, or, of numbers that may be either, both, of which
+    one has to be within its limit."""
+    agreement: float | None
+    """Share of samples of the model's class; None where the output is no choice among classes."""
+    agreement_interval: Interval | None
+    error: float
+    """Root mean squared difference, relative to the deviation of the model's values from sample to sample."""
+    error_interval: Interval
+
+
+def judge(
+    got: Mapping[str, Array],
+    want: Mapping[str, Array],
+    limits: Tolerance,
+    *,
+    labelled: bool = False,
+    bent: Collection[str] = (),
+) -> tuple[OutputJudgement, ...]:
+    """Return a judgement for each output.
+
+    Args:
+        got: answers of the network, ``(batch, *shape)`` by output name.
+        want: those of the model.
+        limits: what is accepted.
+        labelled: whether the samples have classes, so that the first output is a choice among them.
+        bent: the outputs that a nonlinearity gives; unless they are probabilities, they are no logits of classes.
+    """
+    first = next(iter(want))
+    found = []
+    for name, y in want.items():
+        classes = (labelled and name == first) or are_probabilities(y)
+        by: By = "agreement" if classes else "error" if name in bent else "either"
+        found.append(_judged(name, got[name], y, limits, by))
+    return tuple(found)
+
+
+def overall(judgements: tuple[OutputJudgement, ...]) -> Verdict:
+    """Return failed where one output failed, passed where all of them passed."""
+    verdicts = {each.verdict for each in judgements}
+    return "failed" if "failed" in verdicts else "passed" if verdicts == {"passed"} else "not judged"
+
+
+def _judged(name: str, got: Array, want: Array, limits: Tolerance, by: By) -> OutputJudgement:
+    share, (error, errors) = agreement(got, want), error_of(got, want)
+    as_values: Verdict = "passed" if error <= limits.error else "failed" if errors[0] > limits.error else "not judged"
+    if share is None:
+        return OutputJudgement(name, as_values, "error", None, None, error, errors)
+    shares = interval(share, len(want))
+    low = limits.agreement
+    as_classes: Verdict = "passed" if share >= low else "failed" if shares[1] < low else "not judged"
+    asked = {"agreement": (as_classes,), "error": (as_values,), "either": (as_classes, as_values)}[by]
+    verdict: Verdict = "passed" if "passed" in asked else "not judged" if "not judged" in asked else "failed"
+    return OutputJudgement(name, verdict, by, share, shares, error, errors)
+
+
+def are_probabilities(want: AnyArray) -> bool:
+    """Return whether values ``(batch, classes)`` are probabilities of classes, or their logarithms."""
+    if want.ndim != 2 or want.shape[-1] < 2:
+        return False
+    with np.errstate(over="ignore"):
+        sums = [want.sum(axis=-1), np.exp(want).sum(axis=-1)]
+    signs = [(want >= 0).all(), (want <= 0).all()]
+    ones = [(np.abs(total - 1) < ROUNDING).all() for total in sums]
+    return any(bool(sign and one) for sign, one in zip(signs, ones, strict=True))
+
+
+def error_of(got: Array, want: Array) -> tuple[float, Interval]:
+    """Return the relative error of answers ``(batch, *shape)``, and the 95 % interval of its mean over samples.
+
+    It is relative to the deviation of the wanted values from their mean over the samples, so that 1 is what a constant
+    would give; to the values themselves where they do not differ.
+    """
+    rows = np.square(got.astype(np.float64) - want).reshape(len(want), -1).mean(axis=1)
+    mean = float(rows.mean())
+    if not math.isfinite(mean):
+        return math.inf, (math.inf, math.inf)
+    wanted = want.astype(np.float64)
+    spread, size = (float(np.sqrt(np.square(y).mean())) for y in (wanted - wanted.mean(axis=0), wanted))
+    unit = max(spread if spread > 1e-6 * size else size, 1e-12)
+    aside = Z * float(rows.std(ddof=1)) / math.sqrt(len(rows)) if len(rows) > 1 else math.inf
+    return math.sqrt(mean) / unit, (math.sqrt(max(mean - aside, 0.0)) / unit, math.sqrt(mean + aside) / unit)
+
+
+def shortfall(judged: OutputJudgement, samples: int, limits: Tolerance) -> str:
+    """Return by how much an output failed, on how many samples, and the limit."""
+    if judged.by != "error" and judged.agreement is not None and judged.agreement_interval is not None:
+        low, high = judged.agreement_interval
+        how, limit = f"agrees with the model on {judged.agreement:.1%} of", f"less than {limits.agreement:.0%}"
+    else:
+        low, high = judged.error_interval
+        how, limit = f"is off by {judged.error:.1%} of the output's deviation on", f"more than {limits.error:.0%}"
+    between = f"({low:.1%} to {high:.1%} at 95 % confidence)"
+    return f"output {judged.output!r}: the spiking network {how} {samples} samples {between}, {limit}"
