@@ -208,8 +208,8 @@ anew and keeps the numbers in [accuracy.json](accuracy.json); measured on snnc {
 - *uJ* is the energy by the 45 nm figures of [`snnc evaluate`](cli.md), for an image; the model's is given with the
   products of zeros and without them. *Compiled in s* is processor time of all threads, verification included.
 - *ann2snn* is SpikingJelly's converter (RateCodingRecipe with the 99.9 % rule; LocalThresholdBalancingRecipe, Bu et al.
-  2025) on the same weights, the same 256 samples and the same images: accuracy, and spikes a neuron in brackets. It
-  knows ReLU alone; for ReLU6 it is shown activations cut at 6, which is the best it can have.
+  2025, batches of 16, five passes) on the same weights, the same 256 samples and the same images: accuracy, and spikes
+  a neuron in brackets. It knows ReLU alone; for ReLU6 it is shown activations cut at 6, which is the best it can have.
 - *Converter* is the NengoDL Converter with `scale_firing_rates=1000`, one spike a step for an activation of 1, and no
   synapse: accuracy of the answer of that step.
 

@@ -22,10 +22,13 @@ from torch import nn
 
 BATCH = 100
 RECIPES = {
-    "99.9 %": lambda shown: ann2snn.RateCodingRecipe(shown, mode="99.9%"),
-    "balanced": lambda shown: ann2snn.LocalThresholdBalancingRecipe(shown),
+    "99.9 %": lambda shown: ann2snn.RateCodingRecipe(shown.split(BATCH), mode="99.9%"),
+    "balanced": lambda shown: ann2snn.LocalThresholdBalancingRecipe(5 * shown.split(16)),
 }
-"""The converter's percentile rule for a layer, and local threshold balancing by channel (Bu et al. 2025)."""
+"""The converter's percentile rule for a layer, and local threshold balancing by channel (Bu et al. 2025).
+
+Balanced thresholds grow with each batch that they see: three batches of a hundred leave them far too small.
+"""
 
 
 def relu(most=None):
@@ -215,7 +218,7 @@ def main():
     data = datasets.images(options.dataset, options.data)
     x, y = data["x_test"][: options.images], data["y_test"][: options.images]
     model = FromKeras(options.model)
-    x, shown = turned(x, model), turned(data["x_train"][: options.calibration], model).split(BATCH)
+    x, shown = turned(x, model), turned(data["x_train"][: options.calibration], model)
     with torch.no_grad():
         said = model(x).argmax(-1).numpy()
     found = {"model_accuracy": float(np.mean(said == y)), "recipes": {}}

@@ -121,7 +121,7 @@ FAMILIES = {
     "resnet20": (resnet20, 2),
     "mobilenetv2": (mobilenetv2, 2),
     "conv1d": (conv1d, 4),
-    "plain20": (plain20, 2),
+    "plain20": (plain20, 1),
 }
 """What builds each family up to its last layer, and the epochs of its training on Fashion-MNIST.
 
