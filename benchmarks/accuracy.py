@@ -66,6 +66,8 @@ def compiled(file, steps, x, y, **settings):
         "neurons": sum(layer.neurons for layer in found.layers),
         "spikes": found.spikes,
         "spikes_a_neuron": found.spikes_per_neuron or 0.0,
+        "payload": found.payload,
+        "unit_spikes": found.unit_spikes,
         "silent": found.silent,
         "energy": found.cost.energy_45nm,
         "energy_model": found.cost.energy_model,

@@ -205,6 +205,8 @@ anew and keeps the numbers in [accuracy.json](accuracy.json); measured on snnc {
 - *Accuracy* is in %, on the first test images, which nothing else saw; with 1000 images it is good to 1 to 2 points
   (95 %), but the same images are shown to the model, so that differences are good to about half a point. *Agreement* is
   the share of images for which model and network choose the same class.
+- *Spikes a neuron* are per image and spiking neuron, with those that are taken back. A graded spike is one, whatever
+  its size.
 - *uJ* is the energy by the 45 nm figures of [`snnc evaluate`](cli.md), for an image; the model's is given with the
   products of zeros and without them. *Compiled in s* is processor time of all threads, verification included.
 - *ann2snn* is SpikingJelly's converter (RateCodingRecipe with the 99.9 % rule; LocalThresholdBalancingRecipe, Bu et al.
