@@ -195,10 +195,9 @@ def page(results):
     return (
         f"""# Accuracy
 
-How close spiking networks come to their models in few steps. Six families of networks, trained plainly by
-`benchmarks/networks.py`: Adam, a few epochs, no noise, no augmentation, no dropout; they are no records, and no
-friends of spikes. Written by `make accuracy`{" on " + results["date"] if "date" in results else ""}, which measures
-anew and keeps the numbers in [accuracy.json](accuracy.json); measured on snnc {commits}.
+How close spiking networks come to their models in few steps, on families of networks that `benchmarks/networks.py`
+trains plainly: Adam, a few epochs, no noise, no augmentation, no dropout. Written by `make accuracy` from the numbers
+that it keeps in [accuracy.json](accuracy.json), last on {results.get("date", "no day")}, on snnc {commits}.
 
 - *No samples*: `snnc.compile(model)`, or `snnc compile model.h5 -o out`, nothing else; with steps, `steps=` alone.
 - *256 samples*: the same with `level=2` and 256 unlabelled training images.
@@ -219,7 +218,7 @@ anew and keeps the numbers in [accuracy.json](accuracy.json); measured on snnc {
 
 With samples and nothing chosen: at most {DROP} points below the model in 4 steps, 8 for MobileNetV2, at no more than
 {SPIKES:g} spikes a neuron and less energy than the model. Without samples: at most {DROP_WITHOUT} points in
-{STEPS_WITHOUT} steps. *missed* says what is not reached.
+{STEPS_WITHOUT} steps. *Missed* says what is not reached.
 
 {aims(measured)}
 

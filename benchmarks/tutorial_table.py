@@ -107,7 +107,7 @@ def main():
     for steps in (1, 2, 4, 8, None):
         c = snnc.compile(file, level=2, calibration=data["x_train"][: accuracy.CALIBRATION], steps=steps)
         found = c.evaluate(x, y)
-        what = "nothing chosen" if steps is None else "steps chosen"
+        what = "nothing chosen" if steps is None else "steps given"
         add("snnc", f"level 2, {what}", found.steps, found.accuracy, found.spikes)
 
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
