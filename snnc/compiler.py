@@ -30,6 +30,7 @@ from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
+from snnc.progress import progress_bar
 from snnc.registry import Registry
 from snnc.samples import Data, Samples, random_samples
 from snnc.samples import samples as samples_of
@@ -128,6 +129,7 @@ def compile(
     verify: bool = True,
     strict: bool = False,
     build: bool = True,
+    progress: bool = False,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
@@ -166,6 +168,7 @@ def compile(
         verify: compare with the model, on all samples that calibrated nothing (256 at most, 2048 steps in all) or on a
             few random inputs, which judge what must be exact, but no spikes; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
+        progress: show on a terminal what is being done.
         strict: refuse a network in which any nonlinearity does not spike.
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
@@ -184,7 +187,7 @@ def compile(
     registry = registry.including(chosen)
     level = chosen.level(samples=calibration is not None) if level is None else level
     if code is not None:
-        neurons = _neurons_of(code, neurons)
+        neurons = neurons_of(code, neurons)
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
     aims = {key: value for key, value in (("target_drop", target_drop), ("minimise", minimise)) if value is not None}
     if aims:
@@ -211,7 +214,10 @@ def compile(
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
     context = _context(registry, chosen, settings, samples, length, asked)
-    graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
+    with progress_bar(shown=progress) as bar:
+        task = bar.add_task("compile", total=None)
+        context = replace(context, tell=lambda line: bar.update(task, description=line))
+        graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
     chosen.require_accepted(stepwise(graph))
     on_host = _on_host(graph, chosen, registry)
     if strict:
@@ -397,7 +403,7 @@ def _rewrite(
     )
 
 
-def _neurons_of(code: str, neurons: Any) -> str:
+def neurons_of(code: str, neurons: Any) -> str:
     """Return the neurons of a code; raise UsageError for an unknown one, or where neurons were chosen, too."""
     if neurons is not None:
         raise UsageError("code chooses the neurons: give code or neurons, not both")

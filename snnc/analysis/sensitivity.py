@@ -8,7 +8,7 @@ are as the cube root of error over cost, a Lagrange multiplier's result as in bi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,6 +113,12 @@ def plan(
     return None if best is None else best[1:]
 
 
+def all_levels(names: Iterable[str], limits: Sequence[tuple[int, int]]) -> tuple[int, dict[str, int]]:
+    """Return the steps, and for each population the levels, of the last limits."""
+    steps, gamma = limits[-1]
+    return steps, dict.fromkeys(names, steps * gamma)
+
+
 def search(
     sensitive: Mapping[str, Sensitivity],
     tried: Callable[[Mapping[str, int], int], C],
@@ -131,11 +137,9 @@ def search(
     """
     found: list[C] = []
     seen: list[tuple[int, dict[str, int]]] = []
-    steps, gamma = limits[-1]
-    all_there_are = steps, dict.fromkeys(sensitive, steps * gamma)
     error, errors, power = ERROR, list[float](), 1.0
     while len(found) < TRIES:
-        planned = plan(sensitive, minimise, error, limits) or all_there_are
+        planned = plan(sensitive, minimise, error, limits) or all_levels(sensitive, limits)
         if planned in seen:
             break
         seen.append(planned)

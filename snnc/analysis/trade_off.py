@@ -67,9 +67,17 @@ def choose(candidates: Iterable[C], target_drop: float, minimise: Goal) -> C:
 
 
 def front(candidates: Iterable[C], minimise: Goal) -> tuple[C, ...]:
-    """Return the candidates that no other beats in both drop and cost, cheapest first, equal ones once."""
+    """Return the candidates that no other beats in both drop and cost, cheapest first, equal ones once.
+
+    Where steps are minimised, one of as many steps and fewer spikes is not beaten.
+    """
+    compared = 2 if minimise == "steps" else 1
     best: list[C] = []
-    for candidate in sorted(candidates, key=lambda c: (cost_of(c, minimise)[0], c.drop, cost_of(c, minimise))):
-        if not best or not meets(best[-1].drop, candidate.drop):
+    for candidate in sorted(candidates, key=lambda c: (cost_of(c, minimise)[:compared], c.drop, cost_of(c, minimise))):
+        cost = cost_of(candidate, minimise)[:compared]
+        if not any(
+            meets(b.drop, candidate.drop) and all(x <= y for x, y in zip(cost_of(b, minimise), cost, strict=False))
+            for b in best
+        ):
             best.append(candidate)
     return tuple(best)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +27,6 @@ from snnc.cli.options import (
     shapes_of,
     with_option,
 )
-from snnc.errors import UsageError
 
 
 @app.command("compile")
@@ -103,6 +105,7 @@ def compile_command(
         dt=dt,
         read_out=read_out,
         verify=verify,
+        progress=True,
         strict=strict,
         input_shape=shapes_of(input_shape),
         config=config,
@@ -129,40 +132,55 @@ def tune(
     ] = None,
     target_drop: Annotated[float, typer.Option("--target-drop", help="Points of accuracy that may be lost.")] = 1.0,
     minimise: Annotated[str, typer.Option("--minimise", help="steps, spikes or energy.")] = "steps",
-    trials: Annotated[int, typer.Option("--trials", help="Settings to try, with those in the storage.")] = 40,
-    workers: Annotated[str, typer.Option("--workers", help="Processes, or the address of a Dask scheduler.")] = "1",
-    storage: Annotated[Path | None, typer.Option("--storage", help="SQLite file that keeps the search.")] = None,
+    neurons: Annotated[
+        str | None, typer.Option("--neurons", help="A neuron model; by default the backend's own of level 2.")
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option("--code", help="In place of neurons: 'graded' spikes or 'counted' ones.")
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", help="Settings to simulate, with those in the storage.")] = 40,
+    workers: Annotated[
+        str, typer.Option("--workers", help="Processes, or a Dask scheduler's address, where there is no forecast.")
+    ] = "1",
+    storage: Annotated[
+        Path | None,
+        typer.Option("--storage", help="SQLite file for a search without a forecast.", show_default="OUTPUT.tune.db"),
+    ] = None,
     backend: Backend = "nengo",
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     input_shape: InputShape = None,
     config: Config = None,
 ) -> None:
-    """Search neurons, scales, steps and read-out for the cheapest network that keeps the accuracy."""
+    """Search the settings of level 2 for the cheapest network that keeps the accuracy."""
     from snnc import tune as search
     from snnc.cli import reports
     from snnc.compiler import import_model
+    from snnc.files import write_file
     from snnc.samples import samples as samples_of
 
-    if minimise not in ("steps", "spikes", "energy"):
-        raise UsageError(f"--minimise must be steps, spikes or energy, not {minimise!r}")
     source = import_model(model, shapes_of(input_shape), config=config)
     samples = samples_of(source, calibration, labels)
     found = search.tune(
         model,
         samples,
         target_drop=target_drop,
-        minimise=minimise,  # type: ignore[arg-type]
+        minimise=minimise,  # type: ignore[arg-type]  # it says what it may be
+        neurons=neurons,
+        code=code,
         trials=trials,
         workers=workers,
-        storage=storage,
+        storage=storage or output.with_name(f"{output.name}.tune.db"),
         seed=seed,
+        watch=reports.front_member,
         backend=backend,
         input_shape=shapes_of(input_shape),
         config=config,
     )
     found.compiled.save(output)
-    used = len(samples) // 2
-    again = search.command(found.best.settings, str(model), str(calibration), used, seed, str(output))
-    reports.tuning(found, again, minimise, target_drop)
+    again = partial(search.command, model=str(model), calibration=str(calibration), samples=found.calibrated, seed=seed)
+    front = output.with_name(f"{output.name}.front.json")
+    rows = [{**asdict(row), "command": again(row.settings, output=str(output))} for row in found.front]
+    write_file(front, json.dumps({"target_drop": target_drop, "minimise": minimise, "front": rows}, indent=1).encode())
+    reports.tuning(found, again(found.best.settings, output=str(output)), front, minimise, target_drop)
     if not found.met:
         raise typer.Exit(1)

@@ -19,7 +19,7 @@ from snnc.ir.types import Array
 from snnc.passes.base import Pass
 from snnc.registry import HOOKS, Registry
 from snnc.text_form import write
-from snnc.tune import Tuned
+from snnc.tune import Outcome, Tuned
 
 WIDE = 240
 SHOWN = 10
@@ -223,24 +223,42 @@ def _joules(value: float) -> str:
     return f"{value * 1e6:.3g} uJ"
 
 
-def tuning(found: Tuned, command: str, minimise: str, target_drop: float) -> None:
+def front_member(found: Outcome, front: Sequence[Outcome]) -> None:
+    """Print an outcome of a search while it runs, on stderr, and whether it belongs to the front so far."""
+    mark = "* " if found in front else "  "
+    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {_joules(found.energy)}, {found.accuracy:.2%}"
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
+
+
+def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: float) -> None:
     """Print the front of a search, the best setting and how to make it again."""
     console = _console()
     table = _table(
-        f"the front: accuracy against {minimise}, after {found.trials} trials ({found.stopped} stopped early)",
+        f"the front: accuracy against {minimise}, {found.trials} settings, {found.trials - found.stopped} of them "
+        "simulated on all samples",
         "setting", "steps", "spikes", "energy", "accuracy", "drop",
     )  # fmt: skip
     for row in found.front:
-        setting = " ".join(f"{key}={value}" for key, value in row.settings.items() if key != "steps")
         mark = "* " if row == found.best else "  "
         energy, accuracy = _joules(row.energy), _number(row.accuracy, share=True)
-        table.add_row(mark + setting, str(row.steps), f"{row.spikes:,.0f}", energy, accuracy, f"{row.drop:.2f}")
+        table.add_row(
+            mark + _setting(row.settings), str(row.steps), f"{row.spikes:,.0f}", energy, accuracy, f"{row.drop:.2f}"
+        )
     console.print(table)
     if not found.met:
         console.print(
             f"no setting lost at most {target_drop:g} points; the most accurate one was written", markup=False
         )
+    console.print(f"the front is in {kept}", markup=False)
     console.print(command, markup=False)
+
+
+def _setting(settings: Mapping[str, Any]) -> str:
+    """Return settings as words, those of a pass without its name."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat.update(value if isinstance(value, Mapping) else {key: value})
+    return " ".join(f"{key}={value}" for key, value in flat.items() if key != "steps" and value is not None)
 
 
 def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -63,6 +63,9 @@ class Context:
     """How the outputs of all steps become one answer."""
     notes: list[str] = field(default_factory=list)
     """What the user should know about this compilation, a line each; passes append to it."""
+
+    tell: Callable[[str], object] = field(default=lambda line: None, compare=False)
+    """Called with a few words whenever a compilation comes to something else; for a bar."""
 
     @property
     def window(self) -> slice:

@@ -92,7 +92,7 @@ class ChooseLevels(Pass):
         if not names:
             return
         _set_ranges(graph, names, context)
-        chosen = self._search(graph, names, context)
+        chosen = self.search(graph, names, context)
         _set_levels(graph, names, chosen.levels)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
@@ -102,14 +102,14 @@ class ChooseLevels(Pass):
             f"{chosen.error:.1%} of their deviation{changes}"
         )
 
-    def _search(self, graph: Graph, names: list[str], context: Context) -> Tried:
+    def search(self, graph: Graph, names: list[str], context: Context) -> Tried:
         """Return the cheapest choice that is good enough, or the best."""
         asked, every = context.steps_asked, LEVELS if self.levels is None else (self.levels,)
         seen: list[Tried] = []
 
         def first(levels: int, most: int, fewest: int) -> Tried | None:
             """Return the choice of the fewest steps that is good enough."""
-            tried = _trials(graph, names, levels, most, fewest, context)
+            tried = trials(graph, names, levels, most, fewest, context)
             seen.extend(tried)
             return next((choice for choice in tried if meets(choice.drop, self.target_drop)), None)
 
@@ -146,9 +146,10 @@ def _set_levels(graph: Graph, names: list[str], levels: int) -> None:
         graph.replace(name, replace(op, model=replace(op.model, levels=levels)))
 
 
-def _trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, context: Context) -> list[Tried]:
+def trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, context: Context) -> list[Tried]:
     """Return what the network does on the samples held back, for more and more steps."""
     assert context.held_back is not None
+    context.tell(f"spikes of {levels} sizes")
     trial = stepwise(graph)
     _set_levels(trial, names, levels)
     how = presentation(trial)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +14,7 @@ from snnc import ops
 from snnc.analysis.cost import AC_45NM, energy_of_values, value_operations
 from snnc.analysis.fan_out import fan_out
 from snnc.analysis.forecast import Forecast, forecast
-from snnc.analysis.sensitivity import search, sensitivities
+from snnc.analysis.sensitivity import Sensitivity, all_levels, plan, search, sensitivities
 from snnc.analysis.trade_off import Goal, choose, require_goal
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
@@ -53,8 +55,37 @@ class Tried:
         return -(-self.levels[name] // self.steps)
 
 
+SAMPLES = 256
+"""Samples that choose, and samples held back that judge, at most."""
 WORTH = 0.02
 """Fitted weights are kept if they spare this share of the changes of class."""
+
+
+class Trials:
+    """Forecasts of a graph before anything is scaled, on the samples of a compilation."""
+
+    def __init__(self, graph: Graph, names: Sequence[str], context: Context) -> None:
+        """Keep what they are made from."""
+        assert context.samples is not None and context.held_back is not None
+        self.graph, self.names, self.tell = graph, names, context.tell
+        self.samples, self.held_back = (
+            {name: x[:SAMPLES] for name, x in half.items()} for half in (context.samples, context.held_back)
+        )
+        self.asked = context.steps_asked
+        self.meets, self.reads = fan_out(graph), value_operations(graph, {})
+
+    @cached_property
+    def sensitive(self) -> dict[str, Sensitivity]:
+        """Return what each population alone does to the outputs, by name."""
+        self.tell(f"what each of {len(self.names)} populations does to the outputs")
+        return sensitivities(self.graph, self.names, self.samples, self.meets)
+
+    def tried(self, levels: Mapping[str, int], steps: int, repair: bool = True) -> Tried:
+        """Return the forecast of levels by population and steps, with the weights fitted or not."""
+        found = forecast(self.graph, levels, self.samples, self.held_back, steps, repair=repair)
+        energy = energy_of_values(self.graph, self.reads, steps) + AC_45NM * found.synops(self.meets)
+        self.tell(f"{steps} steps, {found.spikes:.3g} spikes: {found.drop:.2g} points lost")
+        return Tried(found, levels, steps, energy)
 
 
 @dataclass(frozen=True)
@@ -92,10 +123,15 @@ class ChooseThresholds(Pass):
     """The most spikes a step; chosen by default."""
     reconstruct: bool = True
     """Fit the weights to what the neurons count."""
+    error: float | None = None
+    """Of the outputs, relative to their deviation, that is planned for, in place of a search for what keeps the target:
+    what ``snnc tune`` found."""
 
     def __post_init__(self) -> None:
         if not 0 < self.target_drop <= 100 or (self.gamma is not None and self.gamma < 1):
             raise UsageError("choose-thresholds: target_drop is in points above 0, gamma 1 or more")
+        if self.error is not None and not 0 < self.error < math.inf:
+            raise UsageError("choose-thresholds: error is a share of the outputs' deviation, above 0")
         require_goal(self.minimise)
 
     def apply(self, graph: Graph, context: Context) -> None:
@@ -106,7 +142,7 @@ class ChooseThresholds(Pass):
         ]
         if not names:
             return
-        chosen = self._chosen(graph, names, context)
+        chosen = self.chosen(Trials(graph, names, context))
         for name, linear in chosen.forecast.repaired.items():
             graph.replace(name, linear)
         for name in names:
@@ -123,24 +159,20 @@ class ChooseThresholds(Pass):
             f"by {chosen.forecast.error:.1%} of their deviation, {chosen.drop:.2f} points are expected to be lost"
         )
 
-    def _chosen(self, graph: Graph, names: Sequence[str], context: Context) -> Tried:
+    def chosen(self, trials: Trials) -> Tried:
         """Return the cheapest of what was tried that meets the target, or what loses least."""
-        assert context.samples is not None and context.held_back is not None
-        samples, held_back = context.samples, context.held_back
-        meets, reads = fan_out(graph), value_operations(graph, {})
+        sensitive, limits = trials.sensitive, self._limits(trials.asked)
+        if self.error is not None:
+            steps, levels = plan(sensitive, self.minimise, self.error, limits) or all_levels(sensitive, limits)
+            return trials.tried(levels, steps, self.reconstruct)
 
-        def tried(levels: Mapping[str, int], steps: int, repair: bool = self.reconstruct) -> Tried:
-            found = forecast(graph, levels, samples, held_back, steps, repair=repair)
-            energy = energy_of_values(graph, reads, steps) + AC_45NM * found.synops(meets)
-            return Tried(found, levels, steps, energy)
+        def tried(levels: Mapping[str, int], steps: int) -> Tried:
+            return trials.tried(levels, steps, self.reconstruct)
 
-        sensitive = sensitivities(graph, names, samples, meets)
-        limits = self._limits(context.steps_asked)
-        best = choose(
-            search(sensitive, tried, self.target_drop, self.minimise, limits), self.target_drop, self.minimise
-        )
+        found = search(sensitive, tried, self.target_drop, self.minimise, limits)
+        best = choose(found, self.target_drop, self.minimise)
         if best.forecast.repaired:
-            plain = tried(best.levels, best.steps, repair=False)
+            plain = trials.tried(best.levels, best.steps, repair=False)
             if not best.drop < (1 - WORTH) * plain.drop:
                 return plain
         return best

@@ -74,6 +74,7 @@ def run(
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
         last = i + 1 == len(plan) or plan[i + 1].stage > step.stage
         before, start = graph.copy(), time.perf_counter()
+        context.tell(step.name)
         context = replace(context, steps=context.choices.get("steps", context.steps))
         if step.stage > Stage.SPIKE and context.model is None:
             context = replace(context, model=with_ideal_rates(graph))

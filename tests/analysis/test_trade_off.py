@@ -22,6 +22,13 @@ def test_the_front_holds_what_nothing_beats_once():
     assert front([c, *beaten, a, b], "steps") == (a, b, c)
 
 
+def test_of_equal_steps_fewer_spikes_are_not_beaten_and_of_equal_spikes_the_steps_do_not_matter():
+    few, more, worse = Setting(1.0, 2, spikes=5.0), Setting(0.5, 2, spikes=9.0), Setting(1.0, 3, spikes=7.0)
+    assert front([worse, more, few], "steps") == (few, more)
+    assert front([worse, more, few], "spikes") == (few, more)
+    assert front([few, more, worse], "energy") == (more,)
+
+
 def test_the_cheapest_that_meets_the_target_is_chosen_or_else_what_loses_least():
     good, cheap, bad = Setting(0.2, 8), Setting(0.9, 4), Setting(9.0, 2)
     assert choose([good, cheap, bad], 1.0, "steps") == cheap

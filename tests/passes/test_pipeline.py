@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from snnc import neurons, ops
@@ -129,3 +131,9 @@ def test_the_error_is_measured_anew_after_a_change_that_is_not_measured(rng):
         ("between", None, True),
         ("second", (9.0, 9.5), False),
     ]
+
+
+def test_what_is_being_done_is_told(rng):
+    told = []
+    run(chain(ops.Input(shape=(3,)), ops.Relu()), [step("one", lambda g: None)], replace(CONTEXT, tell=told.append))
+    assert told == ["one"]

@@ -1,0 +1,95 @@
+"""Search the settings of level 2 for the cheapest network that keeps the model's accuracy.
+
+Where a forecast of the network exists, hundreds of settings are a matter of seconds, and only those of the front are
+simulated (``forecasts.py``). For other neurons every setting is (``trials.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from snnc.analysis.trade_off import Goal, choose, front, meets, require_goal
+from snnc.compiler import Source, compile, import_model, neurons_of
+from snnc.engine.presentation import is_temporal
+from snnc.errors import UsageError
+from snnc.registry import Registry
+from snnc.samples import Samples
+from snnc.tune.forecasts import FORECAST, FORECASTABLE, search
+from snnc.tune.outcomes import Outcome, Tuned, Watch, Watched, arguments, command, halves
+
+
+def tune(
+    model: Source,
+    samples: Samples,
+    *,
+    target_drop: float = 1.0,
+    minimise: Goal = "steps",
+    neurons: str | None = None,
+    code: str | None = None,
+    trials: int = 40,
+    workers: int | str = 1,
+    storage: Path | None = None,
+    seed: int = 0,
+    watch: Watch | None = None,
+    **options: Any,
+) -> Tuned:
+    """Return the front and the best setting.
+
+    Args:
+        model: as for ``compile``; a live model is imported once.
+        samples: labelled samples. The first half calibrates, the second half, which no pass sees, decides.
+        target_drop: percentage points of accuracy that may be lost.
+        minimise: ``"steps"``, ``"spikes"`` or ``"energy"``.
+        neurons: a neuron model; by default the backend's own of level 2.
+        code: ``"graded"`` or ``"counted"``, in place of neurons.
+        trials: how many settings are simulated in all, those of an earlier search in the same storage included; where a
+            forecast exists, those of its front, and no more than so many.
+        workers: processes, or the address of a Dask scheduler; for neurons without a forecast.
+        storage: an SQLite file that keeps the search, for neurons without a forecast; None keeps it in memory.
+        seed: of the search and of every compilation.
+        watch: called with each outcome and the front so far.
+        options: as for ``compile``: backend, input_shape, …
+
+    Raises:
+        DataError: there are no labels, or too few samples.
+        MissingExtraError: Optuna (or Dask) is needed and not installed.
+        UsageError: the model is temporal, or there is no such goal.
+    """
+    require_goal(minimise)
+    calibrating, deciding = halves(samples)
+    registry = options.get("registry") or Registry.discover()
+    reading = {key: options.pop(key) for key in ("input_shape", "config") if key in options}
+    graph = import_model(model, reading.get("input_shape"), config=reading.get("config"), registry=registry)
+    if is_temporal(graph):
+        raise UsageError("tune searches for few steps, and a temporal model runs for one step a slice; compile it")
+    if code is not None:
+        neurons = neurons_of(code, neurons)
+    usual = registry.build_backend(options.get("backend", "nengo")).defaults(2).neurons
+    kind = str(usual if neurons is None else neurons).split("{")[0]
+    watched = Watched(minimise, watch)
+    if kind in FORECASTABLE:
+        calibrating = calibrating.head(FORECAST)
+        fixed = {} if neurons is None else {"neurons": neurons}
+        near: Any = {"target_drop": target_drop, "most": trials}
+        tried = search(graph, calibrating, deciding, watched, kind, fixed, **near, seed=seed, options=options)
+        simulated = len(watched.outcomes)
+    else:
+        from snnc.tune.trials import search as search_by_trials
+
+        tried, simulated = search_by_trials(
+            graph, calibrating, deciding, watched, neurons, target_drop, trials, workers, storage, seed, options
+        )
+    best = choose(watched.outcomes, target_drop, minimise)
+    return Tuned(
+        front=watched.front,
+        best=best,
+        met=meets(best.drop, target_drop),
+        trials=tried,
+        stopped=tried - simulated,
+        calibrated=len(calibrating),
+        compiled=compile(model, calibration=calibrating, seed=seed, **arguments(best.settings), **reading, **options),
+    )
+
+
+__all__ = ["Outcome", "Tuned", "arguments", "choose", "command", "front", "halves", "tune"]
