@@ -257,14 +257,24 @@ class Backend(ABC):
     accepted_ops: ClassVar[tuple[type[Op], ...] | None] = None
     """The ops that it has besides inputs and neurons; None for those that its lowerings know."""
 
-    def level(self, *, samples: bool) -> int:
-        """Return the level of a compilation where the user chooses none, with or without calibration samples."""
-        return 1
+    def level(self, *, samples: bool, by_hand: bool = False) -> int:
+        """Return the level of a compilation where the user chooses none.
+
+        Args:
+            samples: whether there are calibration samples.
+            by_hand: whether the user chose rates or filters, of which calibration makes choices of its own.
+        """
+        return 1 if by_hand else CALIBRATED
 
     def defaults(self, level: int) -> Defaults:
-        """Return the settings of a compilation at a level where the user chooses none."""
+        """Return the settings of a compilation at a level where the user chooses none.
+
+        When calibrated, neurons that take spikes back are best, then those that keep what is left of the current.
+        """
         if level >= CALIBRATED:
-            return Defaults(neurons="sigma-delta", read_out=0.0)
+            for kind in ("sigma-delta", "signed-if", "soft-reset-if"):
+                if self.accepted_neurons is None or kind in self.accepted_neurons:
+                    return Defaults(neurons=kind, read_out=0.0)
         return Defaults()
 
     def refuses(self, node: Node) -> str | None:

@@ -36,6 +36,7 @@ from snnc.evaluation.verify import (
 from snnc.files import new_folder
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
+from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
@@ -43,8 +44,6 @@ from snnc.registry import Registry
 from snnc.samples import Data, Samples
 from snnc.text_form import write
 
-RANDOM_SAMPLES = 4
-"""Random samples that verify takes where the user gives none."""
 ELEMENTS, FEWEST = 1 << 25, 16
 """Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
 times that. And the fewest samples, whatever the graph."""
@@ -236,10 +235,9 @@ class Compiled:
             progress: show a bar on a terminal.
 
         """
+        seed = self.settings.seed
         samples = (
-            calibration.random_samples(self.source, RANDOM_SAMPLES, self.settings.seed)
-            if x is None
-            else self.samples(x)
+            made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW) if x is None else self.samples(x)
         )
         return self.verify_samples(samples, self.steps(samples, steps), keras, jobs=jobs, progress=progress)
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from snnc import artifact
 from snnc.analysis.census import census
+from snnc.analysis.expected import known_statistics
 from snnc.analysis.trade_off import Goal
 from snnc.backend import Backend
-from snnc.compiled import RANDOM_SAMPLES, Compiled, Settings, require_steps
+from snnc.compiled import Compiled, Settings, require_steps
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import LoweringError, UsageError, unknown
@@ -23,6 +24,7 @@ from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
+from snnc.made_inputs import TO_SHOW, Range, samples_or_made, with_ranges
 from snnc.neurons import SigmaDelta, SignedIf, SoftResetIf
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
@@ -32,14 +34,11 @@ from snnc.passes.pipeline import JournalEntry
 from snnc.passes.plan import plan
 from snnc.progress import progress_bar
 from snnc.registry import Registry
-from snnc.samples import Data, Samples, random_samples
-from snnc.samples import samples as samples_of
+from snnc.samples import Data, Samples
 from snnc.text_form import build, parse, write
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
-FEW = 8
-"""Fewer calibration samples than this say nothing."""
 DT = 0.001
 """Seconds a step, where neither the user nor the model says."""
 CHOOSING = ("choose-levels", "choose-thresholds")
@@ -117,6 +116,7 @@ def compile(
     synapse: Any = None,
     calibration: Data | None = None,
     calibration_limit: int | None = None,
+    input_range: Range | Mapping[str, Range] | None = None,
     passes: Iterable[str | Pass] = (),
     skip: Iterable[str] = (),
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -140,8 +140,8 @@ def compile(
     Args:
         model: a ``.keras`` or ``.h5`` file, a live Keras model, or a saved graph folder.
         backend: ``"nengo"`` or a plugin's, with options as in ``"loihi{chips=2}"``, or a ``Backend`` object.
-        level: 0 translates literally, 1 folds and fuses, 2 calibrates scales, voltages and biases on samples. Default
-            1, where the backend has no other.
+        level: 0 translates literally, 1 folds and fuses, 2 calibrates. Default 2, or 1 with ``scale`` or
+            ``synapse``, where the backend has no other.
         neurons: a neuron model such as ``"spiking-relu"`` or ``"lif{tau_rc=0.05}"``, or a dict of them by layer or
             activation name, ``"*"`` being the rest. The backend has a default for each level; most often
             ``"spiking-relu"``, at level 2 ``"sigma-delta"``.
@@ -150,8 +150,10 @@ def compile(
             temporal model).
         scale: firing rate in Hz for an activation of 1, for all or by layer.
         synapse: time constant in seconds of a low-pass behind each population, for all or by layer.
-        calibration: sample inputs: every other one calibrates where a pass measures, the others judge the result.
+        calibration: sample inputs: every other one calibrates where a pass measures, the others judge the result. By
+            default inputs are made up, and judge nothing.
         calibration_limit: use the first of these samples only.
+        input_range: the least and largest value of made-up inputs, for all or by name; by default found in the model.
         passes: further passes, as text such as ``"my-pass{gain=2}"`` or as objects.
         skip: names of passes to leave out.
         options: options of passes by the pass's name.
@@ -185,7 +187,8 @@ def compile(
     registry = Registry.discover() if registry is None else registry
     chosen = registry.build_backend(backend)
     registry = registry.including(chosen)
-    level = chosen.level(samples=calibration is not None) if level is None else level
+    if level is None:
+        level = chosen.level(samples=calibration is not None, by_hand=scale is not None or synapse is not None)
     if code is not None:
         neurons = neurons_of(code, neurons)
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
@@ -196,24 +199,22 @@ def compile(
     _require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
         registry.read_out(read_out)
-    measuring = [p.name for p in planned if p.needs_calibration]
-    if measuring and calibration is None:
-        raise UsageError(f"{', '.join(measuring)} measure the model: give sample inputs (--calibration x.npz)")
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
+    source = with_ranges(source, input_range)
     showing = presentation(source)
     if showing.temporal and code == "counted":
         # what signed-if remembers is of one input: a stream would never let it forget
         planned = _plan(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
     settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
-    samples = None if calibration is None else samples_of(source, calibration).head(calibration_limit)
-    if samples is not None and measuring:
-        samples.require_varied(FEW)
-    shown = random_samples(source, RANDOM_SAMPLES, seed) if samples is None else samples.head(CHECKED)
-    judged = shown if samples is None else samples.held_back() if measuring else samples
+    measuring = any(p.needs_calibration for p in planned)
+    samples, notes = samples_or_made(source, calibration, calibration_limit, seed, measuring)
+    shown = samples.head(CHECKED if samples.real else TO_SHOW)
+    judged = shown if not samples.real else samples.held_back() if measuring else samples
     length = showing.steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
-    context = _context(registry, chosen, settings, samples, length, asked)
+    context = _context(source, registry, chosen, settings, samples, measuring, length, asked)
+    context.notes.extend(notes)
     with progress_bar(shown=progress) as bar:
         task = bar.add_task("compile", total=None)
         context = replace(context, tell=lambda line: bar.update(task, description=line))
@@ -369,10 +370,17 @@ def _settle(
 
 
 def _context(
-    registry: Registry, backend: Backend, settings: Settings, samples: Samples | None, steps: int, asked: int | None
+    source: Graph,
+    registry: Registry,
+    backend: Backend,
+    settings: Settings,
+    samples: Samples,
+    measuring: bool,
+    steps: int,
+    asked: int | None,
 ) -> Context:
     """Return the context of the passes; half of the samples calibrate, the others decide what is kept."""
-    calibrating, held_back = (None, None) if samples is None else samples.halves()
+    calibrating, held_back = samples.halves() if samples.real or measuring else (None, None)
     return Context(
         backend=backend.name,
         chain=registry.chain(backend.name),
@@ -380,6 +388,8 @@ def _context(
         synapses=registry.synapses,
         samples=calibrating,
         held_back=held_back,
+        made=not samples.real,
+        known=known_statistics(source),
         seed=settings.seed,
         dt=settings.dt,
         steps=steps,

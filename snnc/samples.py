@@ -1,4 +1,4 @@
-"""Sample inputs and labels: from a file or arrays, checked against the graph, or made up from a seed."""
+"""Sample inputs and labels: from a file or arrays, checked against the graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.engine.batching import equal_slices
-from snnc.engine.presentation import LENGTH, presentation
 from snnc.engine.rate import validated_inputs
 from snnc.errors import DataError
 from snnc.files import read_npz
@@ -112,14 +111,3 @@ def class_labels(labels: AnyArray, count: int) -> AnyArray:
 
 def _is_one_hot(y: AnyArray) -> bool:
     return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
-
-
-def random_samples(graph: Graph, count: int, seed: int) -> Samples:
-    """Return uniform random inputs between 0 and 1, the same for the same seed; sequences of a temporal graph."""
-    rng = np.random.default_rng(seed)
-    shown = presentation(graph)
-    leading = (count, shown.length or LENGTH) if shown.temporal else (count,)
-    inputs = {
-        name: rng.uniform(0, 1, size=(*leading, *graph[name].type.shape)).astype(np.float32) for name in graph.inputs
-    }
-    return Samples(inputs, real=False)

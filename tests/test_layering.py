@@ -18,6 +18,7 @@ LAYERS = [
     {"engine"},
     {"analysis"},
     {"samples", "text_form", "backend"},
+    {"made_inputs"},
     {"frontend", "passes"},
     {"evaluation", "artifact", "hooks"},
     {"api", "builtin"},

@@ -3,7 +3,7 @@ import pytest
 
 from snnc import ops
 from snnc.errors import DataError
-from snnc.samples import class_labels, random_samples, samples
+from snnc.samples import class_labels, samples
 from snnc.testing import chain
 from tests.conftest import dense
 
@@ -32,11 +32,3 @@ def test_labels_are_classes_a_column_or_one_hot(labels):
 def test_other_labels_are_data_errors(labels):
     with pytest.raises(DataError, match="labels of"):
         class_labels(np.array(labels), 3)
-
-
-def test_made_up_inputs_repeat_with_the_seed(graph):
-    a, b, c = (random_samples(graph, 3, seed).inputs["image"] for seed in (1, 1, 2))
-    assert np.array_equal(a, b)
-    assert not np.array_equal(a, c)
-    assert a.min() >= 0
-    assert len(np.unique(a)) > 3

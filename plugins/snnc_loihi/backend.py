@@ -34,7 +34,7 @@ class LoihiBackend(Backend):
         if self.chips is not None and self.chips < 1:
             raise UsageError(f"loihi: chips must be 1 or more, not {self.chips}")
 
-    def level(self, *, samples: bool) -> int:
+    def level(self, *, samples: bool, by_hand: bool = False) -> int:
         return 2 if samples else 1
 
     def defaults(self, level: int) -> Defaults:

@@ -42,6 +42,9 @@ TIES = 0.1
 FLIPS_A_POINT = 0.035
 """The share of samples whose class may change for each point of accuracy: most changes are between classes that are
 both wrong, or go either way (measured on networks for Fashion-MNIST; docs/decisions/thresholds-by-forecast.md)."""
+ERROR_A_POINT = 0.16
+"""The error of the outputs on made-up inputs that stands for a point of accuracy. Their classes say nothing: they
+belong to none, so that the margins are narrow (docs/decisions/made-up-inputs.md)."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Forecast:
     """Of the worst output on samples that were not used to choose: root mean square, relative to its deviation."""
     flips: float = 1.0
     """The share of samples whose class is expected to change, or what counts as much (``judged``)."""
+    by_error: bool = False
+    """Whether the error says what is lost, as for samples that are made up, and not the changes of class."""
     counts: dict[str, AnyArray] = field(default_factory=dict)
     """The spikes of each neuron by population, ``(*shape)``: the mean over samples. Those that are sent and taken back
     are left out."""
@@ -78,7 +83,7 @@ class Forecast:
     @property
     def drop(self) -> float:
         """Return the points of accuracy that are expected to be lost."""
-        return self.flips / FLIPS_A_POINT
+        return self.error / ERROR_A_POINT if self.by_error else self.flips / FLIPS_A_POINT
 
     @property
     def spikes(self) -> float:
@@ -137,6 +142,7 @@ def forecast(
     steps: int = 1,
     *,
     repair: bool = False,
+    ranges: Mapping[str, AnyArray] | None = None,
 ) -> Forecast:
     """Return the quantised model of so many levels, chosen on samples and judged on those held back.
 
@@ -147,9 +153,11 @@ def forecast(
         held_back: others.
         steps: what a neuron may send is the same in each, so that it may be a little more than the levels.
         repair: fit the weights too.
+        ranges: of the populations by name, for samples that are made up: then neither biases nor weights change, and
+            the error says what is lost.
     """
     graph = stepwise(graph)
-    found = Forecast()
+    found = Forecast(by_error=ranges is not None)
     rng = np.random.default_rng(0)
     names = frozenset(levels)
 
@@ -170,9 +178,16 @@ def forecast(
         found.counts[node.name] = counts.mean(axis=0, dtype=np.float64)
         return counts * chosen.unit
 
-    fitted = walk(graph, samples, names, choose, fit if repair else None)
+    fitted: list[tuple[Array, Array] | None] = []
+    if ranges is None:
+        fitted += walk(graph, samples, names, choose, fit if repair else None)
+    else:
+        for name in names:
+            unit = np.asarray(ranges[name] / levels[name], dtype=np.float32)
+            shift = np.zeros(graph[name].type.shape[-1:], dtype=np.float32)
+            found.populations[name] = Quantised(unit, shift, -(-levels[name] // steps) * steps)
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
-    judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted, strict=True)]
+    judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted or [None] * len(run), strict=True)]
     found.error, found.flips = (max(worst) for worst in zip(*judgements, strict=True))
     return found
 

@@ -49,7 +49,11 @@ class Sensitivity:
 
 
 def sensitivities(
-    graph: Graph, names: Collection[str], samples: Mapping[str, Array], behind: Mapping[str, AnyArray]
+    graph: Graph,
+    names: Collection[str],
+    samples: Mapping[str, Array],
+    behind: Mapping[str, AnyArray],
+    ranges: Mapping[str, AnyArray] | None = None,
 ) -> dict[str, Sensitivity]:
     """Return the sensitivity of each population by name.
 
@@ -58,11 +62,12 @@ def sensitivities(
         names: the populations.
         samples: inputs by name, of which the first few are looked at.
         behind: the synapses behind each neuron, as ``fan_out`` says.
+        ranges: as for ``forecast``.
     """
     few = {name: x[:SAMPLES] for name, x in samples.items()}
     found = {}
     for name in names:
-        alone = forecast(graph, {name: LEVELS}, few, few)
+        alone = forecast(graph, {name: LEVELS}, few, few, ranges=ranges)
         energy = AC_45NM * alone.synops(behind)
         found[name] = Sensitivity((alone.error * LEVELS) ** 2, alone.spikes / LEVELS, energy / LEVELS)
     return found

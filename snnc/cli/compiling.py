@@ -14,6 +14,7 @@ from snnc.cli.app import app
 from snnc.cli.options import (
     Backend,
     Config,
+    InputRange,
     InputShape,
     Level,
     Minimise,
@@ -24,6 +25,7 @@ from snnc.cli.options import (
     TargetDrop,
     Temporal,
     by_layer,
+    ranges_of,
     shapes_of,
     with_option,
 )
@@ -60,6 +62,7 @@ def compile_command(
     calibration_limit: Annotated[
         int | None, typer.Option("--calibration-limit", help="Use the first of the calibration samples only.")
     ] = None,
+    input_range: InputRange = None,
     passes: Passes = None,
     skip: Skip = None,
     steps: Steps = None,
@@ -96,6 +99,7 @@ def compile_command(
         synapse=by_layer(synapse, "synapse", str),
         calibration=calibration,
         calibration_limit=calibration_limit,
+        input_range=ranges_of(input_range),
         passes=passes or (),
         skip=skip or (),
         steps=steps,

@@ -37,7 +37,7 @@ Backend = Annotated[
 ]
 Level = Annotated[
     int | None,
-    typer.Option("--level", help="0 literal, 1 fold and fuse, 2 calibrated (needs --calibration).", show_default="1"),
+    typer.Option("--level", help="0 literal, 1 fold and fuse, 2 calibrated.", show_default="2"),
 ]
 Passes = Annotated[
     list[str] | None,
@@ -47,6 +47,13 @@ Skip = Annotated[list[str] | None, typer.Option("--no-pass", help="Leave a pass 
 InputShape = Annotated[
     list[str] | None,
     typer.Option("--input-shape", help="28,28,1 or input=28,28,1: sizes that the model leaves open."),
+]
+InputRange = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-range",
+        help="0,255 or input=0,255: of the inputs that are made up where no samples are given.",
+    ),
 ]
 Temporal = Annotated[
     bool, typer.Option("--temporal", help="Axis 1 of the model's inputs is time: one slice is presented each step.")
@@ -81,12 +88,21 @@ def with_option(spec: str, name: str, value: str) -> str:
 
 def shapes_of(values: list[str] | None) -> Any:
     """Return one shape, or shapes by input, from ``28,28,1`` and ``INPUT=28,28,1`` words; None from none."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    return _numbers(values, int, "--input-shape: {!r} is no shape; write 28,28,1")
+
+
+def ranges_of(values: list[str] | None) -> Any:
+    """Return one range, or ranges by input, from ``0,255`` and ``INPUT=0,255`` words; None from none."""
+    return _numbers(values, float, "--input-range: {!r} is no range; write 0,255")
+
+
+def _numbers(values: list[str] | None, kind: Callable[[str], T], problem: str) -> Any:
+    found: dict[str, tuple[T, ...]] = {}
     for word in values or ():
         match = _KEYED.fullmatch(word)
         key, text = match.groups() if match else ("*", word)
         try:
-            shapes[key] = tuple(int(n) for n in text.strip("()").split(",") if n.strip())
+            found[key] = tuple(kind(n) for n in text.strip("()").split(",") if n.strip())
         except ValueError:
-            raise UsageError(f"--input-shape: {text!r} is no shape; write 28,28,1") from None
-    return shapes["*"] if set(shapes) == {"*"} else shapes or None
+            raise UsageError(problem.format(text)) from None
+    return found["*"] if set(found) == {"*"} else found or None

@@ -36,12 +36,16 @@ class Input(Op):
     """Seconds that a slice of a sequence is shown; None for an input that does not change over time."""
     length: int | None = None
     """The number of slices of a sequence, where the model fixes it."""
+    range: tuple[float, float] | None = None
+    """The least and the largest value, where the user says."""
 
     def infer(self, *inputs: TensorType) -> TensorType:
         if any(n < 1 for n in self.shape):
             raise ShapeError(f"an input needs positive sizes, got {self.shape}")
         if (self.dt is not None and not self.dt > 0) or (self.length is not None and self.length < 1):
             raise ShapeError(f"a sequence needs a positive dt and length, got {self.dt} and {self.length}")
+        if self.range is not None and not (np.isfinite(self.range).all() and self.range[0] < self.range[1]):
+            raise ShapeError(f"a range needs two numbers, the lower first, got {self.range}")
         return TensorType(tuple(self.shape))
 
     def evaluate(self, *inputs: Array) -> Array:

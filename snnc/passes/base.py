@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+from snnc.analysis.expected import Statistics
 from snnc.engine.read_out import MeanReadOut, ReadOut
 from snnc.engine.simulate import as_run, present
 from snnc.errors import UsageError, unknown
@@ -45,9 +46,13 @@ class Context:
     synapses: Mapping[str, type[SynapseModel]] = field(default_factory=lambda: {cls.kind: cls for cls in SYNAPSES})
     """The registered synapse models by kind."""
     samples: Mapping[str, Array] | None = None
-    """Calibration inputs by name, validated, ``(batch, *shape)``; None where the user gave none."""
+    """Calibration inputs by name, validated, ``(batch, *shape)``; None where nothing measures."""
     held_back: Mapping[str, Array] | None = None
     """Samples that decide whether a measured pass is kept; no pass sees them."""
+    made: bool = False
+    """Whether the samples are made up: they are good for ranges, not for means or for classes."""
+    known: Mapping[str, Statistics] = field(default_factory=dict)
+    """What the model's batch normalisation says of tensors, by name (``analysis/expected.py``)."""
     model: Graph | None = None
     """The reference for calibration: the graph after the stage SPIKE, with ideal ReLU rates. None before that stage."""
     seed: int = 0

@@ -43,6 +43,8 @@ class CalibrateBiases(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
+        if context.made:
+            return  # means of made-up inputs are not those of the model's own data
         spiking = [n.name for n in graph.nodes(Neurons) if n.op.model.spiking and not n.op.model.takes_back]
         if not spiking:
             return

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from snnc.analysis.expected import expected_activations
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.ir.graph import Graph
@@ -60,10 +61,14 @@ class CalibrateScales(Pass):
         if not populations:
             return
         names = {node.name for node in populations}
-        activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, names))
+        if context.made:
+            found = expected_activations(graph, names, context.samples, context.known)
+            ranges = {name: self.ranges(values, context.steps) for name, _, values in found}
+        else:
+            activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, names))
+            ranges = {name: self.ranges(values, context.steps) for name, values in activations.items()}
         for node in populations:
-            ranges = self.ranges(activations[node.name], context.steps)
-            scale = ranges * context.dt / self.spikes
+            scale = ranges[node.name] * context.dt / self.spikes
             graph.replace(node.name, replace(node.op, scale=scale if scale.ndim else float(scale)))
 
     def ranges(self, values: Array, steps: int) -> AnyArray:

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.analysis.forecast import FLIPS_A_POINT, is_choice, judged
+from snnc.analysis.expected import expected_ranges
+from snnc.analysis.forecast import ERROR_A_POINT, FLIPS_A_POINT, is_choice, judged
 from snnc.analysis.trade_off import Goal, meets, require_goal
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
@@ -42,11 +43,13 @@ class Tried:
     """The share of samples whose class changes: what is expected, or what is counted, whichever is more."""
     classes: bool
     """Whether any output is a choice among classes."""
+    by_error: bool = False
+    """Whether the error says what is lost, as for inputs that are made up, and not the changes of class."""
 
     @property
     def drop(self) -> float:
         """Return the points of accuracy that are expected to be lost."""
-        return self.flips / FLIPS_A_POINT
+        return self.error / ERROR_A_POINT if self.by_error else self.flips / FLIPS_A_POINT
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class ChooseLevels(Pass):
     The range of a channel is the 99.9th percentile of its activations on the samples. The network runs on the samples
     held back, until the expected loss of accuracy is below ``target_drop`` points: ``minimise`` says whether few
     ``steps`` are worth more, or few ``spikes``, which is to say little ``energy``. Scales that the user gave stay.
+    On made-up inputs a range is the largest activation, as batch normalisation says it is, and the error of the
+    outputs decides.
 
     Before::
 
@@ -96,9 +101,12 @@ class ChooseLevels(Pass):
         _set_levels(graph, names, chosen.levels)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
-        changes = f", {chosen.flips:.1%} are expected to change their class" if chosen.classes else ""
+        changes = (
+            f", {chosen.flips:.1%} are expected to change their class" if chosen.classes and not context.made else ""
+        )
+        kind = "made-up inputs" if context.made else "samples"
         context.note(
-            f"{chosen.steps} steps of spikes of {chosen.levels} sizes: on samples held back outputs are off by "
+            f"{chosen.steps} steps of spikes of {chosen.levels} sizes: on {kind} held back outputs are off by "
             f"{chosen.error:.1%} of their deviation{changes}"
         )
 
@@ -129,12 +137,15 @@ class ChooseLevels(Pass):
 
 def _set_ranges(graph: Graph, names: list[str], context: Context) -> None:
     assert context.samples is not None
-    activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, set(names)))
-    rule = CalibrateScales()
+    if context.made:
+        ranges = expected_ranges(graph, names, context.samples, context.known)
+    else:
+        activations = presentation(graph).as_samples(evaluate_nodes(graph, context.samples, set(names)))
+        ranges = {name: CalibrateScales().ranges(np.abs(y), context.steps) for name, y in activations.items()}
     for name in names:
         op = graph[name].op
         assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
-        scale = np.asarray(rule.ranges(np.abs(activations[name]), context.steps) * context.dt, dtype=np.float32)
+        scale = np.asarray(ranges[name] * context.dt, dtype=np.float32)
         given: float | Array = scale if scale.ndim else float(scale)
         graph.replace(name, replace(op, model=replace(op.model, unit=given), scale=given))
 
@@ -158,18 +169,18 @@ def trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, 
     run = present(as_run(trial), context.held_back, most, window=slice(0, most), dt=context.dt, seed=context.seed)
     if how.temporal:
         given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
-        return [_judged(levels, most, given, wanted)]
+        return [_judged(levels, most, given, wanted, context.made)]
     return [
-        _judged(levels, steps, {name: y[:, steps - 1] for name, y in run.outputs.items()}, wanted)
+        _judged(levels, steps, {name: y[:, steps - 1] for name, y in run.outputs.items()}, wanted, context.made)
         for steps in range(fewest, most + 1)
     ]
 
 
-def _judged(levels: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array]) -> Tried:
+def _judged(levels: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array], made: bool) -> Tried:
     """Return a choice with its error and flips, those of the worst output."""
     errors, flips = zip(*(judged(y, wanted[name]) for name, y in given.items()), strict=True)
     counted = [_changed(y, wanted[name]) for name, y in given.items() if is_choice(wanted[name])]
-    return Tried(levels, steps, max(errors), max([*flips, *counted]), bool(counted))
+    return Tried(levels, steps, max(errors), max([*flips, *counted]), bool(counted), made)
 
 
 def _changed(given: Array, wanted: Array) -> float:

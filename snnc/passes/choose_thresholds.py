@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc import ops
 from snnc.analysis.cost import AC_45NM, energy_of_values, value_operations
+from snnc.analysis.expected import expected_ranges
 from snnc.analysis.fan_out import fan_out
 from snnc.analysis.forecast import Forecast, forecast
 from snnc.analysis.sensitivity import Sensitivity, all_levels, plan, search, sensitivities
@@ -73,16 +74,18 @@ class Trials:
         )
         self.asked = context.steps_asked
         self.meets, self.reads = fan_out(graph), value_operations(graph, {})
+        known = context.known if context.made else None
+        self.ranges = None if known is None else expected_ranges(graph, names, self.samples, known)
 
     @cached_property
     def sensitive(self) -> dict[str, Sensitivity]:
         """Return what each population alone does to the outputs, by name."""
         self.tell(f"what each of {len(self.names)} populations does to the outputs")
-        return sensitivities(self.graph, self.names, self.samples, self.meets)
+        return sensitivities(self.graph, self.names, self.samples, self.meets, self.ranges)
 
     def tried(self, levels: Mapping[str, int], steps: int, repair: bool = True) -> Tried:
         """Return the forecast of levels by population and steps, with the weights fitted or not."""
-        found = forecast(self.graph, levels, self.samples, self.held_back, steps, repair=repair)
+        found = forecast(self.graph, levels, self.samples, self.held_back, steps, repair=repair, ranges=self.ranges)
         energy = energy_of_values(self.graph, self.reads, steps) + AC_45NM * found.synops(self.meets)
         self.tell(f"{steps} steps, {found.spikes:.3g} spikes: {found.drop:.2g} points lost")
         return Tried(found, levels, steps, energy)
@@ -100,6 +103,8 @@ class ChooseThresholds(Pass):
     channel's bias makes up for what counting changes in its mean. Scales that the user gave stay.
     With ``reconstruct``, the weights of dense and conv layers behind a population are fitted to its counts
     (``analysis/reconstruct.py``), which is kept where it makes the samples held back better.
+    On made-up inputs a range is the largest activation, as batch normalisation says it is, biases and weights stay,
+    and the error of the outputs decides.
 
     Before::
 
@@ -154,9 +159,11 @@ class ChooseThresholds(Pass):
             _shift(graph, name, found.shift)
         context.choices["steps"] = chosen.steps
         most = max(chosen.gamma(name) for name in names)
+        told = chosen.forecast
+        kind = "made-up input" if told.by_error else "sample"
         context.note(
-            f"{chosen.steps} steps of at most {most} spikes: forecast {chosen.spikes:.3g} spikes a sample, outputs off "
-            f"by {chosen.forecast.error:.1%} of their deviation, {chosen.drop:.2f} points are expected to be lost"
+            f"{chosen.steps} steps of at most {most} spikes: forecast {chosen.spikes:.3g} spikes a {kind}, outputs off "
+            f"by {told.error:.1%} of their deviation, {chosen.drop:.2f} points are expected to be lost"
         )
 
     def chosen(self, trials: Trials) -> Tried:

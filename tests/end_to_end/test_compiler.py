@@ -26,7 +26,7 @@ def x():
 
 
 def test_run_predict_and_the_network(model, x):
-    c = snnc.compile(model, scale=500, steps=20)
+    c = snnc.compile(model, level=1, scale=500, steps=20)
     outputs = c.run(x, steps=30)
     assert outputs["out"].shape == (6, 30, 3)
     assert np.allclose(c.predict(x, steps=30), outputs["out"][:, 15:].mean(axis=1), atol=1e-5)
@@ -37,7 +37,7 @@ def test_run_predict_and_the_network(model, x):
 
 
 def test_the_same_seed_gives_the_same_spikes_and_another_seed_others(model, x):
-    a, b, c = (snnc.compile(model, scale=100, seed=seed, verify=False).run(x, 20)["out"] for seed in (1, 1, 2))
+    a, b, c = (snnc.compile(model, level=1, scale=100, seed=seed, verify=False).run(x, 20)["out"] for seed in (1, 1, 2))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
 
@@ -67,7 +67,7 @@ def test_spikes_approach_the_model_with_more_steps_and_a_higher_scale(model, x):
     want = snnc.import_model(model).evaluate(x)["out"]
     errors = []
     for scale, steps in ((50, 20), (1000, 200)):
-        got = snnc.compile(model, scale=scale, synapse=0.005, verify=False).predict(x, steps)
+        got = snnc.compile(model, level=1, scale=scale, synapse=0.005, verify=False).predict(x, steps)
         errors.append(np.abs(got - want).max() / np.abs(want).max())
     assert errors[1] < 0.05 < errors[0]
 
@@ -108,7 +108,7 @@ def test_many_samples_are_looked_at_part_by_part(model, x, monkeypatch):
 
 
 def test_calibration_samples_are_what_compile_verifies_with(model, x):
-    report = snnc.compile(model, neurons="relu", calibration={"input": x}).report
+    report = snnc.compile(model, level=1, neurons="relu", calibration={"input": x}).report
     assert (report["samples"], report["real"]) == (6, True)
     assert snnc.compile(model, neurons="relu").report["real"] is False
     assert snnc.compile(model, neurons="relu", verify=False).report is None
@@ -152,7 +152,7 @@ def test_a_plugins_check_is_part_of_the_report(model):
 
 
 def test_an_agreement_too_low_on_real_samples_fails_with_the_remedy(model, x):
-    report = snnc.compile(model, scale=1, verify=False).verify(x, steps=3)
+    report = snnc.compile(model, level=1, scale=1, verify=False).verify(x, steps=3)
     assert report.agreement < 0.9
     assert "raise --scale" in report.problems[0]
 
@@ -196,15 +196,18 @@ def test_wrong_arguments_are_errors(model, x):
         snnc.compile(model, verify=False).run({"wrong": x})
 
 
-def test_a_pass_that_measures_needs_samples_before_any_work(model):
+def test_a_pass_that_measures_is_told_whether_its_samples_are_made_up(model, x):
+    seen = []
+
     class Measures(Pass):
         name, stage, needs_calibration = "measures", Stage.SCALE, True
 
         def apply(self, graph, context):
-            assert context.samples is not None
+            seen.append((context.made, len(context.samples["input"])))
 
-    with pytest.raises(UsageError, match="measures measure the model: give sample inputs"):
-        snnc.compile("nowhere.keras", passes=[Measures()])
+    snnc.compile(model, level=1, passes=[Measures()])
+    snnc.compile(model, level=1, passes=[Measures()], calibration=np.concatenate([x, x]))
+    assert seen == [(True, 64), (False, 6)]
 
 
 def test_a_model_that_overflows_is_one_clear_error(tmp_path):
@@ -212,7 +215,7 @@ def test_a_model_that_overflows_is_one_clear_error(tmp_path):
     weights = {"dense": [np.full((2, 2), 500.0), np.zeros(2)], "dense_1": [np.eye(2), np.zeros(2)]}
     path = models.write_keras(tmp_path / "m.keras", models.sequential(layers), weights)
     with pytest.raises(snnc.SnncError, match="non-finite value; look at its weights"):
-        snnc.compile(path)
+        snnc.compile(path, level=1)
 
 
 def test_verify_evaluates_each_graph_once_a_part(model, x, monkeypatch):

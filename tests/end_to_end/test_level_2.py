@@ -21,7 +21,7 @@ def x():
 
 
 def test_calibration_makes_few_steps_enough_and_the_journal_says_by_how_much(model, x):
-    plain = snnc.compile(model, neurons="soft-reset-if", steps=8, verify=False)
+    plain = snnc.compile(model, level=1, neurons="soft-reset-if", steps=8, verify=False)
     c = snnc.compile(model, level=2, neurons="soft-reset-if", calibration=x, steps=8)
     measured = {e.name.split("{")[0]: e for e in c.journal if e.loss is not None}
     assert {"calibrate-scales", "initial-voltage"} <= set(measured)
@@ -116,7 +116,6 @@ def test_a_code_beside_neurons_or_one_that_there_is_not_is_an_error(model, x):
 @pytest.mark.parametrize(
     ("calibration", "error", "message"),
     [
-        (None, UsageError, "measure the model: give sample inputs"),
         (np.zeros((3, 8, 8, 1)), DataError, "3 calibration samples are too few"),
         (np.zeros((30, 8, 8)), DataError, "needs shape"),
         (np.full((30, 8, 8, 1), np.inf), DataError, "NaN or infinite"),

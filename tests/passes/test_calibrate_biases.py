@@ -51,3 +51,9 @@ def test_only_biases_change(rng):
 def test_a_network_without_spikes_is_left_alone(rng):
     before = network(rng, neurons.ReluRate(), scale=1.0)
     assert apply(CalibrateBiases(), before, samples=random_inputs(before, 8)) == before
+
+
+def test_made_up_samples_change_no_bias(rng):
+    before = network(rng, neurons.SpikingRelu(), scale=0.01)
+    after = apply(CalibrateBiases(), before, samples=random_inputs(before, 8), steps=8, made=True)
+    assert after == before

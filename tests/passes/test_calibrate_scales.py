@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from snnc import neurons, ops
+from snnc.analysis.expected import Statistics
 from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.testing import apply, assert_same_outputs, chain, random_inputs
 from tests.conftest import conv, dense
@@ -63,3 +64,15 @@ def test_a_silent_layer_or_channel_gets_no_endless_gain(rng):
     assert after["neurons"].op.scale.tolist() == pytest.approx([1.0, 0.1])
     dead = chain(ops.Input(shape=(2,)), ops.Dense(weight=np.zeros((2, 3)), bias=-np.ones(3)), FIRE)
     assert calibrated(dead, CalibrateScales(), dt=1.0)[0]["neurons"].op.scale == 1.0
+
+
+def test_made_up_samples_are_brought_to_what_batch_normalisation_says(network):
+    known = {"conv": Statistics(np.full(3, 50.0), np.full(3, 5.0))}
+    samples = random_inputs(network, 40)
+    after = apply(CalibrateScales(rule="max"), network, samples=samples, made=True, known=known)
+    ranges = after["neurons"].op.scale / 0.001
+    assert (ranges > 55).all()
+    assert (ranges < 80).all()
+    plain = apply(CalibrateScales(rule="max"), network, samples=samples, made=True)
+    usual, _ = calibrated(network, CalibrateScales(rule="max"))
+    assert np.allclose(plain["neurons"].op.scale, usual["neurons"].op.scale)

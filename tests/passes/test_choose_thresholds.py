@@ -1,11 +1,16 @@
 """Thresholds, spikes a step and steps by the forecast of the quantised model."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from snnc import ops
 from snnc.analysis import trade_off
-from snnc.analysis.forecast import forecast
+from snnc.analysis.expected import Statistics
+from snnc.analysis.forecast import ERROR_A_POINT, forecast
+from snnc.engine.rate import evaluate_nodes
 from snnc.errors import PassError, UsageError
 from snnc.neurons import Neurons, SignedIf, SoftResetIf
 from snnc.passes import choose_thresholds
@@ -120,8 +125,8 @@ def test_the_shifts_go_into_the_biases(rng):
 
 @pytest.mark.parametrize(("flips", "kept"), [(0.09, True), (0.099, False)])
 def test_weights_are_fitted_to_counts_and_kept_where_samples_held_back_get_better(rng, monkeypatch, flips, kept):
-    def promising(*arguments, repair):
-        found = forecast(*arguments, repair=repair)
+    def promising(*arguments, repair, ranges):
+        found = forecast(*arguments, repair=repair, ranges=ranges)
         found.flips = flips if repair else 0.1
         return found
 
@@ -159,3 +164,51 @@ def test_targets_that_mean_nothing_are_refused(options):
         ChooseThresholds(**options)
     with pytest.raises(UsageError, match="minimise must be steps, spikes or energy, not 'time'"):
         ChooseThresholds(minimise="time")
+
+
+def ranges_of(graph, name):
+    """Return what all the spikes of a population stand for together, of at most ``gamma`` in each step."""
+    op = graph[name].op
+    return np.asarray(op.scale) * op.model.gamma / 0.001
+
+
+def test_made_up_inputs_give_the_largest_activation_and_change_neither_biases_nor_weights(rng):
+    graph = network(rng, SignedIf())
+    after, _, (note,) = chosen(graph, np.random.default_rng(0), made=True)
+    assert "made-up input" in note
+    for name in ("a.linear", "b.linear"):
+        assert after[name].op == graph[name].op
+    largest = evaluate_nodes(graph, samples(np.random.default_rng(0)), {"a"})["a"].max(axis=(0, 1, 2))
+    wanted = np.maximum(largest, 0.3 * largest.max())
+    covered = ranges_of(after, "a") / wanted
+    # levels are rounded up to whole spikes a step
+    assert np.allclose(covered, covered[0], rtol=1e-4)
+    assert 1 - 1e-4 < covered[0] < 2
+
+
+def test_on_made_up_inputs_the_error_of_the_outputs_decides(rng):
+    graph = network(rng, SignedIf())
+    notes = [
+        chosen(graph, np.random.default_rng(0), ChooseThresholds(target_drop=d), made=True)[2][0] for d in (0.5, 4)
+    ]
+    errors = [float(re.search(r"off by (.*)%", note).group(1)) / 100 for note in notes]
+    assert errors[0] <= 0.5 * ERROR_A_POINT < errors[1] <= 4 * ERROR_A_POINT
+
+
+def test_made_up_inputs_are_brought_to_what_batch_normalisation_says(rng):
+    graph = network(rng, SignedIf())
+    known = {"a.linear": Statistics(np.full(6, 100.0), np.full(6, 10.0))}
+    after, *_ = chosen(graph, rng, made=True, known=known)
+    ranges = ranges_of(after, "a")
+    assert (ranges > 110).all()
+    assert (ranges < 340).all()
+
+
+def test_a_population_that_is_silent_on_made_up_inputs_can_fire_on_others(rng):
+    graph = network(rng, SignedIf())
+    op = graph["a.linear"].op
+    graph.replace("a.linear", replace(op, bias=op.bias - 1000))
+    after, *_ = chosen(graph, rng, made=True)
+    reads = evaluate_nodes(graph, samples(rng), {"a.linear"})["a.linear"]
+    assert (reads < 0).all()
+    assert 0.5 < ranges_of(after, "a") / (reads.max() - reads.min()) < 2
