@@ -9,29 +9,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from snnc import artifact
 from snnc.analysis.census import census
 from snnc.analysis.expected import known_statistics
 from snnc.analysis.trade_off import Goal
+from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
-from snnc.compiled import Compiled, Settings, require_steps
+from snnc.compiled import Compiled, Settings
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
-from snnc.errors import LoweringError, UsageError, unknown
+from snnc.errors import LoweringError, UsageError
 from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
 from snnc.made_inputs import TO_SHOW, Range, samples_or_made, with_ranges
-from snnc.neurons import SigmaDelta, SignedIf, SoftResetIf
+from snnc.neurons import SoftResetIf
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
 from snnc.passes.loss import spiking_loss
 from snnc.passes.pipeline import JournalEntry
-from snnc.passes.plan import plan
 from snnc.progress import progress_bar
 from snnc.registry import Registry
 from snnc.samples import Data, Samples
@@ -39,19 +37,6 @@ from snnc.text_form import build, parse, write
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
-DT = 0.001
-"""Seconds a step, where neither the user nor the model says."""
-CHOOSING = ("choose-levels", "choose-thresholds")
-"""The passes that choose at level 2 what a network may lose and what it spares."""
-CODES = {"graded": SigmaDelta.kind, "counted": SignedIf.kind}
-"""The neurons of each code."""
-SHORT_FORMS = (
-    ("neurons", "decompose-activations"),
-    ("neurons", "swap-activations"),
-    ("scale", "scale-rates"),
-    ("synapse", "insert-synapses"),
-)
-"""Arguments of compile that are options of passes."""
 CHECKED = 16
 """The samples on which the error of each pass is measured."""
 JUDGED = 256
@@ -195,8 +180,8 @@ def compile(
     aims = {key: value for key, value in (("target_drop", target_drop), ("minimise", minimise)) if value is not None}
     if aims:
         options = {**(options or {}), **{name: {**(options or {}).get(name, {}), **aims} for name in CHOOSING}}
-    planned = _plan(registry, chosen, level, passes, skip, options, short)
-    _require_numbers(seed, DT if dt is None else dt, steps)
+    planned = plan_of(registry, chosen, level, passes, skip, options, short)
+    require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
         registry.read_out(read_out)
     source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
@@ -204,8 +189,8 @@ def compile(
     showing = presentation(source)
     if showing.temporal and code == "counted":
         # what signed-if remembers is of one input: a stream would never let it forget
-        planned = _plan(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
-    settings = _settle(source, registry, chosen, level, seed, dt, steps, read_out)
+        planned = plan_of(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
+    settings = settings_of(source, registry, chosen, level, seed, dt, steps, read_out)
     measuring = any(p.needs_calibration for p in planned)
     samples, notes = samples_or_made(source, calibration, calibration_limit, seed, measuring)
     shown = samples.head(CHECKED if samples.real else TO_SHOW)
@@ -258,7 +243,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
     try:
         settings = Settings(**{name: manifest[name] for name in Settings.__dataclass_fields__})
         journal = tuple(JournalEntry(**{"seconds": 0.0, **entry}) for entry in manifest["journal"])
-        _require_numbers(settings.seed, settings.dt, settings.steps)
+        require_numbers(settings.seed, settings.dt, settings.steps)
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: its manifest lacks or misnames {error}; compile the model again") from None
     compiled = Compiled(
@@ -315,60 +300,6 @@ def _require_spiking(graph: Graph, on_host: Sequence[str]) -> None:
         )
 
 
-def _plan(
-    registry: Registry,
-    backend: Backend,
-    level: int,
-    passes: Iterable[str | Pass],
-    skip: Iterable[str],
-    options: Mapping[str, Mapping[str, Any]] | None,
-    short: Mapping[str, Any],
-) -> list[Pass]:
-    """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
-    merged = {name: dict(values) for name, values in (options or {}).items()}
-    defaults = backend.defaults(level)
-    for key, name in SHORT_FORMS:
-        value = getattr(defaults, key) if short[key] is None else short[key]
-        if value is not None:
-            merged.setdefault(name, {})[key] = value
-    return plan(
-        registry.passes,
-        registry.chain(backend.name),
-        level,
-        needed=registry.passes_for(backend.name),
-        named=passes,
-        skip=skip,
-        options=merged,
-    )
-
-
-def _settle(
-    source: Graph,
-    registry: Registry,
-    backend: Backend,
-    level: int,
-    seed: int,
-    dt: float | None,
-    steps: int | None,
-    read_out: AnyReadOut | None,
-) -> Settings:
-    """Return the settings of a compilation: what the user chose, then what the model says, then the defaults."""
-    shown = presentation(source)
-    if shown.temporal and not backend.temporal:
-        raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
-    if read_out is None:
-        read_out = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
-    reading = registry.read_out(read_out)
-    return Settings(
-        backend=write(backend.name, backend.options()),
-        level=level,
-        seed=seed,
-        dt=(shown.seconds or DT) if dt is None else dt,
-        steps=None if shown.temporal else steps,
-        read_out=write(reading.kind, reading.attrs()),
-    )
-
-
 def _context(
     source: Graph,
     registry: Registry,
@@ -411,24 +342,6 @@ def _rewrite(
         samples=None if shown is None else shown.inputs,
         loss=None if context.held_back is None else spiking_loss(context),
     )
-
-
-def neurons_of(code: str, neurons: Any) -> str:
-    """Return the neurons of a code; raise UsageError for an unknown one, or where neurons were chosen, too."""
-    if neurons is not None:
-        raise UsageError("code chooses the neurons: give code or neurons, not both")
-    if code not in CODES:
-        raise UsageError(unknown("code", code, CODES))
-    return CODES[code]
-
-
-def _require_numbers(seed: Any, dt: Any, steps: Any) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31:
-        raise UsageError(f"seed must be a whole number from 0 to {2**31 - 1}, not {seed!r}")
-    if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt <= 1:
-        raise UsageError(f"dt must be seconds between 0 and 1, not {dt!r}")
-    if steps is not None:
-        require_steps(steps)
 
 
 def _origin(model: Source, graph: Graph) -> dict[str, Any]:

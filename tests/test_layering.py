@@ -24,6 +24,7 @@ LAYERS = [
     {"api", "builtin"},
     {"registry"},
     {"compiled"},
+    {"arguments"},
     {"compiler"},
     {"keras", "tune", "comparison", "testing"},
     {"cli"},

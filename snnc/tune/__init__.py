@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from snnc.analysis.trade_off import Goal, choose, front, meets, require_goal
-from snnc.compiler import Source, compile, import_model, neurons_of
+from snnc.arguments import neurons_of
+from snnc.compiler import Source, compile, import_model
 from snnc.engine.presentation import is_temporal
 from snnc.errors import UsageError
 from snnc.registry import Registry

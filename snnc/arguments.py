@@ -1,0 +1,107 @@
+"""The arguments of ``compile`` as a plan of passes with their options, and as the settings of a compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from snnc.backend import Backend
+from snnc.compiled import Settings, require_steps
+from snnc.engine.presentation import presentation
+from snnc.engine.read_out import AnyReadOut
+from snnc.errors import UsageError, unknown
+from snnc.ir.graph import Graph
+from snnc.neurons import SigmaDelta, SignedIf
+from snnc.passes.base import Pass
+from snnc.passes.plan import plan
+from snnc.registry import Registry
+from snnc.text_form import write
+
+DT = 0.001
+"""Seconds a step, where neither the user nor the model says."""
+CHOOSING = ("choose-levels", "choose-thresholds")
+"""The passes that choose at level 2 what a network may lose and what it spares."""
+CODES = {"graded": SigmaDelta.kind, "counted": SignedIf.kind}
+"""The neurons of each code."""
+SHORT_FORMS = (
+    ("neurons", "decompose-activations"),
+    ("neurons", "swap-activations"),
+    ("scale", "scale-rates"),
+    ("synapse", "insert-synapses"),
+)
+"""Arguments of compile that are options of passes."""
+
+
+def plan_of(
+    registry: Registry,
+    backend: Backend,
+    level: int,
+    passes: Iterable[str | Pass],
+    skip: Iterable[str],
+    options: Mapping[str, Mapping[str, Any]] | None,
+    short: Mapping[str, Any],
+) -> list[Pass]:
+    """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
+    merged = {name: dict(values) for name, values in (options or {}).items()}
+    defaults = backend.defaults(level)
+    for key, name in SHORT_FORMS:
+        value = getattr(defaults, key) if short[key] is None else short[key]
+        if value is not None:
+            merged.setdefault(name, {})[key] = value
+    return plan(
+        registry.passes,
+        registry.chain(backend.name),
+        level,
+        needed=registry.passes_for(backend.name),
+        named=passes,
+        skip=skip,
+        options=merged,
+    )
+
+
+def settings_of(
+    source: Graph,
+    registry: Registry,
+    backend: Backend,
+    level: int,
+    seed: int,
+    dt: float | None,
+    steps: int | None,
+    read_out: AnyReadOut | None,
+) -> Settings:
+    """Return the settings of a compilation: what the user chose, then what the model says, then the defaults."""
+    shown = presentation(source)
+    if shown.temporal and not backend.temporal:
+        raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
+    if read_out is None:
+        read_out = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
+    reading = registry.read_out(read_out)
+    return Settings(
+        backend=write(backend.name, backend.options()),
+        level=level,
+        seed=seed,
+        dt=(shown.seconds or DT) if dt is None else dt,
+        steps=None if shown.temporal else steps,
+        read_out=write(reading.kind, reading.attrs()),
+    )
+
+
+def neurons_of(code: str, neurons: Any) -> str:
+    """Return the neurons of a code; raise UsageError for an unknown one, or where neurons were chosen, too."""
+    if neurons is not None:
+        raise UsageError("code chooses the neurons: give code or neurons, not both")
+    if code not in CODES:
+        raise UsageError(unknown("code", code, CODES))
+    return CODES[code]
+
+
+def require_numbers(seed: Any, dt: Any, steps: Any) -> None:
+    """Raise UsageError for a seed, a dt or steps that there cannot be."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**31:
+        raise UsageError(f"seed must be a whole number from 0 to {2**31 - 1}, not {seed!r}")
+    if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt <= 1:
+        raise UsageError(f"dt must be seconds between 0 and 1, not {dt!r}")
+    if steps is not None:
+        require_steps(steps)
