@@ -14,7 +14,7 @@ from snnc.analysis.trade_off import Goal, meets, require_goal
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
 from snnc.engine.simulate import as_run, present
-from snnc.errors import UsageError
+from snnc.errors import DataError, UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons, SigmaDelta
@@ -174,6 +174,9 @@ def trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, 
     _set_levels(trial, names, levels)
     how = presentation(trial)
     wanted = how.read_out(evaluate(trial, context.held_back), context.read_out, context.dt)
+    for name, y in wanted.items():
+        if not np.isfinite(y).all():
+            raise DataError(f"output {name!r} is infinite or NaN in the model itself; look at its weights and inputs")
     carry_changes(trial)
     run = present(as_run(trial), context.held_back, most, window=slice(0, most), dt=context.dt, seed=context.seed)
     if how.temporal:

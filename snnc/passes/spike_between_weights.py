@@ -45,24 +45,31 @@ class SpikeBetweenWeights(Pass):
         if not models:
             return
         relay = Neurons(model=replace(models[0], of=ops.Linear()))
+        driven, spikes = _driven(graph), carrying_spikes(graph)
         for node in graph:
             if _weighs(graph, node):
                 for source in graph.sources(node.name):
-                    _relay(graph, source, relay)
+                    if source in driven and source not in spikes:
+                        _relay(graph, source, relay)
+                        spikes = carrying_spikes(graph)
 
 
 def _weighs(graph: Graph, node: Node) -> bool:
     return bool(node.op.multiply_adds(*(graph[source].type for source in graph.sources(node.name))))
 
 
+def _driven(graph: Graph) -> set[str]:
+    """Return the nodes that depend on neurons; all others are computed once."""
+    found: set[str] = set()
+    for node in graph:
+        if isinstance(node.op, Neurons) or not found.isdisjoint(graph.sources(node.name)):
+            found.add(node.name)
+    return found
+
+
 def _relay(graph: Graph, source: str, relay: Neurons) -> None:
-    """Put a population behind what gives the values of a node, unless spikes do, or nothing that changes."""
-    if source in carrying_spikes(graph) or not any(
-        isinstance(graph[name].op, Neurons) for name in graph.ancestors({source})
-    ):
-        return
-    first = _before_moves(graph, source)
-    outputs = dict(graph.output_nodes)
+    """Put a population behind what gives the values of a node; outputs stay values."""
+    first, outputs = _before_moves(graph, source), dict(graph.output_nodes)
     graph.insert_after(first, graph.fresh_name(f"{first}.spikes"), relay)
     graph.set_outputs(outputs)
 

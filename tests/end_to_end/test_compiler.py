@@ -216,6 +216,8 @@ def test_a_model_that_overflows_is_one_clear_error(tmp_path):
     path = models.write_keras(tmp_path / "m.keras", models.sequential(layers), weights)
     with pytest.raises(snnc.SnncError, match="non-finite value; look at its weights"):
         snnc.compile(path, level=1)
+    with pytest.raises(snnc.SnncError, match="infinite or NaN in the model itself; look at its weights"):
+        snnc.compile(path)
 
 
 def test_verify_evaluates_each_graph_once_a_part(model, x, monkeypatch):

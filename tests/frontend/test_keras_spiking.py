@@ -50,7 +50,7 @@ def test_the_spikes_are_those_of_keras_spiking(record, voltages):
 
 
 def test_at_level_1_the_last_step_answers_the_same(record, voltages):
-    c = snnc.compile(FOLDER / "model.h5", temporal=True, build=False, verify=False)
+    c = snnc.compile(FOLDER / "model.h5", level=1, temporal=True, build=False, verify=False)
     assert c.settings.read_out == "last{start=0.5}"
     run = simulate.simulate(c.graph, record["x"], 30, window=slice(0, 30), dt=c.settings.dt)
     np.testing.assert_allclose(c.read_out(run.outputs["out"], c.settings.dt), record["out"], rtol=1e-4)
