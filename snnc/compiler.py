@@ -151,7 +151,7 @@ def compile(
         read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
             the others leaves out at the start; ``"last"`` takes the last step, ``"low-pass{tau=0.01}"`` filters.
             Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0; and
-            ``"last"`` for a temporal model whose last step says what it found out.
+            ``"last"`` where spikes are graded, or for a temporal model whose last step says what it found out.
         verify: compare with the model, on all samples that calibrated nothing (256 at most, 2048 steps in all) or on a
             few random inputs, which judge what must be exact, but no spikes; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
