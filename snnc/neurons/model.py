@@ -191,17 +191,6 @@ class Squashing(RateNeurons):
         return 1 / self.max_rate
 
     @property
-    def payload(self) -> int:
-        """Return the bits of what a neuron sends in a step with spikes."""
-        limits = self.count_limits
-        return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
-
-    @property
-    def smallest(self) -> float:
-        """Return the size of the smallest spike."""
-        return 1.0
-
-    @property
     def gain(self) -> float:
         return 1 / self.max_rate
 
