@@ -13,7 +13,7 @@ from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
-from snnc.neurons import Neurons
+from snnc.neurons import NeuronModel, Neurons
 from snnc.passes.base import Context, Pass, Stage
 
 FLOOR = 0.1
@@ -53,10 +53,11 @@ class CalibrateScales(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
+        unset = set(unscaled(graph))
         populations = [
             node
             for node in graph.nodes(Neurons)
-            if node.op.model.scale_invariant and not node.op.model.graded and np.all(np.asarray(node.op.scale) == 1)
+            if node.op.model.scale_invariant and not node.op.model.graded and node.name in unset
         ]
         if not populations:
             return
@@ -82,6 +83,15 @@ class CalibrateScales(Pass):
         if self.per == "layer" or values.ndim == 2:
             return np.asarray(whole)
         return np.maximum(rule(flat, self.percentile, steps), FLOOR * whole).astype(np.float32)
+
+
+def unscaled(graph: Graph, model: type[NeuronModel] = NeuronModel) -> list[str]:
+    """Return the populations of a class of models whose scale nobody has set."""
+    return [
+        node.name
+        for node in graph.nodes(Neurons)
+        if isinstance(node.op.model, model) and np.all(np.asarray(node.op.scale) == 1)
+    ]
 
 
 def _percentile(values: Array, percentile: float, steps: int) -> AnyArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from snnc.ir.types import Array
 from snnc.neurons import Neurons, SigmaDelta
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.base import Context, Pass, Stage
-from snnc.passes.calibrate_scales import CalibrateScales
+from snnc.passes.calibrate_scales import CalibrateScales, unscaled
 from snnc.passes.carry_changes import carry_changes
 
 LEVELS = (3, 4, 5, 6, 8, 10)
@@ -96,15 +96,11 @@ class ChooseLevels(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None and context.held_back is not None
-        names = [
-            node.name
-            for node in graph.nodes(Neurons)
-            if isinstance(node.op.model, SigmaDelta) and np.all(np.asarray(node.op.scale) == 1)
-        ]
+        names = unscaled(graph, SigmaDelta)
         if not names:
             return
         _set_ranges(graph, names, context)
-        chosen = self.search(graph, names, context)
+        chosen = self.search(Trials(graph, names, context))
         _set_levels(graph, names, chosen.levels)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
@@ -117,23 +113,25 @@ class ChooseLevels(Pass):
             f"{chosen.error:.1%} of their deviation{changes}"
         )
 
-    def search(self, graph: Graph, names: list[str], context: Context) -> Tried:
+    def search(self, trials: Trials) -> Tried:
         """Return the cheapest choice that is good enough, or the best."""
-        asked, every = context.steps_asked, LEVELS if self.levels is None else (self.levels,)
+        asked, every = trials.context.steps_asked, LEVELS if self.levels is None else (self.levels,)
         seen: list[Tried] = []
 
         def first(levels: int, most: int, fewest: int) -> Tried | None:
             """Return the choice of the fewest steps that is good enough."""
-            tried = trials(graph, names, levels, most, fewest, context)
+            tried = trials.tried(levels, most, fewest)
             seen.extend(tried)
             return next((choice for choice in tried if meets(choice.drop, self.target_drop)), None)
 
         for most in MOST if asked is None else (asked,):
             fewest = FEWEST if asked is None else asked
-            finest = first(every[-1], most, fewest) if self.minimise == "steps" else None
-            if finest is not None:
-                most = fewest = finest.steps
-            if finest is not None or self.minimise != "steps":
+            if self.minimise == "steps":
+                finest = first(every[-1], most, fewest)
+                if finest is not None:
+                    coarser = (first(levels, finest.steps, finest.steps) for levels in every[:-1])
+                    return next((found for found in coarser if found is not None), finest)
+            else:
                 for levels in every:
                     found = first(levels, most, fewest)
                     if found is not None:
@@ -144,7 +142,40 @@ class ChooseLevels(Pass):
         return best
 
 
-def _set_ranges(graph: Graph, names: list[str], context: Context) -> None:
+class Trials:
+    """Runs of a graph with ranges on the samples held back, and what the model says of these."""
+
+    def __init__(self, graph: Graph, names: Sequence[str], context: Context) -> None:
+        """Put a copy of the graph into the form that runs; raise DataError where the model itself says nothing."""
+        assert context.held_back is not None
+        self.names, self.context, self.held_back = names, context, context.held_back
+        self.graph = stepwise(graph)
+        self.how = presentation(self.graph)
+        self.wanted = self.how.read_out(evaluate(self.graph, self.held_back), context.read_out, context.dt)
+        for name, y in self.wanted.items():
+            if not np.isfinite(y).all():
+                raise DataError(
+                    f"output {name!r} is infinite or NaN in the model itself; look at its weights and inputs"
+                )
+        carry_changes(self.graph)
+
+    def tried(self, levels: int, most: int, fewest: int) -> list[Tried]:
+        """Return what the network does with so many sizes of spikes, for more and more steps."""
+        context = self.context
+        context.tell(f"spikes of {levels} sizes")
+        _set_levels(self.graph, self.names, levels)
+        window = slice(0, most)
+        run = present(as_run(self.graph), self.held_back, most, window=window, dt=context.dt, seed=context.seed)
+        if self.how.temporal:
+            given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
+            return [_judged(levels, most, given, self.wanted, context.made)]
+        return [
+            _judged(levels, steps, {n: y[:, steps - 1] for n, y in run.outputs.items()}, self.wanted, context.made)
+            for steps in range(fewest, most + 1)
+        ]
+
+
+def _set_ranges(graph: Graph, names: Sequence[str], context: Context) -> None:
     assert context.samples is not None
     if context.made:
         ranges = expected_ranges(graph, names, context.samples, context.known)
@@ -159,33 +190,11 @@ def _set_ranges(graph: Graph, names: list[str], context: Context) -> None:
         graph.replace(name, replace(op, model=replace(op.model, unit=given), scale=given))
 
 
-def _set_levels(graph: Graph, names: list[str], levels: int) -> None:
+def _set_levels(graph: Graph, names: Sequence[str], levels: int) -> None:
     for name in names:
         op = graph[name].op
         assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
         graph.replace(name, replace(op, model=replace(op.model, levels=levels)))
-
-
-def trials(graph: Graph, names: list[str], levels: int, most: int, fewest: int, context: Context) -> list[Tried]:
-    """Return what the network does on the samples held back, for more and more steps."""
-    assert context.held_back is not None
-    context.tell(f"spikes of {levels} sizes")
-    trial = stepwise(graph)
-    _set_levels(trial, names, levels)
-    how = presentation(trial)
-    wanted = how.read_out(evaluate(trial, context.held_back), context.read_out, context.dt)
-    for name, y in wanted.items():
-        if not np.isfinite(y).all():
-            raise DataError(f"output {name!r} is infinite or NaN in the model itself; look at its weights and inputs")
-    carry_changes(trial)
-    run = present(as_run(trial), context.held_back, most, window=slice(0, most), dt=context.dt, seed=context.seed)
-    if how.temporal:
-        given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
-        return [_judged(levels, most, given, wanted, context.made)]
-    return [
-        _judged(levels, steps, {name: y[:, steps - 1] for name, y in run.outputs.items()}, wanted, context.made)
-        for steps in range(fewest, most + 1)
-    ]
 
 
 def _judged(levels: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array], made: bool) -> Tried:

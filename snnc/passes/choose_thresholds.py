@@ -22,6 +22,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons, SignedIf
 from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.calibrate_scales import unscaled
 
 LIMITS = ((1, 4), (2, 4), (3, 4), (4, 4), (4, 8), (4, 16), (8, 16))
 """Steps, and the most spikes a step, that are tried where both are free: few steps first, then more spikes."""
@@ -140,11 +141,7 @@ class ChooseThresholds(Pass):
         require_goal(self.minimise)
 
     def apply(self, graph: Graph, context: Context) -> None:
-        names = [
-            node.name
-            for node in graph.nodes(Neurons)
-            if isinstance(node.op.model, SignedIf) and np.all(np.asarray(node.op.scale) == 1)
-        ]
+        names = unscaled(graph, SignedIf)
         if not names:
             return
         chosen = self.chosen(Trials(graph, names, context))

@@ -19,10 +19,9 @@ from snnc.compiled import Compiled
 from snnc.compiler import compile
 from snnc.ir.graph import Graph
 from snnc.neurons import SigmaDelta, SignedIf
-from snnc.passes.base import Context
 from snnc.passes.choose_levels import FEWEST, LEVELS, ChooseLevels
+from snnc.passes.choose_levels import Trials as Runs
 from snnc.passes.choose_levels import Tried as Levels
-from snnc.passes.choose_levels import trials as levels_tried
 from snnc.passes.choose_thresholds import MOST, ChooseThresholds, Trials, Tried
 from snnc.samples import Samples
 from snnc.tune.outcomes import Watched, outcome
@@ -231,8 +230,8 @@ def _grading(found: list[Setting]) -> ChooseLevels:
     """Return the pass that tries all sizes of spikes, for all steps, and keeps what comes of it."""
 
     class Grading(ChooseLevels):
-        def search(self, graph: Graph, names: list[str], context: Context) -> Levels:
-            tried = [one for levels in LEVELS for one in levels_tried(graph, names, levels, STEPS[-1], FEWEST, context)]
+        def search(self, trials: Runs) -> Levels:
+            tried = [one for levels in LEVELS for one in trials.tried(levels, STEPS[-1], FEWEST)]
             found.extend(Graded(one.levels, one.steps, one.drop) for one in tried)
             return tried[0]
 
