@@ -1,4 +1,4 @@
-"""Six families of networks, trained plainly and kept: what ``accuracy.py`` compiles.
+"""Eleven families of networks, trained plainly and kept: what ``accuracy.py`` compiles.
 
 ``python benchmarks/networks.py`` trains those that are not there yet. Plainly means: Adam on the images as they are,
 no noise, no augmentation, no dropout, no regularisation, nothing that spiking networks like. A few epochs come within a
@@ -34,7 +34,7 @@ def normalised(keras, x, name, activation="relu", **settings):
     filters = settings.pop("filters")
     settings = {"padding": "same", "use_bias": False, **settings}
     if filters is None:
-        x = layers.DepthwiseConv2D(3, name=f"{name}_dw", **settings)(x)
+        x = layers.DepthwiseConv2D(name=f"{name}_dw", **{"kernel_size": 3, **settings})(x)
     elif len(x.shape) == 3:
         x = layers.Conv1D(filters, name=f"{name}_conv", kernel_initializer="he_normal", **settings)(x)
     else:
@@ -42,6 +42,8 @@ def normalised(keras, x, name, activation="relu", **settings):
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     if activation is None:
         return x
+    if activation not in ("relu", "relu6"):
+        return layers.Activation(activation, name=f"{name}_{activation}")(x)
     return layers.ReLU(6.0 if activation == "relu6" else None, name=f"{name}_{activation}")(x)
 
 
@@ -115,6 +117,123 @@ def conv1d(keras, inputs):
     return layers.Dense(64, activation="relu", name="dense")(layers.Flatten(name="flatten")(x))
 
 
+def swish(keras, inputs):
+    """Five convolutions with batch normalisation and swish."""
+    x = inputs
+    for k, (filters, strides) in enumerate(((16, 1), (24, 2), (24, 1), (48, 2), (48, 1))):
+        x = normalised(keras, x, f"c{k}", "swish", filters=filters, kernel_size=3, strides=strides)
+    return keras.layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def convnext(keras, inputs):
+    """ConvNeXt's blocks (Liu et al. 2022): depthwise 7 x 7, LayerNormalization, GELU; no LayerScale."""
+    layers = keras.layers
+
+    def norm(x, name):
+        return layers.LayerNormalization(epsilon=1e-6, name=name)(x)
+
+    x = norm(layers.Conv2D(16, 2, strides=2, name="stem")(inputs), "stem_norm")
+    for stage, (filters, blocks) in enumerate(((16, 2), (32, 3), (64, 1))):
+        if stage:
+            x = layers.Conv2D(filters, 2, strides=2, name=f"s{stage}_down")(norm(x, f"s{stage}_norm"))
+        for block in range(blocks):
+            name, before = f"s{stage}b{block}", x
+            x = norm(layers.DepthwiseConv2D(7, padding="same", name=f"{name}_dw")(x), f"{name}_norm")
+            x = layers.Dense(4 * filters, activation="gelu", name=f"{name}_up")(x)
+            x = layers.Add(name=f"{name}_add")([before, layers.Dense(filters, name=f"{name}_down")(x)])
+    return norm(layers.GlobalAveragePooling2D(name="pool")(x), "norm")
+
+
+def gated(keras, x, name, squeezed, inner, outer):
+    """Return what a squeeze-and-excite gate (Hu et al. 2018) lets through, as keras.applications writes it."""
+    layers = keras.layers
+    gate = layers.Reshape((1, 1, x.shape[-1]), name=f"{name}_shape")(
+        layers.GlobalAveragePooling2D(name=f"{name}_squeeze")(x)
+    )
+    gate = inner(layers.Conv2D(squeezed, 1, name=f"{name}_reduce")(gate))
+    gate = outer(layers.Conv2D(x.shape[-1], 1, name=f"{name}_expand")(gate))
+    return layers.Multiply(name=f"{name}_excite")([x, gate])
+
+
+def mobilenetv3(keras, inputs):
+    """MobileNetV3's blocks (Howard et al. 2019), hard_swish and hard sigmoid in keras.applications' arithmetic."""
+    layers = keras.layers
+
+    def hard_sigmoid(x):
+        return layers.ReLU(6.0)(x + 3.0) * (1.0 / 6.0)
+
+    def hard_swish(x):
+        return layers.Multiply()([x, hard_sigmoid(x)])
+
+    x = hard_swish(normalised(keras, inputs, "stem", None, filters=16, kernel_size=3, strides=2))
+    blocks = (  # expanded, filters, kernel, strides, gate, hard_swish
+        (16, 16, 3, 1, True, False),
+        (64, 24, 3, 2, False, False),
+        (72, 24, 3, 1, False, False),
+        (96, 32, 5, 1, True, True),
+        (96, 32, 5, 1, True, True),
+        (128, 48, 5, 2, True, True),
+        (144, 48, 5, 1, True, True),
+    )
+    for k, (expanded, filters, kernel, strides, gate, hard) in enumerate(blocks):
+        name, before, f = f"b{k}", x, hard_swish if hard else layers.ReLU()
+        if k:
+            x = f(normalised(keras, x, f"{name}e", None, filters=expanded, kernel_size=1))
+        x = f(normalised(keras, x, f"{name}d", None, filters=None, kernel_size=kernel, strides=strides))
+        if gate:
+            x = gated(keras, x, name, expanded // 4, layers.ReLU(), hard_sigmoid)
+        x = normalised(keras, x, f"{name}p", None, filters=filters, kernel_size=1)
+        if strides == 1 and filters == before.shape[-1]:
+            x = layers.Add(name=f"{name}_add")([before, x])
+    x = hard_swish(normalised(keras, x, "head", None, filters=144, kernel_size=1))
+    return layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def efficientnet(keras, inputs):
+    """EfficientNet's MBConv blocks (Tan & Le 2019) as keras.applications writes them.
+
+    Ten blocks: 31 convolutions in series, and 20 of the gates.
+    """
+    layers = keras.layers
+    x = normalised(keras, inputs, "stem", "swish", filters=16, kernel_size=3, strides=2)
+    stages = ((1, 16, 3, 1, 1), (4, 24, 3, 2, 2), (4, 32, 5, 1, 3), (4, 48, 3, 2, 2), (4, 64, 5, 1, 2))
+    for stage, (expansion, filters, kernel, strides, repeats) in enumerate(stages):
+        for block in range(repeats):
+            name, before, stride = f"s{stage}b{block}", x, 1 if block else strides
+            if expansion > 1:
+                wide = expansion * x.shape[-1]
+                x = normalised(keras, x, f"{name}e", "swish", filters=wide, kernel_size=1)
+            x = normalised(keras, x, f"{name}d", "swish", filters=None, kernel_size=kernel, strides=stride)
+            swish, sigmoid = layers.Activation("swish"), layers.Activation("sigmoid")
+            x = gated(keras, x, name, max(1, before.shape[-1] // 4), swish, sigmoid)
+            x = normalised(keras, x, f"{name}p", None, filters=filters, kernel_size=1)
+            if stride == 1 and filters == before.shape[-1]:
+                x = layers.Add(name=f"{name}_add")([x, before])
+    x = normalised(keras, x, "head", "swish", filters=128, kernel_size=1)
+    return layers.GlobalAveragePooling2D(name="pool")(x)
+
+
+def vit(keras, inputs, patch=4, width=48, blocks=3, heads=4):
+    """A vision transformer (Dosovitskiy et al. 2021): patches, learned positions, MultiHeadAttention, GELU.
+
+    The positions are a bias of each patch and channel.
+    """
+    layers = keras.layers
+    x = layers.Conv2D(width, patch, strides=patch, name="patches")(inputs)
+    x = layers.Reshape((-1, width), name="tokens")(x)
+    x = layers.EinsumDense("bnc,cd->bnd", (x.shape[1], width), bias_axes="nd", name="positions")(x)
+    for k in range(blocks):
+        y = layers.LayerNormalization(epsilon=1e-6, name=f"b{k}_norm1")(x)
+        x = layers.Add(name=f"b{k}_add1")(
+            [x, layers.MultiHeadAttention(heads, width // heads, name=f"b{k}_attention")(y, y)]
+        )
+        y = layers.LayerNormalization(epsilon=1e-6, name=f"b{k}_norm2")(x)
+        y = layers.Dense(2 * width, activation="gelu", name=f"b{k}_up")(y)
+        x = layers.Add(name=f"b{k}_add2")([x, layers.Dense(width, name=f"b{k}_down")(y)])
+    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    return layers.GlobalAveragePooling1D(name="pool")(x)
+
+
 FAMILIES = {
     "mlp": (mlp, 6),
     "vgg": (vgg, 3),
@@ -122,6 +241,11 @@ FAMILIES = {
     "mobilenetv2": (mobilenetv2, 2),
     "conv1d": (conv1d, 4),
     "plain20": (plain20, 1),
+    "swish": (swish, 3),
+    "convnext": (convnext, 4),
+    "mobilenetv3": (mobilenetv3, 4),
+    "efficientnet": (efficientnet, 4),
+    "vit": (vit, 8),
 }
 """What builds each family up to its last layer, and the epochs of its training on Fashion-MNIST.
 
