@@ -12,7 +12,7 @@ help:
 	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
-	@echo "make accuracy  measure six families of networks beside other converters: some hours; docs/accuracy.md"
+	@echo "make accuracy  measure eleven families of networks, and other converters: some hours; docs/accuracy.md"
 	@echo "make lint   only lint and type check"
 	@echo "make fmt    format the code, and fix what ruff can fix"
 	@echo "make pages  write the pages that are made from the code anew: docs/layers.md, docs/api.md"

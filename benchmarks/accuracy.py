@@ -1,9 +1,10 @@
-"""How close spiking networks come to their models: six families, by steps, beside other converters.
+"""How close spiking networks come to their models: eleven families, by steps, beside other converters.
 
-``make accuracy``, or ``python benchmarks/accuracy.py`` from the environment of ``make test`` for one data set; an hour.
+``make accuracy``, or ``python benchmarks/accuracy.py`` from the environment of ``make test`` for one data set; hours.
 Measured are the path of a user without samples (``compile(model)``) and level 2 with 256 unlabelled training images,
-with every number of steps and with none given, nothing else chosen; SpikingJelly's ``ann2snn`` on the same weights,
-where ``--torch-python`` names a Python that has it; the NengoDL Converter. Results are kept in docs/accuracy.json, from
+with every number of steps and with none given, nothing else chosen. Beside them, for networks of ReLU: SpikingJelly's
+``ann2snn`` on the same weights, where ``--torch-python`` names a Python that has it, and the NengoDL Converter; for the
+others, which those cannot convert: integer spikes (``code="counted"``). Results are kept in docs/accuracy.json, from
 which docs/accuracy.md is written; what was measured on the same code is not measured again without ``--again``.
 """
 
@@ -27,6 +28,7 @@ import networks
 import numpy as np
 
 import snnc
+from snnc.analysis.census import census
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "docs" / "accuracy.json"
@@ -69,6 +71,10 @@ def compiled(file, steps, x, y, **settings):
         "payload": found.payload,
         "unit_spikes": found.unit_spikes,
         "silent": found.silent,
+        "spiking_share": c.census.spiking_share,
+        "host": sorted({host.rpartition("(")[2].rstrip(")") for host in c.census.host}),
+        "synops": found.synops,
+        "multiply_adds": census(c.source).multiply_adds,
         "energy": found.cost.energy_45nm,
         "energy_model": found.cost.energy_model,
         "energy_model_sparse": found.cost.energy_model_sparse,
@@ -86,7 +92,13 @@ def with_samples(file, steps, x, y, calibration):
     return compiled(file, steps, x, y, level=2, calibration=calibration)
 
 
-PATHS = {"no samples": without_samples, "level 2": with_samples}
+def counted(file, steps, x, y, calibration):
+    """Measure integer spikes of one size, with samples."""
+    return compiled(file, steps, x, y, level=2, calibration=calibration, code="counted")
+
+
+PATHS = {"no samples": without_samples, "level 2": with_samples, "counted": counted}
+OTHERS = ("ann2snn", "converter")
 
 
 def ann2snn(file, options):
@@ -130,6 +142,11 @@ def converter(file, x, y, steps):
     }
 
 
+def skipped(name):
+    """Return the paths that a family is not measured on: the other converters know ReLU alone."""
+    return OTHERS if name in networks.SMOOTH else ("counted",)
+
+
 def measure(name, kept, options, commit, keep):
     """Measure what is missing of one network and keep it; ``kept`` is its part of the results."""
     data = datasets.images(options.dataset, options.data)
@@ -140,7 +157,8 @@ def measure(name, kept, options, commit, keep):
         kept.clear()
         kept["sha256"] = digest
     snnc.import_model(file)  # what is imported and read the first time is no part of a compilation
-    for path in [path for path in PATHS if path in options.paths]:
+    asked = [path for path in options.paths if path not in skipped(name)]
+    for path in [path for path in PATHS if path in asked]:
         rows = kept.setdefault(path, {})
         for steps in (None, *options.steps):
             key = "chosen" if steps is None else str(steps)
@@ -155,7 +173,7 @@ def measure(name, kept, options, commit, keep):
         "ann2snn": lambda: ann2snn(file, options),
         "converter": lambda: converter(file, x[:FEW], y[:FEW], options.steps),
     }
-    for other in [other for other in others if other in options.paths]:
+    for other in [other for other in others if other in asked]:
         if options.again or not kept.get(other):
             kept[other] = others[other]()
             keep()
@@ -172,7 +190,7 @@ def main():
     """Measure one data set, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     networks.add_data_options(parser)
-    every = (*PATHS, "ann2snn", "converter")
+    every = (*PATHS, *OTHERS)
     parser.add_argument("--paths", nargs="+", choices=every, default=every, help="what to measure")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--steps", type=int, nargs="+", default=STEPS)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import networks
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = DOCS / "accuracy.md"
 DATASETS = {"fashion-mnist": "Fashion-MNIST", "mnist": "MNIST"}
@@ -18,12 +20,20 @@ NAMES = {
     "mobilenetv2": "MobileNetV2-like, ReLU6",
     "conv1d": "Conv1D",
     "plain20": "20 layers, no shortcuts",
+    "swish": "CNN of swish",
+    "convnext": "ConvNeXt-like: LayerNormalization, GELU",
+    "mobilenetv3": "MobileNetV3-like: hard_swish, gates",
+    "efficientnet": "EfficientNet-like: 31 convolutions in series, swish, gates",
+    "vit": "Vision transformer: attention, LayerNormalization, GELU",
 }
-PATHS = ("no samples", "level 2")
+PATHS = {"no samples": "no samples", "level 2": "256 samples", "counted": "integer"}
+"""By path: what the page calls it."""
 FEW_STEPS = {"mobilenetv2": 8}
 """By family: in how many steps the model's accuracy is aimed at; 4 for the others."""
 DROP, DROP_WITHOUT, SPIKES, STEPS_WITHOUT = 0.5, 1.5, 3.0, 8
 """What is aimed at: points lost with samples, without, spikes a neuron, and steps where there are no samples."""
+DROP_COUNTED, STEPS_COUNTED = 1.0, 16
+"""The same for integer spikes."""
 SLACK = 1e-9
 
 
@@ -92,6 +102,54 @@ def aims(measured):
     return table([*head, f"no samples, {STEPS_WITHOUT} steps", "missed"], rows)
 
 
+def missed_smooth(row, counted, drop, steps):
+    """Return which of the aims a network that is not made of ReLU misses, for people."""
+    found = []
+    if lost(row) > drop + SLACK:
+        found.append(f"{lost(row):.1f} points lost{' by integer spikes' if counted else ''}")
+    if row["steps"] > steps:
+        found.append(f"{row['steps']} steps")
+    if row["spiking_share"] < 1:
+        found.append(f"{percent(row['spiking_share'])} % spiking")
+    if row["silent"]:
+        found.append("silent")
+    return found
+
+
+def smooth(measured):
+    """Return the table of the networks that are not made of ReLU, a row each."""
+    rows = []
+    for dataset, name, kept in measured:
+        graded = kept.get("level 2", {}).get("chosen")
+        counted = kept.get("counted", {}).get(str(STEPS_COUNTED))
+        cells, wrong = [], []
+        for row, *aim in ((graded, False, DROP, 4), (counted, True, DROP_COUNTED, STEPS_COUNTED)):
+            cells += spent(row)
+            wrong += missed_smooth(row, *aim) if row else ["not measured"]
+        known = graded or counted
+        if known:
+            share = percent(min(row["spiking_share"] for row in (graded, counted) if row))
+            head = [f"{DATASETS[dataset]}: {NAMES[name]}", percent(known["model_accuracy"]), share]
+            rows.append([*head, *cells, "; ".join(wrong) or "none"])
+    of_each = ["accuracy", "steps", "spikes a neuron", "synops a neuron", "of the multiply-adds"]
+    head = ["network", "model", "spiking share", *(f"graded: {what}" for what in of_each)]
+    return table([*head, *(f"integer: {what}" for what in of_each), "missed"], rows)
+
+
+def spent(row):
+    """Return five cells of what a network needed."""
+    if not row:
+        return [""] * 5
+    synops, neurons = row["synops"], row["neurons"]
+    return [
+        percent(row["accuracy"]),
+        str(row["steps"]),
+        f"{row['spikes_a_neuron']:.2f}",
+        f"{synops / neurons:,.0f}" if neurons else "",
+        f"{synops / row['multiply_adds']:.2f}",
+    ]
+
+
 def own(row):
     """Return five cells of a measurement of ours."""
     if not row:
@@ -113,7 +171,8 @@ def theirs(found, recipe, steps):
 
 def network(dataset, name, kept):
     """Return the section of one network."""
-    ours = {path: kept.get(path, {}) for path in PATHS}
+    paths = [path for path in PATHS if path != "counted" or name in networks.SMOOTH]
+    ours = {path: kept.get(path, {}) for path in paths}
     known = [row for rows in ours.values() for row in rows.values()]
     if not known:
         return ""
@@ -124,16 +183,18 @@ def network(dataset, name, kept):
     for key in (*sorted(counted, key=int), "chosen"):
         label = key
         if key == "chosen":
-            chosen = [str(ours[path]["chosen"]["steps"]) if "chosen" in ours[path] else "" for path in PATHS]
+            chosen = [str(ours[path]["chosen"]["steps"]) if "chosen" in ours[path] else "" for path in paths]
             label = f"chosen: {' / '.join(chosen)}"
         right = converted.get("steps", {}).get(key) if converted.get("neurons") else None
-        cells = [cell for path in PATHS for cell in own(ours[path].get(key))]
+        cells = [cell for path in paths for cell in own(ours[path].get(key))]
         others = [theirs(torch, recipe, key) for recipe in ("99.9 %", "balanced")]
-        rows.append([label, *cells, *others, "" if right is None else percent(right)])
+        others += ["" if right is None else percent(right)]
+        rows.append([label, *cells, *(others if name not in networks.SMOOTH else ())])
     head = ["steps"]
-    for path in ("no samples", "256 samples"):
-        head += [f"{path}: accuracy", "agreement", "spikes a neuron", "uJ", "compiled in s"]
-    head += ["ann2snn, 99.9 %", "ann2snn, balanced", "Converter"]
+    for path in paths:
+        head += [f"{PATHS[path]}: accuracy", "agreement", "spikes a neuron", "uJ", "compiled in s"]
+    if name not in networks.SMOOTH:
+        head += ["ann2snn, 99.9 %", "ann2snn, balanced", "Converter"]
     one = known[0]
     energy, sparse = 1e6 * one["energy_model"], 1e6 * one["energy_model_sparse"]
     text = (
@@ -204,7 +265,7 @@ trains plainly: Adam, a few epochs, no noise, no augmentation, no dropout. Writt
 that it keeps in [accuracy.json](accuracy.json), last on {results.get("date", "no day")}, on snnc {commits}.
 
 - *No samples*: `snnc.compile(model)`, or `snnc compile model.h5 -o out`, nothing else; with steps, `steps=` alone.
-- *256 samples*: the same with `level=2` and 256 unlabelled training images.
+- *256 samples*: the same with `level=2` and 256 unlabelled training images; *integer*: that with `code="counted"`.
 - *Accuracy* is in %, on the first test images, which nothing else saw; with 1000 images it is good to 1 to 2 points
   (95 %), but the same images are shown to the model, so that differences are good to about half a point. *Agreement* is
   the share of images for which model and network choose the same class.
@@ -224,7 +285,17 @@ With samples and nothing chosen: at most {DROP} points below the model in 4 step
 {SPIKES:g} spikes a neuron and less energy than the model. Without samples: at most {DROP_WITHOUT} points in
 {STEPS_WITHOUT} steps. *Missed* says what is not reached.
 
-{aims(measured)}
+{aims([one for one in measured if one[1] not in networks.SMOOTH])}
+
+### Networks that are not made of ReLU
+
+Swish, GELU, gates, normalisation of values and attention. Aimed at: everything spikes (the share is of the
+multiply-adds), and with 256 samples at most {DROP} points below the model in 4 steps with graded spikes, nothing else
+chosen, and {DROP_COUNTED:g} point in {STEPS_COUNTED} steps with integer spikes of one size (`code="counted"`). *Synops*
+are synaptic operations, each an addition that a spike brings to a neuron behind a weight; the last column of each code
+is their number in multiply-adds of the model.
+
+{smooth([one for one in measured if one[1] in networks.SMOOTH])}
 
 {"".join(section + chr(10) for section in sections)}
 {tutorial(results.get("tutorial"))}""".rstrip()

@@ -242,15 +242,17 @@ FAMILIES = {
     "conv1d": (conv1d, 4),
     "plain20": (plain20, 1),
     "swish": (swish, 3),
-    "convnext": (convnext, 4),
-    "mobilenetv3": (mobilenetv3, 4),
-    "efficientnet": (efficientnet, 4),
-    "vit": (vit, 8),
+    "convnext": (convnext, 3),
+    "mobilenetv3": (mobilenetv3, 2),
+    "efficientnet": (efficientnet, 3),
+    "vit": (vit, 5),
 }
 """What builds each family up to its last layer, and the epochs of its training on Fashion-MNIST.
 
 MNIST takes one epoch of a third of its images.
 """
+SMOOTH = ("swish", "convnext", "mobilenetv3", "efficientnet", "vit")
+"""Those with other activations than ReLU, gates, normalisation of values or attention."""
 
 
 def built(name):

@@ -92,6 +92,9 @@ def row(**fields):
         "neurons": 100,
         "images": 1000,
         "commit": "abc1234",
+        "spiking_share": 1.0,
+        "synops": 1e4,
+        "multiply_adds": 5000,
     } | fields
 
 
@@ -114,6 +117,49 @@ def test_the_page_says_which_aim_a_network_misses(fields, said, page):
 def test_mobilenet_has_eight_steps_and_no_samples_more_points(page):
     assert page.missed("mobilenetv2", row(steps=8)) == "none"
     assert page.missed("vgg", row(steps=8, accuracy=0.885, spikes_a_neuron=5), without=True) == "none"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "none"),
+        ({"accuracy": 0.894}, "0.6 points lost"),
+        ({"steps": 6}, "6 steps"),
+        ({"spiking_share": 0.966}, "96.6 % spiking"),
+    ],
+)
+def test_networks_not_of_relu_have_aims_of_their_own(fields, said, page):
+    integer = row(accuracy=0.89, steps=16, neurons=50)
+    table = page.smooth([("mnist", "vit", {"level 2": {"chosen": row(**fields)}, "counted": {"16": integer}})])
+    assert table.splitlines()[-1].endswith(f"| 89.0 | 16 | 1.50 | 200 | 2.00 | {said} |")
+
+
+def test_integer_spikes_may_lose_a_point(page):
+    worse = {"level 2": {"chosen": row()}, "counted": {"16": row(accuracy=0.889, steps=16)}}
+    assert page.smooth([("mnist", "vit", worse)]).endswith("| 1.1 points lost by integer spikes |")
+    assert page.smooth([("mnist", "vit", {"level 2": {"chosen": row()}})]).endswith("| not measured |")
+
+
+def test_networks_not_of_relu_have_integer_spikes_in_place_of_other_converters(page):
+    text = page.network("mnist", "vit", {"level 2": {"4": row()}, "counted": {"4": row(accuracy=0.5)}})
+    assert "ann2snn" not in text
+    assert "| 4 |  |  |  |  |  | 90.0 | 99.0 | 1.50 | 1.00 | 1.0 | 50.0 | 99.0 | 1.50 | 1.00 | 1.0 |" in text
+
+
+def test_every_family_has_a_name_on_the_page(module, page):
+    networks = module("networks")
+    assert set(networks.FAMILIES) == set(page.NAMES)
+    assert set(networks.SMOOTH) < set(networks.FAMILIES)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow's own
+def test_families_not_of_relu_give_logits_of_ten_classes(module):
+    keras = pytest.importorskip("tensorflow").keras
+    networks = module("networks")
+    built = {name: networks.built(name) for name in networks.SMOOTH}
+    assert {model.output_shape for model in built.values()} == {(None, 10)}
+    assert sum(isinstance(layer, keras.layers.Conv2D) for layer in built["efficientnet"].layers) >= 30
+    assert sum(isinstance(layer, keras.layers.MultiHeadAttention) for layer in built["vit"].layers) == 3
 
 
 def test_a_page_of_part_of_the_results_leaves_the_others_empty(page):
