@@ -18,7 +18,7 @@ import numpy as np
 from snnc import ops
 from snnc.analysis.census import Census, census
 from snnc.errors import SnncError
-from snnc.frontend.base import Builder, Importer, Layer
+from snnc.frontend.base import Builder, Importer, Layer, Slot
 from snnc.frontend.keras_layers.activation import BY_NAME
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array, Shape
@@ -51,6 +51,13 @@ PARAMETERS: Mapping[str, Any] = {
     "variance": 2.0,
     "scale": 0.5,
     "layer": {"class_name": "GRU", "config": {"units": 2}},
+    "num_heads": 2,
+    "key_dim": 2,
+    "head_dim": 2,
+    "num_query_heads": 4,
+    "num_key_value_heads": 2,
+    "equation": "...x,xy->...y",
+    "output_shape": [4],
 }
 """A config that every layer finds what it needs in; ``padding`` and ``scale`` mean different things to some."""
 ACTIVATION_ONLY = ("Activation", "SpikingActivation")
@@ -74,7 +81,8 @@ def example(importer: Importer, **fixed: Any) -> Graph | None:
         config = {key: value for key, value in {**PARAMETERS, **orders[len(shape) - 1]}.items() if key not in left_out}
         graph = Graph()
         inputs = [graph.add(f"x{k}", ops.Input(shape=shape)).name for k in range(count)]
-        layer = Untrained("layer", importer.class_name, {**config, **fixed}, {}, (3,))
+        args = tuple(Slot(k) for k in range(count))
+        layer = Untrained("layer", importer.class_name, {**config, **fixed}, {}, (3,), args=args)
         try:
             made = importer.function(layer, inputs, Builder(graph, "layer", "layer"))
         except (SnncError, ArithmeticError, LookupError, TypeError, ValueError):

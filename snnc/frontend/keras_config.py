@@ -14,8 +14,12 @@ import numpy as np
 
 from snnc.errors import FrontendError
 
-WRAPPERS = frozenset({"TimeDistributed"})
-"""Layers that apply the layer inside them to slices of their input."""
+TRANSPARENT = frozenset({"SpectralNormalization"})
+"""Layers that do what the layer inside them does, whose weights they have changed in training."""
+WRAPPERS = TRANSPARENT | {"TimeDistributed"}
+"""Layers around another one; TimeDistributed applies it to slices of its input."""
+_OTHER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
+"""Classes that Keras exports, and writes into its newer files, under another name than their own."""
 _CONSTANT = "_CONSTANT_VALUE"
 _KNOWN = ("keras", "tf_keras", "keras_spiking")
 """Packages whose classes have importers of their own."""
@@ -169,6 +173,8 @@ def _layer(document: Any, calls: tuple[Call, ...]) -> LayerSpec:
     package, _, bare = class_name.rpartition(">")
     if package:
         registered, class_name = class_name, bare
+    else:
+        class_name = _OTHER_NAMES.get(class_name, class_name)
     custom = bool(package) or ">" in registered or (bool(module) and module.split(".")[0] not in _KNOWN)
     if model is None and _is_operator(document, module):
         return LayerSpec(name, f"ops.{class_name}", config, calls)

@@ -19,7 +19,7 @@ from snnc.frontend.base import (
     Slot,
     stream_error,
 )
-from snnc.frontend.keras_config import Call, LayerSpec, ModelSpec, Ref, refs
+from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, refs
 from snnc.frontend.keras_inputs import input_ops
 from snnc.frontend.keras_time import Inside, distribute
 from snnc.frontend.keras_weights import WeightSource, WeightTable
@@ -165,17 +165,26 @@ class _Build:
         if spec.model is not None:
             return self.model(spec.model, f"{name}/", _model_inputs(spec, call, tensors))
         inputs: list[str] = []
-        mask = call.kwargs.get("mask")
+        given = {key: value for key, value in call.kwargs.items() if key != "mask" or isinstance(value, list)}
         args = tuple(_with_slots(value, tensors, inputs) for value in call.args)
-        kwargs = {key: _with_slots(call.kwargs[key], tensors, inputs) for key in call.kwargs if key != "mask"}
-        if isinstance(mask, Ref) and inputs:
-            self.masks[inputs[0]] = tensors.get(mask)
-        return self.leaf(spec, name, inputs, args, kwargs)
+        kwargs = {key: _with_slots(value, tensors, inputs) for key, value in given.items()}
+        mask = call.kwargs.get("mask")
+        if not isinstance(mask, Ref) or not inputs:
+            return self.leaf(spec, name, inputs, args, kwargs)
+        own = self.masks.get(inputs[0])
+        self.masks[inputs[0]] = tensors.get(mask)
+        outputs = self.leaf(spec, name, inputs, args, kwargs)
+        self.masks.pop(inputs[0])
+        if own is not None:
+            self.masks[inputs[0]] = own
+        return outputs
 
     def leaf(
         self, spec: LayerSpec, name: str, inputs: Sequence[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> list[str]:
         """Add one call of a layer that is not a model."""
+        if spec.inner is not None and spec.class_name in TRANSPARENT:
+            return self.leaf(spec.inner, name, inputs, args, kwargs)
         if spec.inner is not None and inputs[0] in self.sequences.names:
             return self._each_slice(spec.inner, name, inputs)
         if spec.inner is not None:

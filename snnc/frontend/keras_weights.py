@@ -26,6 +26,8 @@ Seen: TypeAlias = dict[Any, Mapping[str, Array]]
 """The weights of the layers read so far, by what tells whether a layer is one of them: models may share layers."""
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 """The group of a model's layers in the Keras 3 layout; the second name is that of Keras 2.12."""
+_ONLY_FOR_TRAINING = ("vector_u",)
+"""Weights that SpectralNormalization has beside those of the layer inside it."""
 
 
 class WeightSource(ABC):
@@ -108,7 +110,8 @@ class LegacyHdf5(WeightSource):
         return filled
 
     def _weight_names(self, group: str) -> list[str]:
-        return self._file.names(f"{self._root}/{group}", "weight_names") or []
+        names = self._file.names(f"{self._root}/{group}", "weight_names") or []
+        return [name for name in names if tail(name) not in _ONLY_FOR_TRAINING]
 
     def _layer(self, spec: LayerSpec, group: str, roles: RolesOf) -> WeightTable:
         names = self._weight_names(group)
@@ -210,7 +213,7 @@ class Hdf5ByClass(WeightSource):
         elif roles(spec):
             key = (spec.class_name, spec.name)
             # a layer that an outer and an inner model share is stored once, at the first place
-            if key in seen and not self._file.groups(_vars(path, roles(spec)[0].group)):
+            if key in seen and not self._file.groups(self._place(path, roles(spec)[0].group)):
                 table[spec] = seen[key]
             else:
                 table[spec] = seen[key] = self._arrays(spec, path, roles(spec))
@@ -218,7 +221,7 @@ class Hdf5ByClass(WeightSource):
     def _arrays(self, spec: LayerSpec, path: str, roles: Sequence[Role]) -> Mapping[str, Array]:
         arrays: dict[str, Array] = {}
         for group in dict.fromkeys(role.group for role in roles):
-            place = _vars(path, group)
+            place = self._place(path, group)
             mine = [role for role in roles if role.group == group]
             stored = sorted((k for k in self._file.groups(place) if k.isdigit()), key=int)
             if len(stored) != len(mine):
@@ -226,6 +229,11 @@ class Hdf5ByClass(WeightSource):
             for key, role in zip(stored, mine, strict=True):
                 arrays[role.name] = weight(spec, role, self._file.array(f"{place}/{key}", storage_type(spec)))
         return arrays
+
+    def _place(self, path: str, group: str) -> str:
+        """Return where the weights of a part of a layer are: under the name of its attribute, which may be private."""
+        place, private = _vars(path, group), _vars(path, f"_{group}")
+        return private if group and place not in self._file and private in self._file else place
 
     def _check_name(self, spec: LayerSpec, path: str) -> None:
         """Newer files say which layer a group belongs to: the surest sign of a wrong match."""

@@ -98,6 +98,8 @@ class Standardize(PureOp):
     axes: Shape
     epsilon: float = 1e-3
     center: bool = True
+    keep_mean: bool = False
+    """Whether x itself is divided, not x - m."""
 
     def infer(self, *inputs: TensorType) -> TensorType:
         check_axes(self.axes, inputs[0])
@@ -105,9 +107,9 @@ class Standardize(PureOp):
 
     def rule(self, xp: Namespace, x: Any) -> Any:
         axes = with_batch(self.axes)
-        if self.center:
-            x = x - xp.mean(x, axis=axes, keepdims=True)
-        return x / xp.sqrt(xp.mean(xp.square(x), axis=axes, keepdims=True) + self.epsilon)
+        around = x - xp.mean(x, axis=axes, keepdims=True) if self.center else x
+        deviation = xp.sqrt(xp.mean(xp.square(around), axis=axes, keepdims=True) + self.epsilon)
+        return (x if self.keep_mean else around) / deviation
 
 
 @op

@@ -18,13 +18,8 @@ from tests.frontend.loading import import_model, relative_error
 MODELS = Path(os.environ.get("SNNC_SHARED", ROOT.parent / "shared")) / "models"
 FILES = sorted(p for p in MODELS.rglob("*") if p.suffix in (".h5", ".keras") and p.with_suffix(".io.npz").exists())
 NOT_YET = {
-    "k2_additive_attention.keras",
     "k2_bidir_state.keras",
     "k2_category_onehot.keras",
-    "k2_einsum_dense.keras",
-    "k2_mha.keras",
-    "k3_mha.keras",
-    "k3_spectral.keras",
     "ops_maxpool.keras",
     "ops_take.keras",
     "ops_where.keras",

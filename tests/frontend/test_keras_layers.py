@@ -52,8 +52,10 @@ def test_rms_norm_and_normalisations_without_weights(rng, tmp_path):
     np.testing.assert_allclose(
         run(tmp_path, x, plain), y / np.sqrt((y**2).mean(axis=(1, 2), keepdims=True) + 0.1), rtol=1e-4, atol=1e-5
     )
-    with pytest.raises(FrontendError, match="rms_scaling"):
-        run(tmp_path, x, layer("LayerNormalization", "n", rms_scaling=True, scale=False, center=False))
+    by_deviation = layer("LayerNormalization", "n", rms_scaling=True, scale=False, epsilon=0.1)
+    got = run(tmp_path, x, by_deviation, weights={"gamma": scale})
+    deviation = np.sqrt(x.var(axis=-1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(got, x / deviation * scale, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("invert", [False, True])

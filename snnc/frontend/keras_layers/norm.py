@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from snnc import ops
@@ -107,15 +108,20 @@ def gain_and_shift(layer: Layer, shape: Shape, place: Shape) -> ops.Affine | Non
     )
 
 
-@importer("keras", "LayerNormalization", gamma_and_beta, masking=True, slicewise=True, limits="rms_scaling")
+def _layer_norm_roles(config: Mapping[str, Any]) -> Sequence[Role]:
+    return (Role("gamma"),) if config.get("rms_scaling") else gamma_and_beta(config)
+
+
+@importer("keras", "LayerNormalization", _layer_norm_roles, masking=True, slicewise=True)
 def layer_norm(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Normalise each sample over any axes."""
-    if layer.config.get("rms_scaling"):
-        raise layer_error(layer, "rms_scaling cannot be imported; use RMSNormalization")
     shape = builder.type(inputs[0]).shape
     over = axes(layer, len(shape))
     place = tuple(n if axis in over else 1 for axis, n in enumerate(shape))
-    norm = Standardize(axes=over, epsilon=float(layer.config.get("epsilon", 1e-3)))
+    by_deviation = bool(layer.config.get("rms_scaling"))  # by the deviation alone, whatever Keras calls it
+    norm = Standardize(axes=over, epsilon=float(layer.config.get("epsilon", 1e-3)), keep_mean=by_deviation)
+    if by_deviation:
+        layer = replace(layer, config={**layer.config, "scale": True, "center": False})
     return add_run(inputs[0], builder, norm, gain_and_shift(layer, tuple(shape[a] for a in over), place))
 
 

@@ -184,6 +184,7 @@ _ALSO = {
     "tf.math.tanh": "Tanh",
     "tf.math.softplus": "Softplus",
     "tf.convert_to_tensor": "Identity",
+    "ops.ConvertToTensor": "Identity",
     "tf.math.rint": "Round",
 }
 _FUNCTIONS = {
