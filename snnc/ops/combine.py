@@ -6,12 +6,11 @@ import string
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-import numpy as np
-
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
 from snnc.ir.types import Array, TensorType, broadcast
+from snnc.ops.kernels.contract import contract
 from snnc.ops.layers import joint_signal
 from snnc.ops.pure import PureOp
 
@@ -124,7 +123,7 @@ class Einsum(Op):
         terms, result = self._terms()
         batch = next(letter for letter in string.ascii_letters if letter not in self.equation)
         equation = f"{','.join(batch + term for term in terms)}->{batch}{result}"
-        return np.ascontiguousarray(np.einsum(equation, *inputs, optimize=True))
+        return contract(equation, *inputs)
 
     def _terms(self) -> tuple[list[str], str]:
         left, _, right = self.equation.partition("->")
