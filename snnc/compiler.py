@@ -293,6 +293,11 @@ def _require_spiking(graph: Graph, on_host: Sequence[str]) -> None:
             f"strict: {len(still)} nonlinearities do not spike: {', '.join(still)}; change the model, name a pass such "
             "as drop-final-softmax or choose spiking neurons, or do without strict"
         )
+    if found.valued:
+        raise LoweringError(
+            f"strict: the weights of {', '.join(found.valued)} read values, not spikes; choose sigma-delta neurons at "
+            "level 1 or above, which put neurons in front of them, or do without strict"
+        )
     if on_host:
         raise LoweringError(
             f"strict: the backend has no lowering for {', '.join(on_host)}; add one with the hook "

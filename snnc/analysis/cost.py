@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnc.analysis.carried import carrying_spikes
 from snnc.analysis.census import census
-from snnc.analysis.fan_out import carrying_spikes, fan_out
+from snnc.analysis.fan_out import fan_out
 from snnc.engine.presentation import presentation
 from snnc.engine.recording import Recording
 from snnc.engine.schedule import schedule
@@ -117,7 +118,11 @@ def value_operations(graph: Graph, share: Mapping[str, AnyArray]) -> dict[str, f
     found = {}
     for name in giving_values(graph):
         op = graph[name].op
-        own = 0 if op.is_linear else op.multiply_adds(*(graph[source].type for source in graph.sources(name)))
+        own = (
+            0
+            if op.is_linear or op.is_bilinear
+            else op.multiply_adds(*(graph[source].type for source in graph.sources(name)))
+        )
         found[name] = own + float((share.get(name, np.ones(1)) * meets[name]).sum())
     return found
 

@@ -1,7 +1,8 @@
 """How many synapses one spike of each neuron meets: the number of weights that it is multiplied into.
 
 Counted as NeuroBench does: weights of zero, biases, pooling and normalisation do not count, and borders of a
-convolution have fewer. Counting stops at the first weights; what they feed is no spike any more.
+convolution have fewer. Counting stops at the first weights; what they feed is no spike any more. In front of a product
+of two signals a spike meets each element of the other side that it is multiplied with, as it would meet weights.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import singledispatch
 import numpy as np
 
 from snnc import ops
+from snnc.analysis.carried import MAXIMA, carrying_spikes
 from snnc.analysis.op_matrix import responses
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
@@ -20,8 +22,6 @@ from snnc.neurons import Synapse
 from snnc.ops.causal import DelayLine, LastStep
 from snnc.ops.kernels import convolve
 from snnc.ops.spiking_max_pool import SpikingMaxPool
-
-MAXIMA = (ops.MaxPool, ops.GlobalMaxPool, SpikingMaxPool)
 
 
 def fan_out(graph: Graph) -> dict[str, AnyArray]:
@@ -33,28 +33,18 @@ def fan_out(graph: Graph) -> dict[str, AnyArray]:
         for reader, slot in graph.readers(node.name):
             if isinstance(graph[reader].op, MAXIMA) and reader not in spikes:
                 continue  # of values only the largest is passed on, and is a value of its own
+            if graph[reader].op.is_bilinear and slot and node.name not in spikes:
+                continue  # a product of values is one product; a spike of either side adds some of the other
             types = [graph[s].type for s in graph.sources(reader)]
             total += synapses(graph[reader].op, behind[reader], slot, types)
         behind[node.name] = total
     return behind
 
 
-def carrying_spikes(graph: Graph) -> set[str]:
-    """Return the nodes that carry spikes: populations, and what passes their spikes on without weights."""
-    found: set[str] = set()
-    for node in graph:
-        op, sources = node.op, graph.sources(node.name)
-        passes = (op.is_linear or isinstance(op, MAXIMA)) and bool(sources) and found.issuperset(sources)
-        fires = node.type.signal == "spikes" and not op.is_linear
-        if fires or (passes and not op.multiply_adds(*(graph[s].type for s in sources))):
-            found.add(node.name)
-    return found
-
-
 @singledispatch
 def synapses(op: Op, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
     """Return the synapses behind each element of one input of an op, given those behind each of its outputs."""
-    if not op.is_linear:
+    if not (op.is_linear or op.is_bilinear):
         return np.zeros(inputs[slot].shape)  # a nonlinearity ends the path
     known = op.fan_out(demand, slot, *inputs)
     if known is not None:

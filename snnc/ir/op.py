@@ -129,6 +129,11 @@ class Op(Record, ABC):
         """Return whether the op is affine, so that it passes spikes on as weighted spikes."""
         return self.linear and getattr(self, "activation", None) is None
 
+    @property
+    def is_bilinear(self) -> bool:
+        """Return whether the op sums products of its inputs' elements, so that a spike of one adds some of another."""
+        return False
+
     @abstractmethod
     def infer(self, *inputs: TensorType) -> TensorType:
         """Return the type of the output; raise ShapeError where the inputs do not fit."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import string
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType, broadcast
+from snnc.ir.types import AnyArray, Array, TensorType, broadcast
 from snnc.ops.kernels.contract import contract
 from snnc.ops.layers import joint_signal
 from snnc.ops.pure import PureOp
@@ -63,6 +67,16 @@ class Multiply(Elementwise):
 
     kind: ClassVar[str] = "multiply"
 
+    @property
+    def is_bilinear(self) -> bool:
+        return True
+
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        return (len(inputs) - 1) * self.infer(*inputs).size
+
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray | None:
+        return np.full(inputs[slot].shape, demand.size / inputs[slot].size)
+
     def join(self, xp: Namespace, a: Any, b: Any) -> Any:
         return a * b
 
@@ -105,16 +119,28 @@ class Einsum(Op):
     arity: ClassVar[int | None] = None
     equation: str
 
+    @property
+    def is_linear(self) -> bool:
+        return not self.is_bilinear
+
+    @property
+    def is_bilinear(self) -> bool:
+        return "," in self.equation
+
+    def multiply_adds(self, *inputs: TensorType) -> int:
+        """Return the products of one sample; of three or more inputs, those of the pairs in their order."""
+        return math.prod(self._sizes(inputs).values()) * (len(inputs) - 1)
+
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray | None:
+        if not self.is_bilinear:
+            return None
+        return np.full(inputs[slot].shape, math.prod(self._sizes(inputs).values()) / inputs[slot].size)
+
     def infer(self, *inputs: TensorType) -> TensorType:
         terms, result = self._terms()
         if len(terms) != len(inputs):
             raise ShapeError(f"{self.equation!r} takes {len(terms)} input(s), got {len(inputs)}")
-        sizes: dict[str, int] = {}
-        for term, x in zip(terms, inputs, strict=True):
-            if len(term) != len(x.shape) or any(
-                sizes.setdefault(k, n) != n for k, n in zip(term, x.shape, strict=True)
-            ):
-                raise ShapeError(f"{self.equation!r} does not fit {', '.join(map(str, inputs))}")
+        sizes = self._sizes(inputs)
         if any(letter not in sizes for letter in result):
             raise ShapeError(f"{self.equation!r} makes an index out of nothing")
         return TensorType(tuple(sizes[letter] for letter in result))
@@ -124,6 +150,16 @@ class Einsum(Op):
         batch = next(letter for letter in string.ascii_letters if letter not in self.equation)
         equation = f"{','.join(batch + term for term in terms)}->{batch}{result}"
         return contract(equation, *inputs)
+
+    def _sizes(self, inputs: Sequence[TensorType]) -> dict[str, int]:
+        """Return the size of each index."""
+        sizes: dict[str, int] = {}
+        for term, x in zip(self._terms()[0], inputs, strict=True):
+            if len(term) != len(x.shape) or any(
+                sizes.setdefault(k, n) != n for k, n in zip(term, x.shape, strict=True)
+            ):
+                raise ShapeError(f"{self.equation!r} does not fit {', '.join(map(str, inputs))}")
+        return sizes
 
     def _terms(self) -> tuple[list[str], str]:
         left, _, right = self.equation.partition("->")

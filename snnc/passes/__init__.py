@@ -11,6 +11,7 @@ from snnc.passes.defer_final_activation import DeferFinalActivation
 from snnc.passes.drop_final_softmax import DropFinalSoftmax
 from snnc.passes.drop_identities import DropIdentities
 from snnc.passes.fold_batch_norm import FoldBatchNorm
+from snnc.passes.fuse_activations import FuseActivations
 from snnc.passes.fuse_linear import FuseLinear
 from snnc.passes.initial_voltage import InitialVoltage
 from snnc.passes.insert_synapses import InsertSynapses
@@ -33,6 +34,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     PoolBeforeActivation,
     FoldBatchNorm,
     FuseLinear,
+    FuseActivations,
     DecomposeActivations,
     SwapActivations,
     SpikingMaxPooling,

@@ -116,8 +116,6 @@ class _Form:
 
     def passes_changes(self, op: Op, sources: Sequence[str]) -> bool:
         """Return whether an op does with changes what it does with values."""
-        if isinstance(op, ops.SpikingMaxPool):  # of sums that begin at 0, so that no input may begin higher
-            return op.decay == 1 and np.size(shortest(self.silent[sources[0]][0])) <= self.silent[sources[0]].shape[-1]
         if isinstance(op, ops.Causal):
             return isinstance(op, ops.DelayLine) and not self.silent[sources[0]].any()
         return op.is_linear and not isinstance(op, Neurons)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from snnc import ops
 from snnc.engine.presentation import is_temporal
 from snnc.ir.graph import Graph
 from snnc.ops.activations import SpikingActivation
@@ -52,7 +53,7 @@ class DeferFinalActivation(Pass):
 
 
 def _behind_the_last_weights(graph: Graph, own: set[str]) -> set[str]:
-    """Return the nodes that neither multiply by weights nor do anything over time, and have no such node behind them.
+    """Return the nodes that neither have weights nor do anything over time, and have no such node behind them.
 
     ``own`` are kinds of activations that are going to be neurons.
     """
@@ -61,6 +62,6 @@ def _behind_the_last_weights(graph: Graph, own: set[str]) -> set[str]:
         inputs = tuple(graph[source].type for source in graph.sources(node.name))
         timeless = not isinstance(node.op, (Stateful, SpikingActivation, ReadOutActivation)) and node.op.kind not in own
         ends = all(reader in found for reader, _ in graph.readers(node.name))
-        if inputs and timeless and ends and not node.op.multiply_adds(*inputs):
+        if inputs and timeless and ends and (isinstance(node.op, ops.Multiply) or not node.op.multiply_adds(*inputs)):
             found.add(node.name)
     return found

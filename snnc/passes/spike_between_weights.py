@@ -1,4 +1,4 @@
-"""Let spikes alone meet weights, where neurons can stand for values as they are."""
+"""Let spikes alone meet weights and each other, where neurons can stand for values as they are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from snnc import ops
-from snnc.analysis.fan_out import carrying_spikes
+from snnc.analysis.carried import Carried, carried, sums_up_changes, weighs
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.neurons import Neurons, SigmaDelta
 from snnc.passes.base import Context, Pass, Stage
 
+MOVES = (ops.Reshape, ops.Permute, ops.ZeroPad)
+
 
 @dataclass(frozen=True)
 class SpikeBetweenWeights(Pass):
-    """Put sigma-delta neurons that give what they are given in front of weights that would read values.
+    """Put sigma-delta neurons that give what they are given wherever values would be sent.
 
-    Such are the weights of a linear layer behind another, as in the bottlenecks of MobileNets, and those behind an op
-    that is no neuron, such as a product of two signals: every step would cost as many products as the model. All
-    readers of the values read the spikes then. What does not depend on spikes is computed once and stays.
+    That is in front of weights and of products of two signals that would read what other weights or a nonlinear op
+    give, as in the bottlenecks of MobileNets, behind a softmax or a layer normalisation; behind a nonlinear op with
+    more than one reader; and in a stream of residual sums, behind each sum that is handed on to the next. All readers
+    read the spikes then. What is computed from what has arrived at one population alone, such as a softmax, is part
+    of that population (docs/spiking-forms.md).
 
     Before::
 
@@ -41,41 +45,41 @@ class SpikeBetweenWeights(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        models = [node.op.model for node in graph.nodes(Neurons) if isinstance(node.op.model, SigmaDelta)]
-        if not models:
+        if not sums_up_changes(graph):
             return
+        models = [node.op.model for node in graph.nodes(Neurons) if isinstance(node.op.model, SigmaDelta)]
         relay = Neurons(model=replace(models[0], of=ops.Linear()))
-        driven, spikes = _driven(graph), carrying_spikes(graph)
+        carries = carried(graph)
         for node in graph:
-            if _weighs(graph, node):
-                for source in graph.sources(node.name):
-                    if source in driven and source not in spikes:
-                        _relay(graph, source, relay)
-                        spikes = carrying_spikes(graph)
+            for source in dict.fromkeys(graph.sources(node.name)):
+                if sends_values(graph, node, source, carries):
+                    _relay(graph, source, relay, carries)
+                    carries = carried(graph)
 
 
-def _weighs(graph: Graph, node: Node) -> bool:
-    return bool(node.op.multiply_adds(*(graph[source].type for source in graph.sources(node.name))))
+def sends_values(graph: Graph, node: Node, source: str, carries: dict[str, Carried]) -> bool:
+    """Return whether a node reads values, or sums, that only spikes should bring to it."""
+    what = carries[source]
+    if what in (Carried.INPUT, Carried.SPIKES):
+        return False
+    if weighs(graph, node):
+        return True
+    shared = len(graph.readers(source)) > 1
+    if what is Carried.VALUES:
+        return shared
+    return shared and isinstance(node.op, (ops.Add, ops.Concatenate))
 
 
-def _driven(graph: Graph) -> set[str]:
-    """Return the nodes that depend on neurons; all others are computed once."""
-    found: set[str] = set()
-    for node in graph:
-        if isinstance(node.op, Neurons) or not found.isdisjoint(graph.sources(node.name)):
-            found.add(node.name)
-    return found
-
-
-def _relay(graph: Graph, source: str, relay: Neurons) -> None:
+def _relay(graph: Graph, source: str, relay: Neurons, carries: dict[str, Carried]) -> None:
     """Put a population behind what gives the values of a node; outputs stay values."""
-    first, outputs = _before_moves(graph, source), dict(graph.output_nodes)
-    graph.insert_after(first, graph.fresh_name(f"{first}.spikes"), relay)
-    graph.set_outputs(outputs)
-
-
-def _before_moves(graph: Graph, name: str) -> str:
-    """Return the node whose values a node gives, moved or with zeros between them."""
-    while isinstance(graph[name].op, (ops.Reshape, ops.Permute, ops.ZeroPad)) and graph[name].op.is_linear:
-        (name,) = graph.sources(name)
-    return name
+    node = graph[source]
+    if isinstance(node.op, MOVES) and node.op.is_linear and not graph.is_output(source):
+        _relay(graph, graph.sources(source)[0], relay, carries)
+    elif isinstance(node.op, ops.Concatenate):
+        for part in dict.fromkeys(graph.sources(source)):
+            if carries[part] is not Carried.SPIKES:
+                _relay(graph, part, relay, carries)
+    else:
+        outputs = dict(graph.output_nodes)
+        graph.insert_after(source, graph.fresh_name(f"{source}.spikes"), relay)
+        graph.set_outputs(outputs)

@@ -1,7 +1,8 @@
 import numpy as np
 
 from snnc import neurons, ops
-from snnc.analysis.fan_out import carrying_spikes, fan_out
+from snnc.analysis.carried import carrying_spikes
+from snnc.analysis.fan_out import fan_out
 from snnc.ir.graph import Graph
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.testing import chain
@@ -92,3 +93,32 @@ def test_a_maximum_passes_spikes_on_and_ends_the_path_of_values(rng):
     assert carrying_spikes(graph) == {"n", "pool"}
     valued = chain(ops.Input(shape=(4, 4, 2)), pool, conv(rng, (1, 1), 2, 3), names=["x", "pool", "out"])
     assert (fan_out(valued)["x"] == 0).all() and (fan_out(valued)["pool"] == 3).all()
+
+
+def test_a_spike_meets_all_it_is_multiplied_with_and_a_product_of_values_counts_once():
+    graph = Graph()
+    graph.add("a", ops.Input(shape=(4, 5)))
+    graph.add("b", ops.Input(shape=(3, 5)))
+    graph.add("scores", ops.Einsum(equation="ij,kj->ik"), ["a", "b"])
+    graph.set_outputs({"y": "scores"})
+    assert (fan_out(graph)["a"] == 3).all() and (fan_out(graph)["b"] == 0).all()
+    spiking = Graph()
+    for name, shape in (("a", (4, 5)), ("b", (3, 5))):
+        spiking.add(name, ops.Input(shape=shape))
+        spiking.add(f"{name}.n", FIRE, [name])
+    spiking.add("scores", ops.Einsum(equation="ij,kj->ik"), ["a.n", "b.n"])
+    spiking.set_outputs({"y": "scores"})
+    found = fan_out(spiking)
+    assert (found["a.n"] == 3).all() and (found["b.n"] == 4).all()
+    assert spiking["scores"].op.multiply_adds(*(spiking[n].type for n in ("a", "b"))) == 4 * 3 * 5
+
+
+def test_a_gate_meets_every_place_that_it_is_broadcast_to():
+    graph = Graph()
+    for name, shape in (("x", (4, 4, 3)), ("gate", (1, 1, 3))):
+        graph.add(f"{name}.in", ops.Input(shape=shape))
+        graph.add(name, FIRE, [f"{name}.in"])
+    graph.add("y", ops.Multiply(), ["x", "gate"])
+    graph.set_outputs({"y": "y"})
+    found = fan_out(graph)
+    assert (found["x"] == 1).all() and (found["gate"] == 16).all()

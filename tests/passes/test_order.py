@@ -54,6 +54,7 @@ def test_the_first_party_plan():
         "split-activations",
         "drop-identities",
         "fold-batch-norm",
+        "fuse-activations",
         "fuse-linear",
         "pool-before-activation",
         "defer-final-activation",
