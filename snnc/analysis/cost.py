@@ -117,12 +117,8 @@ def value_operations(graph: Graph, share: Mapping[str, AnyArray]) -> dict[str, f
     meets = fan_out(graph)
     found = {}
     for name in giving_values(graph):
-        op = graph[name].op
-        own = (
-            0
-            if op.is_linear or op.is_bilinear
-            else op.multiply_adds(*(graph[source].type for source in graph.sources(name)))
-        )
+        op, inputs = graph[name].op, [graph[source].type for source in graph.sources(name)]
+        own = 0 if op.is_linear or op.is_bilinear else op.multiply_adds(*inputs)
         found[name] = own + float((share.get(name, np.ones(1)) * meets[name]).sum())
     return found
 

@@ -61,12 +61,11 @@ def compilation(compiled: Compiled, folder: Path) -> None:
     found = compiled.census
     console.print(
         f"{found.spiking_neurons:,} spiking neurons of {found.neurons:,}; spikes drive {found.spiking_share:.1%} of "
-        f"{found.multiply_adds:,} multiply-adds, the inputs {found.input_multiply_adds / max(found.multiply_adds, 1):.1%}; "
+        f"{found.multiply_adds:,} multiply-adds, inputs {found.input_share:.1%}; "
         f"{len(found.host)} op(s) on the host"
     )
-    console.print(
-        "populations: " + "; ".join(f"{count} of {kind}" for kind, count in found.kinds.items()), markup=False
-    )
+    forms = "; ".join(f"{count} x {kind}" for kind, count in found.kinds.items())
+    console.print(f"populations: {forms or 'none that spike'}", markup=False)
     for note in compiled.notes:
         console.print(f"note: {note}", markup=False)
     if compiled.report is not None:
