@@ -7,7 +7,7 @@ from enum import Enum
 from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.neurons import Neurons, SigmaDelta
+from snnc.neurons import Neurons, Wrapping
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 
 MAXIMA = (ops.MaxPool, ops.GlobalMaxPool, SpikingMaxPool)
@@ -28,10 +28,10 @@ class Carried(Enum):
 
 def carried(graph: Graph) -> dict[str, Carried]:
     """Return what each node carries, by its name."""
-    values = sums_up_changes(graph)
+    wrapped = wraps_ops(graph)
     found: dict[str, Carried] = {}
     for node in graph:
-        found[node.name] = _carried(graph, node, {found[source] for source in graph.sources(node.name)}, values)
+        found[node.name] = _carried(graph, node, {found[source] for source in graph.sources(node.name)}, wrapped)
     return found
 
 
@@ -40,9 +40,9 @@ def carrying_spikes(graph: Graph) -> set[str]:
     return {name for name, what in carried(graph).items() if what is Carried.SPIKES}
 
 
-def sums_up_changes(graph: Graph) -> bool:
-    """Return whether nonlinear ops of a graph read what has arrived so far, not the spikes of a step."""
-    return any(isinstance(node.op.model, SigmaDelta) for node in graph.nodes(Neurons))
+def wraps_ops(graph: Graph) -> bool:
+    """Return whether nonlinear ops of a graph are parts of populations: they read what has arrived so far."""
+    return any(isinstance(node.op.model, Wrapping) for node in graph.nodes(Neurons))
 
 
 def weighs(graph: Graph, node: Node) -> bool:
@@ -51,14 +51,14 @@ def weighs(graph: Graph, node: Node) -> bool:
     return isinstance(node.op, ops.Embedding) or bool(node.op.multiply_adds(*inputs))
 
 
-def _carried(graph: Graph, node: Node, read: set[Carried], values: bool) -> Carried:
+def _carried(graph: Graph, node: Node, read: set[Carried], wrapped: bool) -> Carried:
     op = node.op
     if not read:
         return Carried.INPUT
     if node.type.signal == "spikes" and not op.is_linear:
         return Carried.SPIKES
     weighing = weighs(graph, node) and not (op.is_bilinear and read == {Carried.INPUT})
-    if op.is_linear or (isinstance(op, MAXIMA) and not values):
+    if op.is_linear or (isinstance(op, MAXIMA) and not wrapped):
         if weighing:
             return Carried.SUMS
         if len(read) == 1:

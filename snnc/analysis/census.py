@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from snnc.analysis.carried import Carried, carried, sums_up_changes, weighs
+from snnc.analysis.carried import Carried, carried, weighs, wraps_ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.neurons import Neurons
@@ -124,7 +124,7 @@ def form(graph: Graph, node: Node) -> str:
 def _inside_populations(graph: Graph) -> set[str]:
     """Return the ops that are part of a population: computed of what has arrived, and sent on by spikes alone."""
     found: set[str] = set()
-    if not sums_up_changes(graph):
+    if not wraps_ops(graph):
         return found
     carries = carried(graph)
     for node in reversed(list(graph)):

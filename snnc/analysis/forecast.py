@@ -22,6 +22,7 @@ from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
+from snnc.ops.activations import Activation, Relu
 from snnc.ops.read_out_activation import stepwise
 
 ROWS = 2048
@@ -49,18 +50,21 @@ belong to none, so that the margins are narrow (docs/decisions/made-up-inputs.md
 
 @dataclass(frozen=True)
 class Quantised:
-    """How one population counts: ``clip(round((z + shift) / unit), 0, most) * unit``."""
+    """How one population counts: ``clip(round(f(z + shift) / unit), least, most) * unit``."""
 
     unit: Array
     """The activation that a spike stands for after the last step, one number or one a channel."""
     shift: Array
-    """By channel, in units of the activation."""
+    """By channel, in units of the activation; zero where f is no kind of ReLU."""
     most: int
     """Spikes of a neuron and sample."""
+    of: Activation
+    """The activation f."""
 
     def counts(self, z: Array) -> Array:
         """Return the spikes of each neuron, ``(batch, *shape)``."""
-        return np.clip(np.floor((z + self.shift) / self.unit + np.float32(0.5)), 0, self.most)
+        y = self.of.evaluate(z + self.shift)
+        return np.clip(np.floor(y / self.unit + np.float32(0.5)), -self.most, self.most)
 
 
 @dataclass
@@ -163,7 +167,7 @@ def forecast(
 
     def choose(node: Node[Neurons], z: Array, wanted: Array) -> Array:
         most = -(-levels[node.name] // steps) * steps
-        chosen = found.populations[node.name] = _chosen(z, wanted, levels[node.name], most, rng)
+        chosen = found.populations[node.name] = _chosen(z, wanted, levels[node.name], most, wrapped(node), rng)
         return chosen.counts(z) * chosen.unit
 
     def fit(node: Node, x: Array, wanted: Array) -> Op:
@@ -175,7 +179,7 @@ def forecast(
     def count(node: Node[Neurons], z: Array, wanted: Array) -> Array:
         chosen = found.populations[node.name]
         counts = chosen.counts(z)
-        found.counts[node.name] = counts.mean(axis=0, dtype=np.float64)
+        found.counts[node.name] = np.abs(counts).mean(axis=0, dtype=np.float64)
         return counts * chosen.unit
 
     fitted: list[tuple[Array, Array] | None] = []
@@ -185,22 +189,30 @@ def forecast(
         for name in names:
             unit = np.asarray(ranges[name] / levels[name], dtype=np.float32)
             shift = np.zeros(graph[name].type.shape[-1:], dtype=np.float32)
-            found.populations[name] = Quantised(unit, shift, -(-levels[name] // steps) * steps)
+            most = -(-levels[name] // steps) * steps
+            found.populations[name] = Quantised(unit, shift, most, wrapped(graph[name]))
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
     judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted or [None] * len(run), strict=True)]
     found.error, found.flips = (max(worst) for worst in zip(*judgements, strict=True))
     return found
 
 
-def _chosen(z: Array, wanted: Array, levels: int, most: int, rng: np.random.Generator) -> Quantised:
-    """Return the range of least cubed error of each channel, and the shifts that keep the means."""
+def wrapped(node: Node) -> Activation:
+    """Return the activation that a population stands for."""
+    assert isinstance(node.op, Neurons)
+    return node.op.model.activation or Relu()
+
+
+def _chosen(z: Array, wanted: Array, levels: int, most: int, of: Activation, rng: np.random.Generator) -> Quantised:
+    """Return the range of least cubed error of each channel, and for a ReLU the shifts that keep the means."""
     channels = wanted.shape[-1]
     flat, targets = z.reshape(-1, channels), wanted.reshape(-1, channels)
     rows = rng.choice(len(targets), min(len(targets), ROWS), replace=False)
     some = targets[rows] if len(targets) >= ENOUGH else targets.reshape(-1, 1)
+    some = np.abs(some)
     largest = some.max(axis=0)
     # a layer that is silent on these samples may not be so on others
-    whole = float(targets.max(initial=0.0)) or float(np.abs(flat).max(initial=0.0)) or 1.0
+    whole = float(np.abs(targets).max(initial=0.0)) or float(np.abs(flat).max(initial=0.0)) or 1.0
     largest = np.maximum(largest, FLOOR * whole) / np.float32(levels)
     best, chosen = np.full(largest.shape, np.inf), largest.copy()
     for share in SHARES:
@@ -210,7 +222,9 @@ def _chosen(z: Array, wanted: Array, levels: int, most: int, rng: np.random.Gene
         chosen = np.where(error < best, unit, chosen)
         best = np.minimum(error, best)
     unit = chosen if len(chosen) > 1 or channels == 1 else chosen[0]
-    found = Quantised(np.asarray(unit, dtype=np.float32), np.zeros(channels, dtype=np.float32), most)
+    found = Quantised(np.asarray(unit, dtype=np.float32), np.zeros(channels, dtype=np.float32), most, of)
+    if not isinstance(of, Relu):
+        return found  # what it changes in the mean, another constant would change elsewhere
     for _ in range(SWEEPS):
         missing = (targets - found.counts(flat) * found.unit).mean(axis=0, dtype=np.float64)
         found = replace(found, shift=found.shift + missing.astype(np.float32))

@@ -18,7 +18,7 @@ from snnc.neurons.model import NeuronModel, RateNeurons, ReluLike, ReluRate, Sig
 from snnc.ops.activations import Activation
 from snnc.ops.stateful import RandomStream, State
 
-__all__ = ["Poisson", "RatesToSpikes", "Regular", "SignedIf", "SoftResetIf", "SpikingRelu", "Stochastic"]
+__all__ = ["Poisson", "RatesToSpikes", "Regular", "SoftResetIf", "SpikingRelu", "Stochastic"]
 
 
 @op
@@ -93,41 +93,6 @@ class SoftResetIf(ReluLike):
             np.minimum(spikes, self.gamma, out=spikes)
         voltage -= spikes
         return spikes
-
-
-@op
-class SignedIf(ReluLike):
-    """v += u dt; n = clip(floor(v), -gamma, gamma), and no less than -sent; v -= n; sent += n.
-
-    The neuron remembers what it has sent and takes spikes back that came too early, so that after any number of steps
-    it has sent what the quantised ReLU gives for the mean of its input: ``clip(round(mean * steps), 0, gamma *
-    steps)``, up to what ``gamma`` still holds back (signed neuron with memory, Wang et al. 2022).
-    """
-
-    kind: ClassVar[str] = "signed-if"
-    spiking: ClassVar[bool] = True
-    takes_back: ClassVar[bool] = True
-    gamma: int = 4
-    """The most spikes a step, of either sign."""
-
-    @property
-    def count_limits(self) -> tuple[float, float]:
-        return 0.5, float(self.gamma)
-
-    @property
-    def payload(self) -> int:
-        return 1 + math.ceil(math.log2(self.gamma))
-
-    def start(self, shape: Shape, rng: np.random.Generator) -> State:
-        return {"voltage": np.full(shape, 0.5, dtype=np.float32), "sent": np.zeros(shape, dtype=np.float32)}
-
-    def drive(self, xp: Namespace, current: Any, dt: float) -> Any:
-        return current * dt
-
-    def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
-        voltage, sent = state["voltage"] + drive, state["sent"]
-        spikes = xp.maximum(xp.clip(xp.floor(voltage), -self.gamma, self.gamma), -sent)
-        return spikes, {"voltage": voltage - spikes, "sent": sent + spikes}
 
 
 BASES: Mapping[str, type[RateNeurons]] = MappingProxyType(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +11,7 @@ from snnc.errors import UsageError
 from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import op
 from snnc.ir.types import AnyArray, Array, Shape
-from snnc.neurons.model import NeuronModel
-from snnc.ops.activations import Activation, Linear, Relu
+from snnc.neurons.wrapping import Wrapping, filled
 from snnc.ops.stateful import State
 
 __all__ = ["SigmaDelta"]
@@ -26,7 +24,7 @@ MOST = 16
 
 
 @op
-class SigmaDelta(NeuronModel):
+class SigmaDelta(Wrapping):
     """x += u; e = f(x) dt - sent; n = the nearest of 0 and +-2 ** -k to e; sent += n.
 
     Readers add up what they get, so that they hold ``sent``, and a spike is what brings that nearest to the target
@@ -38,15 +36,9 @@ class SigmaDelta(NeuronModel):
     """
 
     kind: ClassVar[str] = "sigma-delta"
-    spiking: ClassVar[bool] = True
     graded: ClassVar[bool] = True
-    takes_back: ClassVar[bool] = True
     levels: int = 6
     """How many sizes of spikes there are up to the range: 1, 1/2, ... 2 ** (1 - levels)."""
-    of: Activation = Relu()
-    """What the neuron gives of what has arrived: f."""
-    unit: float | Array = 1.0
-    """The scale of the population, one number or one a channel, which f has to know unless it is a plain ReLU."""
     initial: float | Array = 0.0
     """What constants bring to the neuron, in Hz: one number, one a channel, or one a neuron."""
 
@@ -56,14 +48,6 @@ class SigmaDelta(NeuronModel):
             raise UsageError(f"neurons {self.kind!r}: levels is a whole number from 1 to {MOST}, not {self.levels!r}")
 
     @property
-    def scale_invariant(self) -> bool:
-        return isinstance(self.of, Linear) or (isinstance(self.of, Relu) and self.of.plain)
-
-    @property
-    def activation(self) -> Activation | None:
-        return self.of
-
-    @property
     def payload(self) -> int:
         return 1 + math.ceil(math.log2(self.levels + ABOVE))
 
@@ -71,30 +55,24 @@ class SigmaDelta(NeuronModel):
     def smallest(self) -> float:
         return 2.0 ** (1 - self.levels)
 
-    def can_replace(self, activation: Activation) -> bool:
-        return activation.elementwise and not any(activation.arrays())
-
-    def replacing(self, activation: Activation) -> SigmaDelta:
-        return replace(self, of=activation)
-
     def response(self, xp: Namespace, current: Any) -> Any:
         shape = current.shape[1:] or current.shape
-        return self._target(xp, current + filled(self.initial, shape), filled(self.unit, shape))
+        return super().response(xp, current + filled(self.initial, shape))
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
-        state = {"arrived": filled(self.initial, shape), "sent": np.zeros(shape, dtype=np.float32)}
-        return state if self.scale_invariant else {**state, "unit": filled(self.unit, shape)}
+        arrived, sent = filled(self.initial, shape), np.zeros(shape, dtype=np.float32)
+        return {"arrived": arrived, "sent": sent, **self.own_unit(shape)}
 
     def rule(self, xp: Namespace, drive: Any, state: State, dt: float) -> tuple[Any, State]:
         arrived, sent = state["arrived"] + drive, state["sent"]
-        target = self._target(xp, arrived, state.get("unit")) * dt
+        target = self.target(xp, arrived, state.get("unit")) * dt
         spikes = nearest_power(xp, target - sent, self.levels)
         return spikes, {**state, "arrived": arrived, "sent": sent + spikes}
 
     def step(self, drive: Array, state: State, dt: float, out: AnyArray | None = None) -> AnyArray:
         arrived, sent = state["arrived"], state["sent"]  # in place: half of the rule's time for large layers
         arrived += drive
-        error = np.multiply(self._target(NUMPY, arrived, state.get("unit")), dt, dtype=arrived.dtype)
+        error = np.multiply(self.target(NUMPY, arrived, state.get("unit")), dt, dtype=arrived.dtype)
         error -= sent
         spikes = np.abs(error, out=out)
         loud = spikes > 2.0**-self.levels
@@ -103,9 +81,6 @@ class SigmaDelta(NeuronModel):
         np.copysign(spikes, error, out=spikes)
         sent += spikes
         return spikes
-
-    def _target(self, xp: Namespace, x: Any, unit: Any) -> Any:
-        return self.of.rule(xp, x) if self.scale_invariant else self.of.rule(xp, x * unit) / unit
 
 
 def nearest_power(xp: Namespace, x: Any, levels: int) -> Any:
@@ -117,8 +92,3 @@ def nearest_power(xp: Namespace, x: Any, levels: int) -> Any:
     power = xp.clip(xp.power_near(size), 2.0 ** (1 - levels), 2.0**ABOVE)
     power = xp.where(size <= 2.0**-levels, xp.zeros_like(x), power)
     return xp.where(x < 0, -power, power)
-
-
-def filled(value: float | Array, shape: Shape) -> Array:
-    """Return one number, one a channel or one a neuron as an array of a shape, which may be flattened."""
-    return np.resize(np.asarray(value, dtype=np.float32), shape)

@@ -1,4 +1,4 @@
-"""Between values and their changes from step to step: where a graph carries changes, spikes say what is new."""
+"""Between values and what brings them about step by step: changes that add up, or rates of which they are means."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snnc.ir.op import op
 from snnc.ir.types import Array, TensorType, broadcast
 from snnc.ops.stateful import Causal, State
 
-__all__ = ["Accumulate", "Difference"]
+__all__ = ["Accumulate", "Difference", "Increment"]
 
 
 class Conversion(Causal):
@@ -65,3 +65,19 @@ class Accumulate(Conversion):
     def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
         sums = state["sums"] + drive[0]
         return sums, {"sums": sums}
+
+
+@op
+class Increment(Conversion):
+    """y(t) = t x(t) - (t - 1) x(t - 1): what has the mean x(t) over the steps so far."""
+
+    kind: ClassVar[str] = "increment"
+
+    def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
+        zeros = np.zeros(inputs[0].shape, dtype=np.float32)
+        return {"before": zeros, "steps": np.zeros((1,) * len(inputs[0].shape), dtype=np.float32)}
+
+    def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
+        (x,) = drive
+        before, steps = state["before"], state["steps"]
+        return x + steps * (x - before), {"before": x, "steps": steps + 1}

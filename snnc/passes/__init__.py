@@ -4,6 +4,7 @@ from snnc.passes.base import Pass
 from snnc.passes.calibrate_biases import CalibrateBiases
 from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.passes.carry_changes import CarryChanges
+from snnc.passes.carry_means import CarryMeans
 from snnc.passes.choose_levels import ChooseLevels
 from snnc.passes.choose_thresholds import ChooseThresholds
 from snnc.passes.decompose_activations import DecomposeActivations
@@ -49,6 +50,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     InitialVoltage,
     CalibrateBiases,
     CarryChanges,
+    CarryMeans,
     WriteScales,
     MergeLinear,
 )

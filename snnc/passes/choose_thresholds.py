@@ -151,8 +151,9 @@ class ChooseThresholds(Pass):
             op, found = graph[name].op, chosen.forecast.populations[name]
             assert isinstance(op, Neurons) and isinstance(op.model, SignedIf)
             scale = np.asarray(found.unit * (chosen.steps * context.dt), dtype=np.float32)
-            model = replace(op.model, gamma=chosen.gamma(name))
-            graph.replace(name, replace(op, model=model, scale=scale if scale.ndim else float(scale)))
+            given: float | Array = scale if scale.ndim else float(scale)
+            model = replace(op.model, gamma=chosen.gamma(name), unit=1.0 if op.model.scale_invariant else given)
+            graph.replace(name, replace(op, model=model, scale=given))
             _shift(graph, name, found.shift)
         context.choices["steps"] = chosen.steps
         most = max(chosen.gamma(name) for name in names)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from snnc import ops
-from snnc.analysis.carried import Carried, carried, sums_up_changes, weighs
+from snnc.analysis.carried import Carried, carried, weighs, wraps_ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.neurons import Neurons, SigmaDelta
+from snnc.neurons import Neurons, Wrapping
 from snnc.passes.base import Context, Pass, Stage
 
 MOVES = (ops.Reshape, ops.Permute, ops.ZeroPad)
@@ -17,7 +17,7 @@ MOVES = (ops.Reshape, ops.Permute, ops.ZeroPad)
 
 @dataclass(frozen=True)
 class SpikeBetweenWeights(Pass):
-    """Put sigma-delta neurons that give what they are given wherever values would be sent.
+    """Put neurons that give what they are given wherever values would be sent: sigma-delta ones, or signed-if.
 
     That is in front of weights and of products of two signals that would read what other weights or a nonlinear op
     give, as in the bottlenecks of MobileNets, behind a softmax or a layer normalisation; behind a nonlinear op with
@@ -45,9 +45,9 @@ class SpikeBetweenWeights(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        if not sums_up_changes(graph):
+        if not wraps_ops(graph):
             return
-        models = [node.op.model for node in graph.nodes(Neurons) if isinstance(node.op.model, SigmaDelta)]
+        models = [node.op.model for node in graph.nodes(Neurons) if isinstance(node.op.model, Wrapping)]
         relay = Neurons(model=replace(models[0], of=ops.Linear()))
         carries = carried(graph)
         for node in graph:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc import ops
-from snnc.analysis.carried import sums_up_changes
+from snnc.analysis.carried import wraps_ops
 from snnc.engine.presentation import is_temporal
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
@@ -25,8 +25,8 @@ class SpikingMaxPooling(Pass):
 
     The maximum of every single step would be too large, since spikes of several inputs would pass. In front of the
     first spiking layer, where the input does not change, max pooling is exact and stays. In a temporal model, whose
-    inputs change, spikes of long ago count less. So it stays in front of sigma-delta neurons, which it is a part of:
-    they take the maximum of what has arrived.
+    inputs change, spikes of long ago count less. It stays in front of neurons that wrap ops, sigma-delta and
+    signed-if ones: it is a part of them, and takes the maximum of what has arrived.
 
     Before::
 
@@ -45,7 +45,7 @@ class SpikingMaxPooling(Pass):
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        if sums_up_changes(graph):
+        if wraps_ops(graph):
             return
         decay = FORGETFUL if is_temporal(graph) else 1.0
         for node in behind_spikes(graph):
@@ -57,7 +57,7 @@ class SpikingMaxPooling(Pass):
                 _swap_global(graph, node, decay)
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
-        for node in () if sums_up_changes(graph) else behind_spikes(graph):
+        for node in () if wraps_ops(graph) else behind_spikes(graph):
             if isinstance(node.op, (ops.MaxPool, ops.GlobalMaxPool)):
                 yield f"node {node.name!r} pools spikes step by step"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from snnc import ops
-from snnc.analysis.carried import sums_up_changes
+from snnc.analysis.carried import wraps_ops
 from snnc.engine.presentation import is_temporal
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
@@ -47,7 +47,7 @@ class WarnOfCollapse(Pass):
                 "soft-reset-if neurons for temporal models"
             )
         pools = [n.name for n in behind_spikes(graph) if isinstance(n.op, (ops.MaxPool, ops.GlobalMaxPool))]
-        if pools and not sums_up_changes(graph):
+        if pools and not wraps_ops(graph):
             context.note(
                 f"max pooling behind spiking neurons ({', '.join(pools)}) takes the maximum of every step, which is "
                 "too large; use the pass spiking-max-pool, or max-to-average"

@@ -54,7 +54,7 @@ class WriteScales(Pass):
 
     name: ClassVar[str] = "write-scales"
     stage: ClassVar[Stage] = Stage.TARGET
-    after: ClassVar[tuple[str, ...]] = ("carry-changes",)
+    after: ClassVar[tuple[str, ...]] = ("carry-changes", "carry-means")
     exact: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
