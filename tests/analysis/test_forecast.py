@@ -97,9 +97,16 @@ def test_populations_that_are_not_named_are_exact_and_what_a_step_may_send_is_a_
 
 
 def test_counts_are_rounded_and_bounded():
-    chosen = Quantised(unit=np.float32(0.5), shift=np.zeros(1, np.float32), most=4)
+    chosen = Quantised(unit=np.float32(0.5), shift=np.zeros(1, np.float32), most=4, of=ops.Relu())
     z = np.float32([[-3.0, 0.2, 0.3, 1.0, 5.0]]).T
     assert chosen.counts(z).ravel().tolist() == [0, 0, 1, 2, 4]
+
+
+def test_what_may_be_negative_is_counted_with_its_sign():
+    chosen = Quantised(unit=np.float32(0.5), shift=np.zeros(1, np.float32), most=4, of=ops.Linear())
+    assert chosen.counts(np.float32([[-3.0], [-0.3], [0.2], [5.0]])).ravel().tolist() == [-4, -1, 0, 4]
+    squashed = Quantised(unit=np.float32(0.25), shift=np.zeros(1, np.float32), most=8, of=ops.Tanh())
+    assert squashed.counts(np.float32([[-9.0], [0.0], [9.0]])).ravel().tolist() == [-4, 0, 4]
 
 
 def test_flips_are_expected_where_margins_are_small():

@@ -50,6 +50,7 @@ OPS = [
     (neurons.Neurons(model=neurons.Lif(tau_rc=0.05), scale=0.01), [(4,)]),
     (neurons.Synapse(model=neurons.Alpha(tau=0.01)), [(4,)]),
     (ops.Difference(), [(2, 3)]),
+    (ops.Increment(), [(2, 3)]),
     (ops.Accumulate(initial=_rng.normal(size=3)), [(2, 3)]),
     (ops.Multiply(), [(2, 3), (2, 1), (3,)]),
     (ops.Maximum(), [(2, 3), (3,)]),

@@ -66,15 +66,17 @@ def test_the_first_party_plan():
         "insert-synapses",
         "warn-of-collapse",
         "carry-changes",
+        "carry-means",
     ]
     assert "fuse-linear" not in names(plan(CLASSES, ("nengo",), 0))
-    assert names(plan(CLASSES, ("nengo",), 2))[-6:] == [
+    assert names(plan(CLASSES, ("nengo",), 2))[-7:] == [
         "choose-levels",
         "choose-thresholds",
         "calibrate-scales",
         "initial-voltage",
         "calibrate-biases",
         "carry-changes",
+        "carry-means",
     ]
 
 

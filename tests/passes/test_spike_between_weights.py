@@ -68,8 +68,34 @@ def test_the_network_gives_what_the_model_gives(rng):
 
 
 def test_networks_of_other_neurons_stay(rng):
-    counted = bottleneck(rng, neurons.Neurons(model=neurons.SignedIf()))
+    counted = bottleneck(rng, neurons.Neurons(model=neurons.SoftResetIf()))
     assert apply(SpikeBetweenWeights(), counted) == counted
+
+
+def test_neurons_that_count_stand_between_weights_too(rng):
+    before = bottleneck(rng, neurons.Neurons(model=neurons.SignedIf(gamma=3)))
+    after = apply(SpikeBetweenWeights(), before)
+    assert after["mean.spikes"].op.model == neurons.SignedIf(gamma=3, of=ops.Linear())
+    assert_same_outputs(before, after)
+
+
+def test_a_residual_sum_that_is_handed_on_and_the_parts_of_a_concatenation_are_spikes(rng):
+    graph = Graph("residual")
+    graph.add("x", ops.Input(shape=(4,)))
+    graph.add("a", dense(rng, 4, 4), ["x"])
+    graph.add("a.relu", POPULATION, ["a"])
+    graph.add("b", dense(rng, 4, 4), ["a.relu"])
+    graph.add("sum", ops.Add(), ["a.relu", "b"])
+    graph.add("sum.relu", POPULATION, ["sum"])
+    graph.add("c", dense(rng, 4, 4), ["sum.relu"])
+    graph.add("next", ops.Add(), ["sum", "c"])
+    graph.add("joined", ops.Concatenate(), ["next", "sum.relu"])
+    graph.add("out", dense(rng, 8, 2), ["joined"])
+    graph.set_outputs({"y": "out"})
+    after = apply(SpikeBetweenWeights(), graph)
+    assert after.sources("next") == ("sum.spikes", "c")  # read by two, and handed on to a sum
+    assert after.sources("joined") == ("next.spikes", "sum.relu")  # only what is no spike yet
+    assert_same_outputs(graph, after)
 
 
 def test_a_network_of_which_all_weights_read_spikes_stays(rng):
