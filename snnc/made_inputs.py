@@ -45,7 +45,7 @@ LEAST = 8
 """Fewer calibration samples than this say nothing."""
 UNSURE, SURE = 0.1, 0.3
 """How sure a classifier is where inputs of 0 to 1 are 255 times too small, and where inputs are its own."""
-PASSED_ON = (ops.Identity, ops.Reshape, ops.Permute, ops.Repeat, ops.Slice, ops.ZeroPad, ops.Resize)
+PASSED_ON = (ops.Identity, ops.Reshape, ops.Permute, ops.Repeat, ops.Slice, ops.Take, ops.ZeroPad, ops.Resize)
 """Ops whose values are those of their input."""
 
 

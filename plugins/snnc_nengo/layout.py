@@ -92,7 +92,7 @@ def _repeated(op: Op, site: Site, shapes: list[tuple[int, ...]], count: int, *, 
     return tuple(terms)
 
 
-REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute, ops.Slice, ops.Repeat)
+REARRANGED: tuple[type[Op], ...] = (ops.ZeroPad, ops.Permute, ops.Slice, ops.Take, ops.Repeat)
 
 LAYOUT = [
     total,

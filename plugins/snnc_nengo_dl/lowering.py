@@ -94,6 +94,7 @@ MAPPED: tuple[type[Op], ...] = (
     ops.Repeat,
     ops.Resize,
     ops.Slice,
+    ops.Take,
 )
 
 LOWERINGS = [

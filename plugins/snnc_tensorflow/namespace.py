@@ -25,8 +25,11 @@ _SAME = (
     "sqrt",
     "square",
 )
-_OF_MATH = ("ceil", "erf", "expm1", "log", "log1p", "rsqrt", "sigmoid", "softplus", "tanh")
-_REDUCED = ("max", "mean", "min", "sum")
+_OF_MATH = (
+    *("acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cosh", "erf", "erfinv", "expm1", "log"),
+    *("log1p", "rsqrt", "sigmoid", "sinh", "softplus", "tan", "tanh"),
+)
+_REDUCED = ("max", "mean", "min", "prod", "sum")
 
 
 class TensorflowNamespace:
@@ -49,6 +52,36 @@ class TensorflowNamespace:
             return reduce(x, axis=axis, keepdims=keepdims)
 
         return call
+
+    @staticmethod
+    def argsort(x: Tensor, axis: int) -> Tensor:
+        """Return the places of the elements along an axis from small to large, of equal ones the first first."""
+        return tf.argsort(x, axis=axis, stable=True)
+
+    @staticmethod
+    def cumulative_prod(x: Tensor, axis: int) -> Tensor:
+        """Return the products so far along an axis."""
+        return tf.math.cumprod(x, axis)
+
+    @staticmethod
+    def cumulative_sum(x: Tensor, axis: int) -> Tensor:
+        """Return the sums so far along an axis."""
+        return tf.math.cumsum(x, axis)
+
+    @staticmethod
+    def remainder(x: Tensor, y: Any) -> Tensor:
+        """Return x - y * floor(x / y)."""
+        return tf.math.floormod(x, y)
+
+    @staticmethod
+    def take(x: Tensor, indices: Any, axis: int) -> Tensor:
+        """Return the elements at indices along an axis."""
+        return tf.gather(x, indices, axis=axis)
+
+    @staticmethod
+    def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
+        """Return, along an axis, the elements at the indices at the same place, which broadcast."""
+        return tf.experimental.numpy.take_along_axis(x, indices, axis)
 
     @staticmethod
     def astype(x: Tensor, dtype: Any) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from snnc.errors import FrontendError
+from snnc.frontend.known import Known
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, frozen_array
 from snnc.ir.store import Kinds
@@ -115,7 +116,7 @@ class Builder:
         return name
 
 
-ImportFunction: TypeAlias = Callable[[Layer, Sequence[str], Builder], str | Sequence[str]]
+ImportFunction: TypeAlias = Callable[[Layer, Sequence[str], Builder], str | Sequence[str] | Known]
 Roles: TypeAlias = Callable[[Mapping[str, Any]], Sequence[Role]]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +22,11 @@ from snnc.frontend.base import (
 )
 from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, refs
 from snnc.frontend.keras_inputs import input_ops
+from snnc.frontend.keras_layers.operators_known import computed_beforehand
 from snnc.frontend.keras_time import Inside, distribute
 from snnc.frontend.keras_weights import WeightSource, WeightTable
+from snnc.frontend.known import Known
+from snnc.frontend.lost_tensors import ways_to_read
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 
@@ -61,15 +65,37 @@ def build_graph(
     if unsupported:
         raise UnsupportedLayerError(unsupported)
     inputs = input_ops(model, options.input_shape, temporal=options.temporal)
-    build = _Build(Graph(model.name), table, source.read(model, table.roles), version)
-    for name, op in inputs.items():
-        build.graph.add(name, op, layers=[name])
-    if options.temporal:
-        build.sequences = Sequences(set(inputs), next((op.length for op in inputs.values() if op.length), None))
-    outputs = build.model(model, "", list(inputs))
-    build.graph.set_outputs(_output_names(model, outputs))
-    build.graph.prune()
-    return build.graph
+    weights = source.read(model, table.roles)
+
+    def built(way: ModelSpec) -> Graph:
+        build = _Build(Graph(model.name), table, weights, version)
+        for name, op in inputs.items():
+            build.graph.add(name, op, layers=[name])
+        if options.temporal:
+            build.sequences = Sequences(set(inputs), next((op.length for op in inputs.values() if op.length), None))
+        outputs = build.model(way, "", list(inputs))
+        build.graph.set_outputs(_output_names(model, outputs))
+        build.graph.prune()
+        return build.graph
+
+    return _only_one(model, built)
+
+
+def _only_one(model: ModelSpec, built: Callable[[ModelSpec], Graph]) -> Graph:
+    """Return the graph of a model; of one that does not say which tensors a call reads, the only one that fits."""
+    ways = list(ways_to_read(model))
+    if len(ways) == 1:
+        return built(ways[0])
+    found = []
+    for way in ways:
+        with suppress(FrontendError, ShapeError):
+            found.append(built(way))
+    if len(found) != 1:
+        raise FrontendError(
+            f"model {model.name!r}: Keras 2 does not write down which tensors tf.einsum reads, and "
+            f"{len(found)} ways fit what is known; compile the model from memory, or write a Dot layer or tf.matmul"
+        )
+    return found[0]
 
 
 class ImporterTable:
@@ -157,9 +183,9 @@ class _Build:
             tensors.set(ref.layer, 0, [node])
         for spec, k in tensors.in_order(model):
             tensors.set(spec.name, k, self.layer(spec, spec.calls[k], prefix, tensors))
-        return [tensors.get(ref) for ref in refs(model.outputs)]
+        return [tensors.node(ref) for ref in refs(model.outputs)]
 
-    def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: _Tensors) -> list[str]:
+    def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: _Tensors) -> Sequence[str | Known]:
         """Add one call of a layer; return the nodes of its outputs."""
         name = f"{prefix}{spec.name}"
         if spec.model is not None:
@@ -168,11 +194,17 @@ class _Build:
         given = {key: value for key, value in call.kwargs.items() if key != "mask" or isinstance(value, list)}
         args = tuple(_with_slots(value, tensors, inputs) for value in call.args)
         kwargs = {key: _with_slots(value, tensors, inputs) for key, value in given.items()}
+        known = [ref for ref in refs((call.args, call.kwargs)) if isinstance(tensors.get(ref), Known)]
+        if known and not spec.operator:
+            raise FrontendError(
+                f"layer {name!r} ({spec.class_name}): {known[0].layer!r}, which it reads, does not depend on the "
+                "model's inputs; write it as an operator on tensors"
+            )
         mask = call.kwargs.get("mask")
         if not isinstance(mask, Ref) or not inputs:
             return self.leaf(spec, name, inputs, args, kwargs)
         own = self.masks.get(inputs[0])
-        self.masks[inputs[0]] = tensors.get(mask)
+        self.masks[inputs[0]] = tensors.node(mask)
         outputs = self.leaf(spec, name, inputs, args, kwargs)
         self.masks.pop(inputs[0])
         if own is not None:
@@ -181,7 +213,7 @@ class _Build:
 
     def leaf(
         self, spec: LayerSpec, name: str, inputs: Sequence[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> list[str]:
+    ) -> Sequence[str | Known]:
         """Add one call of a layer that is not a model."""
         if spec.inner is not None and spec.class_name in TRANSPARENT:
             return self.leaf(spec.inner, name, inputs, args, kwargs)
@@ -207,7 +239,11 @@ class _Build:
             temporal=not self.sequences.names.isdisjoint(inputs),
         )
         builder = Builder(self.graph, name, name, self.masks, self.sequences)
+        if spec.operator and not inputs:
+            return computed_beforehand(layer)
         outputs = _imported(self._function(importer, layer, inputs), layer, inputs, builder)
+        if isinstance(outputs, Known):
+            return [outputs]
         if importer.masking and inputs and inputs[0] in self.masks:
             self.masks.setdefault(outputs[0], self.masks[inputs[0]])
         return outputs
@@ -246,10 +282,10 @@ class _Build:
         """Add the layer inside a wrapper, which may be a model."""
         if spec.model is not None:
             return self.model(spec.model, f"{name}/", inputs)
-        return self.leaf(spec, name, inputs, (Slot(0),), {})
+        return [made for made in self.leaf(spec, name, inputs, (Slot(0),), {}) if isinstance(made, str)]
 
 
-def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str]:
+def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str] | Known:
     """Call an importer; whatever a strange config makes it raise names the layer."""
     try:
         made = function(layer, inputs, builder)
@@ -259,6 +295,8 @@ def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], bui
         raise
     except _STRANGE as error:
         raise unreadable(layer.name, layer.class_name, error) from error
+    if isinstance(made, Known):
+        return made
     return [made] if isinstance(made, str) else list(made)
 
 
@@ -276,9 +314,9 @@ class _Tensors:
         for ref in refs([*calls, model.inputs, model.outputs]):
             used.setdefault(ref.layer, set()).add(ref.node)
         self._place = {layer: {node: k for k, node in enumerate(sorted(nodes))} for layer, nodes in used.items()}
-        self._nodes: dict[tuple[str, int], Sequence[str]] = {}
+        self._nodes: dict[tuple[str, int], Sequence[str | Known]] = {}
 
-    def set(self, layer: str, call: int, nodes: Sequence[str]) -> None:
+    def set(self, layer: str, call: int, nodes: Sequence[str | Known]) -> None:
         """Note the outputs of a call."""
         self._nodes[layer, call] = nodes
 
@@ -304,8 +342,15 @@ class _Tensors:
             names = ", ".join(map(repr, blocked[:5]))
             raise FrontendError(f"model {model.name!r}: the inputs of layer(s) {names} come from nowhere")
 
-    def get(self, ref: Ref) -> str:
-        """Return the node of a tensor."""
+    def node(self, ref: Ref) -> str:
+        """Return the node of a tensor that must depend on the model's inputs."""
+        found = self.get(ref)
+        if isinstance(found, Known):
+            raise FrontendError(f"the model reads {ref.layer!r} as a tensor, which does not depend on its inputs")
+        return found
+
+    def get(self, ref: Ref) -> str | Known:
+        """Return the node of a tensor, or its value where that is known."""
         nodes = self._nodes.get(self._key(ref), ())
         if ref.index >= len(nodes):
             raise FrontendError(f"the model reads output {ref.index} of layer {ref.layer!r}, which has {len(nodes)}")
@@ -316,9 +361,12 @@ class _Tensors:
 
 
 def _with_slots(value: Any, tensors: _Tensors, inputs: list[str]) -> Any:
-    """Return a call's argument with ``Slot`` for each tensor, whose node is added to ``inputs``."""
+    """Return a call's argument with ``Slot`` for each tensor, whose node is added to ``inputs``, or what is known."""
     if isinstance(value, Ref):
-        inputs.append(tensors.get(value))
+        found = tensors.get(value)
+        if isinstance(found, Known):
+            return found.value
+        inputs.append(found)
         return Slot(len(inputs) - 1)
     if isinstance(value, Mapping):
         return {key: _with_slots(value[key], tensors, inputs) for key in sorted(value)}
@@ -332,7 +380,7 @@ def _model_inputs(spec: LayerSpec, call: Call, tensors: _Tensors) -> list[str]:
     if isinstance(given, Mapping) and isinstance(wanted, list):  # by the names of the input layers
         names = [ref.layer for ref in refs(wanted)]
         given = [given[name] for name in names] if set(given) == set(names) else given
-    found = [tensors.get(ref) for ref in refs(given)]
+    found = [tensors.node(ref) for ref in refs(given)]
     if len(found) != len(list(refs(wanted))):
         raise FrontendError(
             f"layer {spec.name!r} ({spec.class_name}): a model of {len(list(refs(wanted)))} input(s) is called with "

@@ -26,6 +26,7 @@ from snnc.frontend.keras_weights import (
     tail,
     weight,
 )
+from snnc.frontend.lost_tensors import written_down
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 
@@ -74,7 +75,7 @@ def _version(package: str) -> tuple[int, ...]:
 
 def _config(model: Any) -> Any:
     try:
-        return model.get_config()
+        return written_down(model.get_config(), model)
     except Exception as error:  # a layer's own code, or Keras about it
         if type(model).__name__ not in ("Functional", "Sequential"):
             return {}

@@ -1,6 +1,6 @@
 """The ops that a graph may hold, all under one roof: ``ops.Dense``, ``ops.Relu``, ``ops.Reduce`` ..."""
 
-from snnc.ops import activations, changes, combine, functions, reduce
+from snnc.ops import activations, changes, combine, functions, order, reduce
 from snnc.ops.activations import *  # noqa: F403 - what its __all__ names
 from snnc.ops.causal import Cell, DelayLine, Filter, LastStep, Running
 from snnc.ops.changes import *  # noqa: F403
@@ -26,11 +26,12 @@ from snnc.ops.layers import (
     Reshape,
     ZeroPad,
 )
+from snnc.ops.order import *  # noqa: F403
 from snnc.ops.pure import PureOp
 from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.ops.recurrent import Gru, Lstm, Recurrent, SimpleRnn, TimeFilter
 from snnc.ops.reduce import *  # noqa: F403
-from snnc.ops.resample import Embedding, Repeat, Resize, Slice
+from snnc.ops.resample import Embedding, Repeat, Resize, Slice, Take
 from snnc.ops.sparse import Shift, SparseMap
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful
@@ -75,6 +76,7 @@ __all__ = [
     "SpikingMaxPool",
     "State",
     "Stateful",
+    "Take",
     "TimeFilter",
     "ZeroPad",
 ]
@@ -82,4 +84,5 @@ __all__ += activations.__all__
 __all__ += changes.__all__
 __all__ += combine.__all__
 __all__ += functions.__all__
+__all__ += order.__all__
 __all__ += reduce.__all__

@@ -13,9 +13,11 @@ from snnc.ops.pure import PureOp
 
 __all__ = [
     "Activation",
+    "Celu",
     "Elu",
     "Exponential",
     "Gelu",
+    "Glu",
     "HardSigmoid",
     "HardSwish",
     "Linear",
@@ -27,6 +29,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Sparsemax",
     "SpikingActivation",
     "Squareplus",
     "Swish",
@@ -116,6 +119,21 @@ class Elu(Activation):
 
     def rule(self, xp: Namespace, x: Any) -> Any:
         return xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x, 0.0)))
+
+
+@op
+class Celu(Activation):
+    """y = x where x > 0, else alpha * (exp(x / alpha) - 1), after Barron 2017."""
+
+    kind: ClassVar[str] = "celu"
+    alpha: float = 1.0
+
+    @property
+    def is_monotone(self) -> bool:
+        return self.alpha > 0
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.where(x > 0, x, self.alpha * xp.expm1(xp.minimum(x / self.alpha, 0.0)))
 
 
 @op
@@ -290,6 +308,48 @@ class LogSoftmax(_OverAxis):
         axis = _with_batch(self.axis)
         shifted = x - xp.max(x, axis=axis, keepdims=True)
         return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+
+
+@op
+class Sparsemax(_OverAxis):
+    """y = max(x - t, 0) over one axis, with t = (sum of the sums so far - 1) / k over the k largest that stay.
+
+    This is what Keras computes. The sparsemax of Martins & Astudillo 2016 takes the last of these sums alone.
+    """
+
+    kind: ClassVar[str] = "sparsemax"
+    axis: int = -1
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axis = _with_batch(self.axis)
+        ordered = xp.take_along_axis(x, xp.argsort(-x, axis=axis), axis)
+        sums = xp.cumulative_sum(ordered, axis=axis)
+        rank = xp.cumulative_sum(xp.ones_like(x), axis=axis)
+        stays = xp.astype(1 + rank * ordered > sums, x.dtype)
+        count = xp.sum(stays, axis=axis, keepdims=True)
+        total = xp.sum(stays * sums, axis=axis, keepdims=True)
+        return xp.maximum(x - (total - 1) / count, 0.0)
+
+
+@op
+class Glu(_OverAxis):
+    """y = a * sigmoid(b) for the halves a, b of one axis (Dauphin et al. 2017, gated linear units)."""
+
+    kind: ClassVar[str] = "glu"
+    axis: int = -1
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        shape = list(super().infer(*inputs).shape)
+        if shape[self.axis] % 2:
+            raise ShapeError(f"axis {self.axis} of {inputs[0]} has no two halves")
+        shape[self.axis] //= 2
+        return TensorType(tuple(shape))
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axis = _with_batch(self.axis) % len(x.shape)
+        n = x.shape[axis] // 2
+        before = (slice(None),) * axis
+        return x[(*before, slice(n))] * xp.sigmoid(x[(*before, slice(n, None))])
 
 
 def _with_batch(axis: int) -> int:

@@ -32,18 +32,12 @@ class Elementwise(PureOp):
         """Return f(a, b)."""
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        shape = inputs[0].shape
-        for x in inputs[1:]:
-            joint = broadcast(shape, x.shape)
-            if joint is None:
-                raise ShapeError(f"shapes do not broadcast: {', '.join(map(str, inputs))}")
-            shape = joint
-        return TensorType(shape)
+        return joint_type(*inputs)
 
     def rule(self, xp: Namespace, *inputs: Any) -> Any:
         y = inputs[0]
         for x in inputs[1:]:
-            y = self.join(xp, *_align(y, x))
+            y = self.join(xp, *aligned(y, x))
         return y
 
 
@@ -166,8 +160,18 @@ class Einsum(Op):
         return left.split(","), right
 
 
-def _align(a: Any, b: Any) -> tuple[Any, Any]:
-    """Give two batched arrays the same rank: the shorter gets axes of one after its batch axis."""
-    rank = max(len(a.shape), len(b.shape))
-    first, second = (v[(slice(None), *(None,) * (rank - len(v.shape)))] for v in (a, b))
-    return first, second
+def joint_type(*inputs: TensorType) -> TensorType:
+    """Return the type that inputs broadcast to; raise ShapeError where they do not."""
+    shape = inputs[0].shape
+    for x in inputs[1:]:
+        joint = broadcast(shape, x.shape)
+        if joint is None:
+            raise ShapeError(f"shapes do not broadcast: {', '.join(map(str, inputs))}")
+        shape = joint
+    return TensorType(shape)
+
+
+def aligned(*arrays: Any) -> tuple[Any, ...]:
+    """Give batched arrays the same rank: the shorter get axes of one after their batch axis."""
+    rank = max(len(v.shape) for v in arrays)
+    return tuple(v[(slice(None), *(None,) * (rank - len(v.shape)))] for v in arrays)

@@ -10,7 +10,20 @@ from snnc.ir.op import op
 from snnc.ir.types import Shape, TensorType
 from snnc.ops.pure import PureOp
 
-__all__ = ["MaskedMean", "Max", "Mean", "Min", "Reduce", "Standardize", "Sum", "UnitNorm"]
+__all__ = [
+    "LogSumExp",
+    "MaskedMean",
+    "Max",
+    "Mean",
+    "Min",
+    "Norm",
+    "Prod",
+    "Reduce",
+    "Standardize",
+    "Sum",
+    "UnitNorm",
+    "Variance",
+]
 
 
 def with_batch(axes: Shape) -> tuple[int, ...]:
@@ -70,6 +83,53 @@ class Min(Reduce):
     """y = the smallest along the axes."""
 
     kind: ClassVar[str] = "min"
+
+
+@op
+class Prod(Reduce):
+    """y = the product along the axes."""
+
+    kind: ClassVar[str] = "prod"
+
+
+@op
+class Variance(Reduce):
+    """y = mean((x - mean(x))^2) along the axes."""
+
+    kind: ClassVar[str] = "variance"
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axes = with_batch(self.axes)
+        return xp.mean(xp.square(x - xp.mean(x, axis=axes, keepdims=True)), axis=axes, keepdims=self.keepdims)
+
+
+@op
+class Norm(Reduce):
+    """y = sum(abs(x)^order)^(1 / order) along the axes."""
+
+    kind: ClassVar[str] = "norm"
+    order: float = 2.0
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axes, size = with_batch(self.axes), xp.abs(x)
+        if self.order == 2:
+            return xp.sqrt(xp.sum(xp.square(x), axis=axes, keepdims=self.keepdims))
+        powers = size if self.order == 1 else xp.pow(size, self.order)
+        total = xp.sum(powers, axis=axes, keepdims=self.keepdims)
+        return total if self.order == 1 else xp.pow(total, 1 / self.order)
+
+
+@op
+class LogSumExp(Reduce):
+    """y = log(sum(exp(x))) along the axes."""
+
+    kind: ClassVar[str] = "log-sum-exp"
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        axes = with_batch(self.axes)
+        top = xp.max(x, axis=axes, keepdims=True)
+        rest = xp.log(xp.sum(xp.exp(x - top), axis=axes, keepdims=self.keepdims))
+        return rest + (top if self.keepdims else xp.max(x, axis=axes))
 
 
 @op

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from snnc.errors import ShapeError
+from snnc.ir.namespace import Namespace
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, Shape, TensorType
+from snnc.ir.types import AnyArray, Array, Shape, TensorType
 from snnc.ops.kernels.blas import matmul
+from snnc.ops.pure import PureOp
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
@@ -40,6 +42,32 @@ class Slice(Op):
             stop = first + count * step
             where.append(slice(first, stop if stop >= 0 else None, step))
         return np.ascontiguousarray(inputs[0][(slice(None), *where)])
+
+
+@op
+class Take(PureOp):
+    """y = the elements at ``indices`` along one axis, each as often as it is named."""
+
+    kind: ClassVar[str] = "take"
+    linear: ClassVar[bool] = True
+    axis: int
+    indices: Shape
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (x,) = inputs
+        if not 0 <= self.axis < len(x.shape):
+            raise ShapeError(f"axis {self.axis} is not an axis of {x}")
+        if not self.indices or min(self.indices) < 0 or max(self.indices) >= x.shape[self.axis]:
+            raise ShapeError(f"an index is outside of axis {self.axis} of {x}, or there is none")
+        return x.with_shape((*x.shape[: self.axis], len(self.indices), *x.shape[self.axis + 1 :]))
+
+    def fan_out(self, demand: AnyArray, slot: int, *inputs: TensorType) -> AnyArray:
+        behind = np.zeros(inputs[0].shape)
+        np.add.at(np.moveaxis(behind, self.axis, 0), list(self.indices), np.moveaxis(demand, self.axis, 0))
+        return behind
+
+    def rule(self, xp: Namespace, x: Any) -> Any:
+        return xp.take(x, list(self.indices), axis=self.axis + 1)
 
 
 @op

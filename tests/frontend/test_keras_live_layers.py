@@ -46,6 +46,7 @@ ONE_INPUT = [
     ("PReLU", {"shared_axes": [1, 2]}, IMAGE),
     ("ELU", {"alpha": 0.7}, (20,)),
     ("Softmax", {"axis": 1}, (4, 3)),
+    ("Softmax", {"axis": [1, 3]}, IMAGE),
     (
         "Conv1D",
         {"filters": 5, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "relu"},

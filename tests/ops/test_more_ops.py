@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import special
 
 from snnc import ops
 from snnc.errors import ShapeError
@@ -13,7 +14,19 @@ from snnc.ir.types import TensorType
 from snnc.ops.combine import Divide, Einsum, Maximum, Minimum, Multiply
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.each_slice import EachSlice
-from snnc.ops.functions import FUNCTIONS, Clip, Function, Mish, NotEqual, Power
+from snnc.ops.functions import (
+    FUNCTIONS,
+    PAIRS,
+    Clip,
+    Function,
+    Mish,
+    NotEqual,
+    Pairwise,
+    Power,
+    Shrink,
+    Threshold,
+    Where,
+)
 from snnc.ops.reduce import MaskedMean, Max, Mean, Min, Standardize, Sum, UnitNorm
 from snnc.ops.resample import Embedding, Repeat, Resize, Slice, crop, interpolation_matrix, reverse
 
@@ -42,11 +55,52 @@ def test_einsum_leaves_the_batch_out(rng):
             Einsum(equation=equation).infer(TensorType((2, 3)), TensorType((4, 3)))
 
 
+OF_NUMPY = {
+    **{f"a{name}": getattr(np, f"arc{name}") for name in ("cos", "sin", "tan", "cosh", "sinh", "tanh")},
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "erfinv": special.erfinv,
+    "is_finite": np.isfinite,
+    "is_inf": np.isinf,
+    "is_nan": np.isnan,
+    "is_negative": np.signbit,
+    "log_sigmoid": special.log_expit,
+    "rsqrt": lambda x: x**-0.5,
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+}
+"""What functions are called in numpy or scipy, where not by their own name."""
+
+
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_functions_by_name(name):
-    x = np.array([[0.25, 1.5]], dtype=np.float32)
-    wanted = {"reciprocal": 1 / x, "rsqrt": x**-0.5, "square": x * x}.get(name)
-    np.testing.assert_allclose(Function(name=name).evaluate(x), getattr(np, name)(x) if wanted is None else wanted)
+    x = np.array([[0.25, 1.5, -2.5, 0.0, 1.0, -0.75, 3.0, -7.25]], dtype=np.float32)
+    if name.startswith("is_") or name == "nan_to_num":
+        x[0, :2] = np.nan, -np.inf
+    with np.errstate(all="ignore"):
+        got, want = Function(name=name).evaluate(x), OF_NUMPY.get(name, getattr(np, name, None))(x.astype(np.float64))
+    if name == "nan_to_num":
+        want = np.nan_to_num(x)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_functions_of_two_by_name(name):
+    a = np.array([[0.25, 1.5, -2.5, 0.0, 0.0, -0.75, 3.0, -7.25]], dtype=np.float32)
+    b = np.array([[0.25, 2.0, 1.5, 0.0, 2.0, -2.0, 0.0, -3.0]], dtype=np.float32)
+    own = {
+        "atan2": np.arctan2,
+        "divide_no_nan": lambda a, b: np.where(b == 0, 0, a / b),
+        "is_close": np.isclose,
+        "pow": np.power,
+        "xlogy": special.xlogy,
+    }
+    with np.errstate(all="ignore"):
+        got = Pairwise(name=name).evaluate(a, b)
+        want = own.get(name, getattr(np, name, None))(a.astype(np.float64), b)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-7)
 
 
 def test_other_elementwise_functions():
@@ -55,6 +109,10 @@ def test_other_elementwise_functions():
     np.testing.assert_allclose(Clip(low=-0.5, high=1.0).evaluate(x), [[-0.5, 0, 1]])
     np.testing.assert_allclose(Mish().evaluate(x), x * np.tanh(np.log1p(np.exp(x))), rtol=1e-6)
     np.testing.assert_allclose(ops.Squareplus(b=3.0).evaluate(x), [[0.5, 0.75**0.5, 1 + 1.75**0.5]], rtol=1e-6)
+    np.testing.assert_array_equal(Threshold(threshold=0.0, value=5.0).evaluate(x), [[5, 5, 2]])
+    np.testing.assert_array_equal(Shrink(threshold=1.0).evaluate(x), [[0, 0, 2]])
+    np.testing.assert_array_equal(Shrink(threshold=0.25, soft=True).evaluate(x), [[-0.75, 0, 1.75]])
+    np.testing.assert_allclose(ops.Celu(alpha=2.0).evaluate(x), [[2 * np.expm1(-0.5), 0, 2]], rtol=1e-6)
     np.testing.assert_array_equal(NotEqual(value=2.0).evaluate(x), [[1, 1, 0]])
     with pytest.raises(ShapeError, match="unknown function 'sqr'"):
         Function(name="sqr").infer(TensorType((1,)))
@@ -69,6 +127,47 @@ def test_reductions(rng, op, function):
     for axes in ((), (3,), (0, 0), (-1,)):
         with pytest.raises(ShapeError):
             op(axes=axes).infer(TensorType((3, 4, 5)))
+
+
+def test_reductions_of_computed_parts(rng):
+    x = array(rng, 2, 3, 4)
+    assert np.allclose(ops.Variance(axes=(0, 1)).evaluate(x), x.var(axis=(1, 2)), rtol=1e-5)
+    assert np.allclose(ops.Prod(axes=(1,)).evaluate(x), x.prod(axis=2), rtol=1e-5)
+    assert np.allclose(ops.LogSumExp(axes=(1,)).evaluate(100 * x), special.logsumexp(100 * x, axis=2), rtol=1e-5)
+    for order in (1, 2, 3):
+        want = np.linalg.norm(x, order, axis=2)
+        assert np.allclose(ops.Norm(axes=(1,), order=float(order)).evaluate(x), want, rtol=1e-5)
+
+
+def test_ops_that_put_in_order(rng):
+    x = np.float32([[[3, 1], [2, 1], [3, 0]]])
+    np.testing.assert_array_equal(ops.Sort(axis=0).evaluate(x), np.sort(x, axis=1))
+    np.testing.assert_array_equal(ops.Sort(axis=0, descending=True).evaluate(x), -np.sort(-x, axis=1))
+    np.testing.assert_array_equal(ops.ArgSort(axis=0, descending=True).evaluate(x)[0], [[0, 0], [2, 1], [1, 2]])
+    np.testing.assert_array_equal(ops.CumulativeProduct(axis=0).evaluate(x)[0], [[3, 1], [6, 1], [18, 0]])
+    index = np.float32([[[0, -1], [9, 1.5]]])
+    np.testing.assert_array_equal(ops.TakeAlong(axis=0).evaluate(x, index)[0], [[3, 0], [3, 1]])
+    with pytest.raises(ShapeError, match="do not fit"):
+        ops.TakeAlong(axis=0).infer(TensorType((3, 2)), TensorType((3, 3)))
+
+
+def test_take_repeats_and_counts_what_it_takes(rng):
+    x, op = array(rng, 2, 4, 3), ops.Take(axis=0, indices=(3, 0, 3))
+    np.testing.assert_array_equal(op.evaluate(x), x[:, [3, 0, 3]])
+    behind = op.fan_out(np.ones((3, 3)), 0, TensorType((4, 3)))
+    np.testing.assert_array_equal(behind, np.float64([1, 0, 0, 2])[:, None] * np.ones(3))
+    for axis, indices in ((2, (0,)), (0, (4,)), (0, (-1,)), (0, ())):
+        with pytest.raises(ShapeError):
+            ops.Take(axis=axis, indices=indices).infer(TensorType((4, 3)))
+
+
+def test_a_choice_broadcasts_and_keeps_what_is_not_chosen_out(rng):
+    x = np.float32([[1, np.nan, 3]])
+    chosen = Where().evaluate(np.float32([[1, 0, 1]]), x, np.float32([[7]]))
+    np.testing.assert_array_equal(chosen, [[1, 7, 3]])
+    a, b = array(rng, 2, 4, 3), array(rng, 2, 3)
+    np.testing.assert_array_equal(Where().evaluate(a, a, b), np.where(a != 0, a, b[:, None]))
+    assert Where().infer(TensorType((3,)), TensorType((4, 3)), TensorType((4, 1))).shape == (4, 3)
 
 
 def test_masked_mean_counts_the_kept_steps(rng):

@@ -10,7 +10,7 @@ import numpy as np
 from snnc import ops
 from snnc.errors import unknown
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
-from snnc.frontend.keras_layers.layout import axis_without_batch
+from snnc.frontend.keras_layers.layout import axis_without_batch, over_joined_axes
 from snnc.ops.activations import Activation
 
 Make = Callable[[Layer], Activation | None]
@@ -21,6 +21,7 @@ def _plain(cls: type[Activation]) -> Make:
 
 
 PLAIN: Mapping[str, type[Activation]] = {
+    "celu": ops.Celu,
     "elu": ops.Elu,
     "hard_silu": ops.HardSwish,
     "hard_swish": ops.HardSwish,
@@ -48,6 +49,15 @@ BY_NAME: Mapping[str, Make] = {
     "softmax_v2": lambda layer: ops.Softmax(),
     "log_softmax": lambda layer: ops.LogSoftmax(),
     "mish": lambda layer: ops.Mish(),
+    "glu": lambda layer: ops.Glu(),
+    "hard_shrink": lambda layer: ops.Shrink(),
+    "hard_tanh": lambda layer: ops.Clip(low=-1.0, high=1.0),
+    "log_sigmoid": lambda layer: ops.Function(name="log_sigmoid"),
+    "soft_shrink": lambda layer: ops.Shrink(soft=True),
+    "sparse_plus": lambda layer: ops.Function(name="sparse_plus"),
+    "sparse_sigmoid": lambda layer: ops.HardSigmoid(slope=0.5),
+    "sparsemax": lambda layer: ops.Sparsemax(),
+    "tanh_shrink": lambda layer: ops.Function(name="tanh_shrink"),
 }
 """By the name that a config has; hard_sigmoid changed its meaning with Keras 3."""
 
@@ -147,15 +157,15 @@ def activation(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _activation_layer(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Apply an activation with its parameters."""
+    axis = layer.config.get("axis")
+    if layer.class_name == "Softmax" and isinstance(axis, Sequence) and len(axis) > 1:
+        rank = len(builder.type(inputs[0]).shape)
+        over = tuple(sorted(axis_without_batch(layer, k, rank) for k in axis))
+        return over_joined_axes(builder, inputs[0], over, ops.Softmax())
     return builder.add(AS_LAYER[layer.class_name](layer.config, layer), *inputs)
 
 
-ALIKE = [
-    importer("keras", name, masking=True, slicewise=True, limits="several axes" if name == "Softmax" else "")(
-        _activation_layer
-    )
-    for name in AS_LAYER
-]
+ALIKE = [importer("keras", name, masking=True, slicewise=True)(_activation_layer) for name in AS_LAYER]
 """The layers that need no importer of their own."""
 
 

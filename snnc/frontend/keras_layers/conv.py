@@ -164,14 +164,14 @@ def _transposed(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
         bias=bias(layer, filters),
         strides=strides,
         dilation=dilation,
-        crops=tuple(_crops(n, k, s, e, same=same) for n, k, s, e in zip(space, spans, strides, extras, strict=True)),
+        crops=tuple(crops(n, k, s, e, same=same) for n, k, s, e in zip(space, spans, strides, extras, strict=True)),
     )
     activation = config_activation(layer)
     run: list[Op] = [op] if activation is None else [op, activation]
     return add_spatial(layer, inputs[0], builder, *run)
 
 
-def _crops(n: int, span: int, stride: int, extra: int | None, *, same: bool) -> tuple[int, int]:
+def crops(n: int, span: int, stride: int, extra: int | None, *, same: bool) -> tuple[int, int]:
     """Return what Keras leaves out of the full transposed convolution along one axis, (before, after).
 
     Args:

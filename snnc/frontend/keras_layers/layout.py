@@ -54,6 +54,18 @@ def add_run(source: str, builder: Builder, *run: Op | None) -> str:
     return builder.add(last, source)
 
 
+def over_joined_axes(builder: Builder, source: str, over: Shape, op: Op) -> str:
+    """Add an op over the last axis that keeps the shape, over several axes taken as one."""
+    shape = builder.type(source).shape
+    kept = tuple(axis for axis in range(len(shape)) if axis not in over)
+    order = (*kept, *over)
+    moved = builder.add(ops.Permute(order=order), source, step="permute")
+    joined = builder.add(ops.Reshape(shape=(*(shape[axis] for axis in kept), -1)), moved, step="reshape")
+    made = builder.add(op, joined, step=op.kind)
+    parted = builder.add(ops.Reshape(shape=tuple(shape[axis] for axis in order)), made, step="parted")
+    return builder.add(ops.Permute(order=tuple(order.index(axis) for axis in range(len(shape)))), parted)
+
+
 def add_scaled(layer: Layer, source: str, builder: Builder, factor: float, step: str = "") -> str:
     """Add the product of a tensor and a number."""
     scale = layer.once(f"times {factor}", lambda: np.array(factor, dtype=np.float32))

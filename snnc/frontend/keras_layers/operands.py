@@ -52,6 +52,8 @@ def operand(layer: Layer, value: Any, inputs: Sequence[str], rank: int) -> Opera
     """
     if isinstance(value, Slot):
         return inputs[value.index]
+    if value is None:
+        raise layer_error(layer, "one of its arguments is missing")
     try:
         constant = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError):
@@ -70,11 +72,47 @@ def tensor(layer: Layer, value: Any, inputs: Sequence[str]) -> str:
     return inputs[value.index]
 
 
-def tensors(layer: Layer, value: Any, inputs: Sequence[str]) -> list[str]:
-    """Return an argument that must be a list of tensors."""
+def tensors(layer: Layer, value: Any, inputs: Sequence[str], builder: Builder) -> list[str]:
+    """Return an argument that must be a list of tensors, constants among them as nodes."""
     if not isinstance(value, Sequence) or not value:
         raise layer_error(layer, "its first argument should be a list of tensors")
-    return [tensor(layer, v, inputs) for v in value]
+    rank = max(len(builder.type(name).shape) for name in inputs)
+    return [node(builder, inputs[0], operand(layer, v, inputs, rank)) for v in value]
+
+
+def node(builder: Builder, source: str, value: Operand) -> str:
+    """Return an operand as a node: a constant becomes a linear map of ``source`` that leaves nothing of it."""
+    if isinstance(value, str):
+        return value
+    none = np.zeros(0, dtype=np.float32)
+    nothing = ops.SparseMap(rows=none, columns=none, values=none, shape=value.shape)
+    blank = builder.add(nothing, source, step="nothing")
+    return builder.add(ops.Affine(scale=number(1), shift=value), blank, step="constant")
+
+
+def index_keys(value: Any) -> list[Any]:
+    """Return an index as Keras writes it as slices, numbers, None and an ellipsis."""
+    return [_key(v) for v in value] if isinstance(value, list) else [_key(value)]
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
+        return slice(value["start"], value["stop"], value["step"])
+    return Ellipsis if isinstance(value, str) and value == "Ellipsis" else value
+
+
+def whole(layer: Layer, value: Any, what: str) -> int:
+    """Return an argument that must be a whole number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise layer_error(layer, f"its {what} {str(value)[:60]!r} is not a whole number known beforehand")
+    return value
+
+
+def wholes(layer: Layer, value: Any, what: str) -> tuple[int, ...]:
+    """Return an argument that must be a list of whole numbers; None counts as -1."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise layer_error(layer, f"its {what} {str(value)[:60]!r} is not a list of whole numbers known beforehand")
+    return tuple(-1 if v is None else whole(layer, v, what) for v in value)
 
 
 def axes(layer: Layer, value: Any, rank: int) -> tuple[int, ...]:

@@ -1,27 +1,35 @@
-"""Operators on tensors that compute: arithmetic, functions, reductions, products."""
+"""Operators on tensors that compute element by element: arithmetic, comparisons, functions, activations."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from snnc import ops
-from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
+from snnc.frontend.base import Builder, Layer, importer, layer_error
 from snnc.frontend.keras_layers.activation import PLAIN, softmax_axis
-from snnc.frontend.keras_layers.layout import add_last
+from snnc.frontend.keras_layers.layout import over_joined_axes
 from snnc.frontend.keras_layers.merge import same_rank
-from snnc.frontend.keras_layers.operands import Operand, affine, argument, axes, number, operand, tensor, tensors
+from snnc.frontend.keras_layers.operands import (
+    Operand,
+    affine,
+    argument,
+    axes,
+    node,
+    number,
+    operand,
+    tensors,
+    whole,
+)
 from snnc.ir.op import Op
-from snnc.ir.types import Array
-from snnc.ops.causal import Running
-from snnc.ops.combine import Divide, Einsum, Maximum, Minimum, Multiply
-from snnc.ops.functions import FUNCTIONS, Clip, Function, NotEqual, Power
-from snnc.ops.reduce import Max, Mean, Min, Sum, UnitNorm
+from snnc.ops.combine import Divide, Maximum, Minimum, Multiply
+from snnc.ops.functions import LARGEST, Clip, Function, NotEqual, Pairwise, Power, Shrink, Threshold, Where
 
-_LARGEST = float(np.finfo(np.float32).max)
+Combine: TypeAlias = Callable[[Layer, Builder, Operand, Operand], str]
 
 
 def _binary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -30,9 +38,9 @@ def _binary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     rank = max(len(builder.type(name).shape) for name in inputs)
     a, b = (
         operand(layer, argument(layer, k, names), inputs, rank)
-        for k, names in enumerate(("x x1 a value input", "y x2 b bias other"))
+        for k, names in enumerate(("x x1 a value input", "y x2 b bias x"))  # tf.math.atan2 takes y, x
     )
-    return _ARITHMETIC[_BINARY[layer.class_name]](layer, builder, a, b)
+    return _BINARY[layer.class_name](layer, builder, a, b)
 
 
 def _add(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
@@ -68,53 +76,93 @@ def _power(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
         exponent = float(b.reshape(()))
         op: Op = Function(name="square") if exponent == 2 else Power(exponent=exponent)
         return builder.add(op, a)
-    raise layer_error(layer, "only a tensor to the power of one number can be imported")
+    return _pair("pow")(layer, builder, a, b)
 
 
 def _largest(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
-    if isinstance(a, str) and isinstance(b, str):
-        return builder.add(Maximum(), a, b)
-    source, limit = _one_number(layer, a, b)
-    return builder.add(ops.Relu() if limit == 0 else Clip(low=limit, high=_LARGEST), source)
+    source, limit = (a, b) if isinstance(a, str) else (b, a)
+    if isinstance(source, str) and not isinstance(limit, str) and limit.size == 1:
+        low = float(limit.reshape(()))
+        return builder.add(ops.Relu() if low == 0 else Clip(low=low, high=LARGEST), source)
+    return builder.add(Maximum(), *_nodes(builder, a, b))
 
 
 def _smallest(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
-    if isinstance(a, str) and isinstance(b, str):
-        return builder.add(Minimum(), a, b)
-    source, limit = _one_number(layer, a, b)
-    return builder.add(Clip(low=-_LARGEST, high=limit), source)
-
-
-def _one_number(layer: Layer, a: Operand, b: Operand) -> tuple[str, float]:
     source, limit = (a, b) if isinstance(a, str) else (b, a)
-    if not isinstance(source, str) or isinstance(limit, str) or limit.size != 1:
-        raise layer_error(layer, "only a tensor and one number, or two tensors, can be imported")
-    return source, float(limit.reshape(()))
+    if isinstance(source, str) and not isinstance(limit, str) and limit.size == 1:
+        return builder.add(Clip(low=-LARGEST, high=float(limit.reshape(()))), source)
+    return builder.add(Minimum(), *_nodes(builder, a, b))
 
 
-_ARITHMETIC: Mapping[str, Callable[[Layer, Builder, Operand, Operand], str]] = {
-    "add": _add,
-    "subtract": _subtract,
-    "multiply": _multiply,
-    "divide": _divide,
-    "power": _power,
-    "maximum": _largest,
-    "minimum": _smallest,
+def _not_equal(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
+    if isinstance(a, str) and not isinstance(b, str) and b.size == 1:
+        return builder.add(NotEqual(value=float(b.reshape(()))), a)
+    return _pair("not_equal")(layer, builder, a, b)
+
+
+def _squared_difference(layer: Layer, builder: Builder, a: Operand, b: Operand) -> str:
+    return builder.add(Function(name="square"), _subtract(layer, builder.part("difference"), a, b))
+
+
+def _pair(name: str) -> Combine:
+    """Return what joins two operands by a function by name."""
+    return lambda layer, builder, a, b: builder.add(Pairwise(name=name), *_nodes(builder, a, b))
+
+
+def _nodes(builder: Builder, *operands: Operand) -> list[str]:
+    """Return operands as nodes, of which one at least is a tensor."""
+    source = next(value for value in operands if isinstance(value, str))
+    return [node(builder, source, value) for value in operands]
+
+
+_PAIRS: Mapping[str, tuple[str, Combine]] = {
+    # by the class in keras.ops: the names in TensorFlow's math module, and what it does
+    "Add": ("add add_v2", _add),
+    "Subtract": ("subtract sub", _subtract),
+    "Multiply": ("multiply mul", _multiply),
+    "Divide": ("divide", _divide),
+    "TrueDivide": ("truediv", _divide),
+    "Power": ("power pow", _power),
+    "Maximum": ("maximum", _largest),
+    "Minimum": ("minimum", _smallest),
+    "Fmax": ("", _largest),
+    "Fmin": ("", _smallest),
+    "NotEqual": ("not_equal", _not_equal),
+    "SquaredDifference": ("squared_difference", _squared_difference),
+    "Equal": ("equal", _pair("equal")),
+    "Greater": ("greater", _pair("greater")),
+    "GreaterEqual": ("greater_equal", _pair("greater_equal")),
+    "Less": ("less", _pair("less")),
+    "LessEqual": ("less_equal", _pair("less_equal")),
+    "Isclose": ("", _pair("is_close")),
+    "LogicalAnd": ("logical_and", _pair("logical_and")),
+    "LogicalOr": ("logical_or", _pair("logical_or")),
+    "LogicalXor": ("logical_xor", _pair("logical_xor")),
+    "Arctan2": ("atan2", _pair("atan2")),
+    "DivideNoNan": ("divide_no_nan", _pair("divide_no_nan")),
+    "FloorDivide": ("floordiv", _pair("floor_divide")),
+    "Mod": ("mod floormod", _pair("remainder")),
+    "Fmod": ("", _pair("fmod")),
+    "Heaviside": ("", _pair("heaviside")),
+    "Hypot": ("", _pair("hypot")),
+    "Logaddexp": ("", _pair("logaddexp")),
+    "Xlogy": ("xlogy", _pair("xlogy")),
 }
-_BINARY = {
-    **{f"ops.{name.capitalize()}": name for name in _ARITHMETIC},
-    **{f"tf.math.{name}": name for name in _ARITHMETIC},
-    "ops.TrueDivide": "divide",
-    "tf.math.truediv": "divide",
-    "tf.math.pow": "power",
-    "tf.__operators__.add": "add",
-    "tf.nn.bias_add": "add",
-    "ops.LogicalOr": "maximum",
-    "ops.LogicalAnd": "minimum",
-    "tf.math.logical_or": "maximum",
-    "tf.math.logical_and": "minimum",
+_BINARY: Mapping[str, Combine] = {
+    **{f"ops.{name}": make for name, (_, make) in _PAIRS.items()},
+    **{f"tf.math.{tf_name}": make for tf_names, make in _PAIRS.values() for tf_name in tf_names.split()},
+    **{f"tf.__operators__.{name}": make for name, make in (("add", _add), ("ne", _not_equal), ("eq", _pair("equal")))},
+    "tf.floor_div": _pair("floor_divide"),
+    "tf.nn.bias_add": _add,
 }
-"""Conditions are 0 or 1 here, so that "or" is the larger one and "and" the smaller."""
+
+
+def _where(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Choose between two tensors or constants, element by element, with broadcasting."""
+    same_rank(layer, inputs, builder)
+    given = (argument(layer, k, names) for k, names in enumerate(("condition", "x x1 t", "y x2 e")))
+    rank = max(len(builder.type(name).shape) for name in inputs)
+    return builder.add(Where(), *_nodes(builder, *(operand(layer, value, inputs, rank) for value in given)))
 
 
 def _softmax_axis(layer: Layer) -> int:
@@ -132,10 +180,21 @@ def _clip(layer: Layer) -> Op:
 
 
 def _cast(layer: Layer) -> Op:
+    """Return the op of a cast, of whose types the graph knows none: to whole numbers it cuts off, to truth is not 0."""
     dtype = str(argument(layer, 1, "dtype", "float32"))
-    if "float" not in dtype:
-        raise layer_error(layer, f"a cast to {dtype} would round; cast in the data instead")
-    return ops.Identity()
+    if "bool" in dtype:
+        return NotEqual(value=0.0)
+    return Function(name="trunc") if "int" in dtype else ops.Identity()
+
+
+def _swish(layer: Layer) -> Op:
+    if float(argument(layer, 1, "beta", 1.0)) != 1:
+        raise layer_error(layer, "a swish with a beta other than 1 cannot be imported; write x * sigmoid(beta * x)")
+    return ops.Swish()
+
+
+def _scaling(factor: float) -> Callable[[Layer], Op]:
+    return lambda layer: ops.Affine(scale=number(factor), shift=number(0))
 
 
 def _plain(cls: type[Op]) -> Callable[[Layer], Op]:
@@ -151,9 +210,27 @@ def _function(name: str) -> Callable[[Layer], Op]:
     return lambda layer: Function(name=name)
 
 
+_BY_FUNCTION = {
+    **{
+        name: name.capitalize()
+        for name in ("abs", "cbrt", "ceil", "cos", "cosh", "erf", "erfc", "erfinv", "exp2", "expm1")
+    },
+    **{name: name.capitalize() for name in ("floor", "log10", "log2", "log1p", "log", "reciprocal", "round", "rsqrt")},
+    **{name: name.capitalize() for name in ("sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "trunc")},
+    **{f"a{name}": f"Arc{name}" for name in ("cos", "cosh", "sin", "sinh", "tan", "tanh")},
+    **{f"is_{name}": f"Is{name}" for name in ("finite", "inf", "nan")},
+    "is_negative": "Signbit",
+    "log_sigmoid": "LogSigmoid",
+    "logical_not": "LogicalNot",
+    "nan_to_num": "NanToNum",
+    "sparse_plus": "SparsePlus",
+    "tanh_shrink": "TanhShrink",
+}
+"""The class in keras.ops of each function by name, which is its name in TensorFlow's math module, too."""
 _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
+    # by the class in keras.ops: its name in TensorFlow, and the op
     **{name.title().replace("_", ""): (f"nn.{name}", _plain(cls)) for name, cls in PLAIN.items()},
-    **{name.capitalize(): (f"math.{name}", _function(name)) for name in FUNCTIONS},
+    **{cls: (f"math.{name}", _function(name)) for name, cls in _BY_FUNCTION.items()},
     "Relu": ("nn.relu", lambda layer: ops.Relu()),
     "Relu6": ("nn.relu6", lambda layer: ops.Relu(max_value=6.0)),
     "LeakyRelu": (
@@ -166,32 +243,79 @@ _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
         lambda layer: ops.Gelu(approximate=bool(argument(layer, 1, "approximate", layer.class_name == "ops.Gelu"))),
     ),
     "HardSigmoid": ("nn.hard_sigmoid", lambda layer: ops.HardSigmoid(slope=1 / 6)),
-    "Softmax": ("nn.softmax", lambda layer: ops.Softmax(axis=_softmax_axis(layer))),
+    "SparseSigmoid": ("", lambda layer: ops.HardSigmoid(slope=0.5)),
+    "HardTanh": ("", lambda layer: Clip(low=-1.0, high=1.0)),
+    "HardShrink": ("", lambda layer: Shrink(threshold=float(argument(layer, 1, "threshold", 0.5)))),
+    "SoftShrink": ("", lambda layer: Shrink(threshold=float(argument(layer, 1, "threshold", 0.5)), soft=True)),
+    "Threshold": (
+        "",
+        lambda layer: Threshold(
+            threshold=float(argument(layer, 1, "threshold")), value=float(argument(layer, 2, "default_value"))
+        ),
+    ),
+    "Swish": ("nn.swish", _swish),
+    "Silu": ("nn.silu", _swish),
+    "Glu": ("", lambda layer: ops.Glu(axis=_softmax_axis(layer))),
     "LogSoftmax": ("nn.log_softmax", lambda layer: ops.LogSoftmax(axis=_softmax_axis(layer))),
+    "Sparsemax": ("", lambda layer: ops.Sparsemax(axis=_softmax_axis(layer))),
     "Exp": ("math.exp", lambda layer: ops.Exponential()),
     "Absolute": ("abs", _function("abs")),
+    "Fabs": ("", _function("abs")),
     "Clip": ("clip_by_value", _clip),
     "Cast": ("cast", _cast),
+    "SaturateCast": ("saturate_cast", _cast),
     "StopGradient": ("stop_gradient", lambda layer: ops.Identity()),
     "Identity": ("identity", lambda layer: ops.Identity()),
-    "ZerosLike": ("zeros_like", lambda layer: ops.Affine(scale=number(0), shift=number(0))),
-    "OnesLike": ("ones_like", lambda layer: ops.Affine(scale=number(0), shift=number(1))),
-    "Negative": ("math.negative", lambda layer: ops.Affine(scale=number(-1), shift=number(0))),
+    "Copy": ("", lambda layer: ops.Identity()),
+    "Conj": ("", lambda layer: ops.Identity()),
+    "Conjugate": ("math.conj", lambda layer: ops.Identity()),
+    "Real": ("math.real", lambda layer: ops.Identity()),
+    "Negative": ("math.negative", _scaling(-1)),
+    "Deg2rad": ("", _scaling(math.pi / 180)),
+    "Rad2deg": ("", _scaling(180 / math.pi)),
 }
-"""By the class in keras.ops: its name in TensorFlow, and the op."""
 _ALSO = {
     "tf.math.sigmoid": "Sigmoid",
     "tf.math.tanh": "Tanh",
     "tf.math.softplus": "Softplus",
+    "tf.math.softsign": "Softsign",
     "tf.convert_to_tensor": "Identity",
-    "ops.ConvertToTensor": "Identity",
     "tf.math.rint": "Round",
+    "ops.ConvertToTensor": "Identity",
 }
 _FUNCTIONS = {
     **{f"ops.{name}": make for name, (_, make) in _UNARY.items()},
-    **{f"tf.{tf_name}": make for tf_name, make in _UNARY.values()},
+    **{f"tf.{tf_name}": make for tf_name, make in _UNARY.values() if tf_name},
     **{name: _UNARY[other][1] for name, other in _ALSO.items()},
 }
+_ALIKE_TO = {"Zeros": 0.0, "Empty": 0.0, "Ones": 1.0}
+
+
+def _like(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Give a constant in the shape of a tensor."""
+    shape, name = builder.type(inputs[0]).shape, layer.class_name.rpartition(".")[2].replace("_", "").lower()
+    value = next((v for key, v in _ALIKE_TO.items() if name == f"{key.lower()}like"), None)
+    fill = operand(layer, argument(layer, 1, "fill_value") if value is None else value, inputs, len(shape))
+    if isinstance(fill, str):
+        raise layer_error(layer, "it fills a shape with a tensor; multiply ones by it")
+    return node(builder, inputs[0], np.broadcast_to(fill, shape).astype(np.float32))
+
+
+def _crelu(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Give what is above zero and what is below, side by side."""
+    axis = softmax_axis(layer, int(argument(layer, 1, "axis", -1)))
+    below = builder.add(_scaling(-1)(layer), inputs[0], step="negative")
+    halves = [builder.add(ops.Relu(), x, step=step) for x, step in ((inputs[0], "above"), (below, "below"))]
+    return builder.add(ops.Concatenate(axis=axis), *halves)
+
+
+def _rounded(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Round to so many decimals, half to even."""
+    factor = 10.0 ** whole(layer, argument(layer, 1, "decimals", 0), "decimals")
+    if factor == 1:
+        return builder.add(Function(name="round"), inputs[0])
+    larger = builder.add(_scaling(factor)(layer), inputs[0], step="scaled")
+    return builder.add(_scaling(1 / factor)(layer), builder.add(Function(name="round"), larger, step="rounded"))
 
 
 def _unary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -199,92 +323,30 @@ def _unary(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(_FUNCTIONS[layer.class_name](layer), inputs[0])
 
 
-def _reduction(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Join all elements along axes other than the batch."""
-    over = axes(layer, argument(layer, 1, "axis"), len(builder.type(inputs[0]).shape))
-    op = _REDUCTIONS[layer.class_name](axes=over, keepdims=bool(argument(layer, 2, "keepdims", False)))
-    return builder.add(op, inputs[0])
-
-
-def _reduction_in_time(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Join elements along axes of each slice, or over time: the sum, mean or extreme so far."""
-    value = argument(layer, 1, "axis")
-    listed = list(value) if isinstance(value, Sequence) else [value]
-    rank = len(builder.type(inputs[0]).shape)
-    over_time = [axis for axis in listed if axis in (1, -rank - 1)]
-    if not over_time:
-        return _reduction(layer, inputs, builder)
-    if len(listed) > 1:
-        raise stream_error(layer, f"it joins the axes {tuple(listed)} at once; join those of a slice first")
-    running = Running(function=_REDUCTIONS[layer.class_name].kind)
-    return add_last(builder, running, inputs[0], keepdims=bool(argument(layer, 2, "keepdims", False)))
-
-
-_REDUCTIONS: Mapping[str, Any] = {
-    **{f"ops.{cls.__name__}": cls for cls in (Sum, Mean, Max, Min)},
-    **{f"tf.math.reduce_{cls.kind}": cls for cls in (Sum, Mean, Max, Min)},
-    "ops.Any": Max,
-    "tf.math.reduce_any": Max,
-}
-
-
-def _not_equal(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Compare a tensor with a number."""
-    value = operand(layer, argument(layer, 1, "y x2"), inputs, 0)
-    if isinstance(value, str):
-        raise layer_error(layer, "only a tensor can be compared with a number, not with a tensor")
-    return builder.add(NotEqual(value=float(value)), inputs[0])
-
-
 def _sum_of_tensors(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Add any number of tensors."""
-    return builder.add(ops.Add(), *tensors(layer, argument(layer, 0, "inputs"), inputs))
+    return builder.add(ops.Add(), *tensors(layer, argument(layer, 0, "inputs"), inputs, builder))
 
 
-def _normalise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Divide by the length along axes."""
-    over = axes(layer, argument(layer, 1, "axis"), len(builder.type(inputs[0]).shape))
-    return builder.add(UnitNorm(axes=over, epsilon=float(argument(layer, 2, "epsilon", 1e-12))), inputs[0])
-
-
-def _product(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Multiply matrices: a tensor by a constant matrix, or two tensors."""
-    a = tensor(layer, argument(layer, 0, "a x1 x"), inputs)
-    rank = len(builder.type(a).shape)
-    b = operand(layer, argument(layer, 1, "b x2 y"), inputs, rank)
-    turned = [bool(argument(layer, -1, key, False)) for key in ("transpose_a", "transpose_b")]
-    if not isinstance(b, str):
-        if b.ndim != 2 or turned[0]:
-            raise layer_error(layer, "a tensor can be multiplied by one constant matrix on its right only")
-        weight: Array = b.T if turned[1] else b
-        return builder.add(ops.Dense(weight=weight, bias=np.zeros(weight.shape[1], dtype=np.float32)), a)
-    if rank < 2 or len(builder.type(b).shape) != rank:
-        raise layer_error(layer, "two tensors are multiplied as matrices only if both have the same two axes or more")
-    batch = "".join(chr(ord("k") + k) for k in range(rank - 2))
-    left, right = ("ba" if turned[0] else "ab"), ("cb" if turned[1] else "bc")
-    return builder.add(Einsum(equation=f"{batch}{left},{batch}{right}->{batch}ac"), a, b)
-
-
-def _einsum(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Sum products over indices; every term must begin with the batch."""
-    equation = str(layer.config.get("subscripts", "")).replace(" ", "")
-    left, _, right = equation.partition("->")
-    terms = [*left.split(","), right]
-    if "." in equation or len({term[:1] for term in terms}) != 1 or not right:
-        raise layer_error(layer, f"the equation {equation!r} must have the batch first in every term and no ellipsis")
-    if any(term.count(term[0]) > 1 for term in terms) or len(terms) - 1 != len(inputs):
-        raise layer_error(layer, f"the equation {equation!r} does not fit {len(inputs)} tensor(s)")
-    return builder.add(Einsum(equation=",".join(t[1:] for t in terms[:-1]) + "->" + right[1:]), *inputs)
+def _softmax(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Normalise exponentials along an axis, or along several together."""
+    value = argument(layer, 1, "axis", -1)
+    if not isinstance(value, list) or len(value) == 1:
+        return builder.add(ops.Softmax(axis=_softmax_axis(layer)), inputs[0])
+    return over_joined_axes(builder, inputs[0], axes(layer, value, len(builder.type(inputs[0]).shape)), ops.Softmax())
 
 
 ALIKE = [
     *(importer("keras", name, slicewise=True)(_binary) for name in _BINARY),
-    *(importer("keras", name, slicewise=True)(_unary) for name in _FUNCTIONS),
-    *(importer("keras", name, temporal=_reduction_in_time)(_reduction) for name in _REDUCTIONS),
-    *(importer("keras", name, slicewise=True)(_not_equal) for name in ("ops.NotEqual", "tf.math.not_equal")),
-    *(importer("keras", name, slicewise=True)(_normalise) for name in ("tf.math.l2_normalize", "tf.nn.l2_normalize")),
-    *(importer("keras", name)(_product) for name in ("ops.Matmul", "tf.linalg.matmul", "tf.matmul")),
-    importer("keras", "ops.Einsum")(_einsum),
+    *(importer("keras", name, slicewise=True)(_unary) for name in _FUNCTIONS if name not in ("ops.Round",)),
+    importer("keras", "ops.Round", slicewise=True)(_rounded),
+    *(importer("keras", name, slicewise=True)(_softmax) for name in ("ops.Softmax", "tf.nn.softmax")),
+    *(importer("keras", name, slicewise=True)(_where) for name in ("ops.Where", "tf.where", "tf.where_v2")),
+    *(
+        importer("keras", name, slicewise=True)(_like)
+        for name in ("ops.ZerosLike", "ops.OnesLike", "ops.EmptyLike", "ops.FullLike", "tf.zeros_like", "tf.ones_like")
+    ),
+    importer("keras", "tf.nn.crelu", slicewise=True)(_crelu),
     importer("keras", "tf.math.add_n", slicewise=True)(_sum_of_tensors),
 ]
 """Operators of both Keras generations."""

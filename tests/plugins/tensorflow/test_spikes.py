@@ -27,6 +27,16 @@ MODELS: list[NeuronModel] = [
     neurons.SignedIf(gamma=2),
     neurons.SigmaDelta(),
     neurons.SigmaDelta(of=ops.Relu(max_value=0.5), unit=1 / 128),
+    *(
+        neurons.SigmaDelta(of=of, unit=1 / 128)
+        for of in (
+            ops.Shrink(threshold=0.25),
+            ops.Shrink(threshold=0.25, soft=True),
+            ops.Threshold(threshold=0.25, value=-0.5),
+            ops.Clip(low=-1.0, high=1.0),
+            ops.Function(name="sparse_plus"),
+        )
+    ),
     neurons.Lif(tau_rc=1 / 64),
     neurons.AdaptiveLif(tau_rc=1 / 64, inc_n=1 / 64, tau_n=0.05),
     neurons.Izhikevich(),
