@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from snnc.engine.presentation import is_temporal
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.neurons import Neurons
+from snnc.ops.changes import Accumulate, Difference
 from snnc.ops.stateful import Stateful
 
 
@@ -28,6 +30,22 @@ class Schedule:
 def has_state(node: Node) -> bool:
     """Return whether a node remembers anything from step to step."""
     return isinstance(node.op, Stateful) and node.op.stateful
+
+
+def sending(graph: Graph, stateful: Iterable[str]) -> tuple[str, ...]:
+    """Return the nodes whose silence in a step means that nothing changes ever after; none where no silence does.
+
+    Those are neurons that send changes, and the differences of what they read, in a graph in which nothing else but
+    the sums of such changes has a state.
+    """
+    found = []
+    for name in stateful:
+        op = graph[name].op
+        if isinstance(op, Difference) or (isinstance(op, Neurons) and op.model.graded):
+            found.append(name)
+        elif not isinstance(op, Accumulate):
+            return ()
+    return tuple(found)
 
 
 def schedule(graph: Graph, wanted: Iterable[str], external: Mapping[str, Sequence[str]] | None = None) -> Schedule:

@@ -18,7 +18,7 @@ from snnc.engine.move_filters import move_filters
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.rate import validated_inputs
 from snnc.engine.recording import Recording
-from snnc.engine.schedule import schedule
+from snnc.engine.schedule import schedule, sending
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.text import line
@@ -171,6 +171,7 @@ class _Run:
             for name in self.schedule.stateful
             if name not in reads
         }
+        self.sending = () if self.temporal or self.external else sending(graph, self.schedule.stateful)
 
     def part(self, inputs: Mapping[str, Array]) -> Recording:
         """Return what a part of the batch gives."""
@@ -190,14 +191,24 @@ class _Run:
                 for output, node in self.outputs.items():
                     done.outputs[output][:, t] = values[node]
                 seen = values if stepper is None else {**values, **stepper.finish(values, self.watch)}
-                for name in self.watch:
-                    if self.window.start <= t < self.window.stop:
-                        done.means[name] += seen[name]
-                    done.totals[name] += np.abs(seen[name])
-                    done.messages[name] += seen[name] != 0
+                self._record(done, seen, t)
+                if self.sending and not any(values[name].any() for name in self.sending):
+                    for output, node in self.outputs.items():
+                        done.outputs[output][:, t + 1 :] = values[node][:, None]
+                    for later in range(t + 1, self.steps):
+                        self._record(done, seen, later)
+                    break
         for name in self.watch:
             done.means[name] /= self.window.stop - self.window.start
         return done
+
+    def _record(self, done: Recording, seen: Values, t: int) -> None:
+        """Add the values of watched nodes in a step to their sums."""
+        for name in self.watch:
+            if self.window.start <= t < self.window.stop:
+                done.means[name] += seen[name]
+            done.totals[name] += np.abs(seen[name])
+            done.messages[name] += seen[name] != 0
 
     def _evaluate(self, name: str, values: Values) -> Array:
         y = self.graph[name].op.evaluate(*(values[s] for s in self.sources[name]))

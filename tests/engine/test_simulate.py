@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from snnc import neurons, ops
-from snnc.engine import simulate
+from snnc.engine import schedule, simulate
 from snnc.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ops.read_out_activation import ReadOutActivation
-from snnc.testing import chain, in_binary, random_inputs
+from snnc.passes.carry_changes import CarryChanges
+from snnc.testing import apply, chain, in_binary, random_inputs
 
 STEPS, WINDOW = 30, slice(10, 30)
 SPIKING = neurons.Neurons(model=neurons.SpikingRelu(), scale=1 / 256)
@@ -169,3 +170,40 @@ def test_what_runs_can_be_printed_by_when_it_is_computed(network):
     ]
     wanted = ["inputs:", "  %x", "once:", "  %conv.linear", "in every step:"]
     assert titles == [*wanted, *(f"  %{name}" for name in ("conv", "flat", "dense.linear", "dense"))]
+
+
+def graded(rng):
+    """Return a graph of sigma-delta neurons in the form that carries changes."""
+    levels = neurons.Neurons(model=neurons.SigmaDelta(levels=4), scale=1 / 256)
+    before = chain(
+        ops.Input(shape=(6,)),
+        ops.Dense(weight=in_binary(rng, 6, 5), bias=in_binary(rng, 5)),
+        levels,
+        ops.Dense(weight=in_binary(rng, 5, 4), bias=in_binary(rng, 4)),
+        levels,
+        ops.Dense(weight=in_binary(rng, 4, 3), bias=in_binary(rng, 3)),
+        names=["x", "a.linear", "a", "b.linear", "b", "out"],
+    )
+    return apply(CarryChanges(), before)
+
+
+def test_when_nothing_has_anything_to_say_nothing_is_computed_any_more(rng, monkeypatch):
+    graph, x = graded(rng), in_binary(rng, 5, 6)
+    watch = ["a", "b", "b.linear.change", "out"]
+    want = simulate.simulate(graph, x, 40, window=slice(3, 40), watch=watch)
+    taken = []
+    step = ops.Accumulate.step
+    monkeypatch.setattr(ops.Accumulate, "step", lambda *a: (taken.append(1), step(*a))[1])
+    simulate.simulate(graph, x, 40, window=slice(3, 40))
+    assert 2 <= len(taken) < 20
+    monkeypatch.setattr(simulate, "sending", lambda *_: ())
+    whole = simulate.simulate(graph, x, 40, window=slice(3, 40), watch=watch)
+    for table in ("outputs", "means", "totals", "messages"):
+        for name, value in getattr(want, table).items():
+            assert np.array_equal(getattr(whole, table)[name], value), (table, name)
+
+
+def test_what_may_fire_again_never_settles(network, rng):
+    names = [node.name for node in network if node.name in ("conv", "dense")]
+    assert schedule.sending(network, names) == ()
+    assert schedule.sending(graded(rng), ["a", "b", "out"]) == ("a", "b")
