@@ -35,6 +35,8 @@ FLOOR = 0.05
 """The least range of a channel, as a share of its layer's."""
 
 
+HEADROOM = 4
+"""How many ranges a neuron may send that was given its range by made-up inputs: the model's own may reach further."""
 SWEEPS = 4
 """After which the mean of what is counted is that of the activations, but for a few per cent of the difference."""
 TINY = 1e-30
@@ -189,7 +191,7 @@ def forecast(
         for name in names:
             unit = np.asarray(ranges[name] / levels[name], dtype=np.float32)
             shift = np.zeros(graph[name].type.shape[-1:], dtype=np.float32)
-            most = -(-levels[name] // steps) * steps
+            most = HEADROOM * -(-levels[name] // steps) * steps
             found.populations[name] = Quantised(unit, shift, most, wrapped(graph[name]))
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
     judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted or [None] * len(run), strict=True)]

@@ -54,7 +54,7 @@ class Tried:
 
     def gamma(self, name: str) -> int:
         """Return the most spikes a step of a population."""
-        return -(-self.levels[name] // self.steps)
+        return self.forecast.populations[name].most // self.steps
 
 
 SAMPLES = 256
