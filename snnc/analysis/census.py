@@ -56,7 +56,7 @@ class Census:
 
 def census(graph: Graph) -> Census:
     """Return the census of a graph."""
-    carries, inside = carried(graph), _inside_populations(graph)
+    carries, inside = carried(graph), inside_populations(graph)
     populations, host, rate, valued = [], [], [], []
     forms: dict[str, str] = {}
     neurons = firing = total = driven = analog = 0
@@ -121,7 +121,7 @@ def form(graph: Graph, node: Node) -> str:
     return ", ".join(kinds) or "identity"
 
 
-def _inside_populations(graph: Graph) -> set[str]:
+def inside_populations(graph: Graph) -> set[str]:
     """Return the ops that are part of a population: computed of what has arrived, and sent on by spikes alone."""
     found: set[str] = set()
     if not wraps_ops(graph):

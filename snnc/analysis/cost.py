@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnc.analysis.carried import carrying_spikes
-from snnc.analysis.census import census
+from snnc.analysis.census import census, inside_populations
 from snnc.analysis.fan_out import fan_out
 from snnc.engine.presentation import presentation
 from snnc.engine.recording import Recording
@@ -42,6 +42,9 @@ class Cost:
     effective_macs: float
     """NeuroBench's effective multiply-adds: inputs that are values, the model's own among them, in every step."""
     neuron_updates: int
+    inner_operations: int
+    """Numbers that ops inside populations, such as a softmax, compute in all steps: what a step costs beside synapses
+    and neurons (docs/spiking-forms.md)."""
     energy_model: float
     """Joules of the model itself: a multiply-add for each weight used, 45 nm."""
     energy_model_sparse: float
@@ -180,6 +183,8 @@ def cost(
         effective_acs=additions,
         effective_macs=(sum(reads.values()) + filtered) * steps,
         neuron_updates=updates,
+        inner_operations=steps
+        * sum(graph[name].type.size for name in inside_populations(graph) if not graph[name].op.is_linear),
         energy_model=census(model).multiply_adds * shown * MAC_45NM,
         energy_model_sparse=sum(value_operations(model, model_share).values()) * shown * MAC_45NM,
         energy_45nm=energy_of_values(graph, reads, steps) + filtered * steps * MAC_45NM + additions * AC_45NM,

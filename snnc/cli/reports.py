@@ -154,6 +154,8 @@ def evaluation(measured: Evaluation) -> None:
     table.add_row("synaptic operations per input", f"{measured.synops:,.0f}")
     operations = f"{spent.effective_acs:,.0f}, {spent.effective_macs:,.0f}"
     table.add_row("  effective additions (spikes), multiply-adds (values)", operations)
+    inner = f"{spent.neuron_updates:,}, {spent.inner_operations:,}"
+    table.add_row("  updates of neurons, operations inside populations", inner)
     table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
     table.add_row("  without the products of zeros", _joules(spent.energy_model_sparse))
     table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
