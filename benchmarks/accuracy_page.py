@@ -109,8 +109,8 @@ def missed_smooth(row, counted, drop, steps):
         found.append(f"{lost(row):.1f} points lost{' by integer spikes' if counted else ''}")
     if row["steps"] > steps:
         found.append(f"{row['steps']} steps")
-    if row["spiking_share"] < 1:
-        found.append(f"{percent(row['spiking_share'])} % spiking")
+    if row["not_spiking"]:
+        found.append(f"{len(row['not_spiking'])} ops do not spike")
     if row["silent"]:
         found.append("silent")
     return found
@@ -128,7 +128,7 @@ def smooth(measured):
             wrong += missed_smooth(row, *aim) if row else ["not measured"]
         known = graded or counted
         if known:
-            share = percent(min(row["spiking_share"] for row in (graded, counted) if row))
+            share = f"{percent(known['spiking_share'])} + {percent(known['input_share'])}"
             head = [f"{DATASETS[dataset]}: {NAMES[name]}", percent(known["model_accuracy"]), share]
             rows.append([*head, *cells, "; ".join(wrong) or "none"])
     of_each = ["accuracy", "steps", "spikes a neuron", "synops a neuron", "of the multiply-adds"]
@@ -289,11 +289,12 @@ With samples and nothing chosen: at most {DROP} points below the model in 4 step
 
 ### Networks that are not made of ReLU
 
-Swish, GELU, gates, normalisation of values and attention. Aimed at: everything spikes (the share is of the
-multiply-adds), and with 256 samples at most {DROP} points below the model in 4 steps with graded spikes, nothing else
-chosen, and {DROP_COUNTED:g} point in {STEPS_COUNTED} steps with integer spikes of one size (`code="counted"`). *Synops*
-are synaptic operations, each an addition that a spike brings to a neuron behind a weight; the last column of each code
-is their number in multiply-adds of the model.
+Swish, GELU, gates, normalisation of values and attention. Aimed at: everything spikes, as `--strict` demands, and with
+256 samples at most {DROP} points below the model in 4 steps with graded spikes, nothing else chosen, and
+{DROP_COUNTED:g} point in {STEPS_COUNTED} steps with integer spikes of one size (`code="counted"`). The share is of the
+multiply-adds: those that spikes drive, and those of the first layer, which reads the image itself. *Synops* are
+synaptic operations, each an addition that a spike brings to a neuron behind a weight; the last column of each code is
+their number in multiply-adds of the model.
 
 {smooth([one for one in measured if one[1] in networks.SMOOTH])}
 

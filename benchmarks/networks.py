@@ -244,7 +244,7 @@ FAMILIES = {
     "swish": (swish, 3),
     "convnext": (convnext, 3),
     "mobilenetv3": (mobilenetv3, 2),
-    "efficientnet": (efficientnet, 3),
+    "efficientnet": (efficientnet, 2),
     "vit": (vit, 5),
 }
 """What builds each family up to its last layer, and the epochs of its training on Fashion-MNIST.
