@@ -12,6 +12,7 @@ from snnc.frontend.base import Builder, Layer, layer_error
 from snnc.frontend.keras_layers.operands import enlarge, number
 from snnc.ir.types import Array, Shape
 from snnc.ops.combine import Minimum, Multiply
+from snnc.ops.functions import NotEqual
 
 FAR_BELOW = 1e9
 """What Keras takes from scores that do not count."""
@@ -103,8 +104,12 @@ def mask_scores(builder: Builder, scores: str, mask: Mask) -> str:
             return scores
         below = (mask.known - 1) * FAR_BELOW
         return builder.add(ops.Affine(scale=number(1), shift=below), scores, step="scores.masked")
-    scale = number(FAR_BELOW) if mask.known is None else FAR_BELOW * mask.known
-    added = builder.add(ops.Affine(scale=scale, shift=number(-FAR_BELOW)), mask.node, step="mask.below")
+    counts = mask.node
+    if mask.known is not None:
+        counts = builder.add(ops.Affine(scale=mask.known, shift=number(0)), counts, step="mask.known")
+    # not 1e9 * mask - 1e9, which a backend may add to the scores number by number, so that these are lost in rounding
+    hidden = builder.add(NotEqual(value=1.0), counts, step="mask.hidden")
+    added = builder.add(ops.Affine(scale=number(-FAR_BELOW), shift=number(0)), hidden, step="mask.below")
     return builder.add(ops.Add(), scores, added, step="scores.masked")
 
 
