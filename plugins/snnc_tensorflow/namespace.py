@@ -81,7 +81,10 @@ class TensorflowNamespace:
     @staticmethod
     def take_along_axis(x: Tensor, indices: Tensor, axis: int) -> Tensor:
         """Return, along an axis, the elements at the indices at the same place, which broadcast."""
-        return tf.experimental.numpy.take_along_axis(x, indices, axis)
+        sizes = list(zip(x.shape, indices.shape, strict=True))
+        shape = [n if n != 1 else m for n, m in sizes]
+        shape[axis] = sizes[axis][1]
+        return tf.ensure_shape(tf.experimental.numpy.take_along_axis(x, indices, axis), shape)
 
     @staticmethod
     def astype(x: Tensor, dtype: Any) -> Tensor:

@@ -57,6 +57,7 @@ FUNCTIONS: Mapping[str, Rule] = {
     "log_sigmoid": lambda xp, x: -xp.softplus(-x),
     "logical_not": _true(lambda x: x == 0),
     "nan_to_num": lambda xp, x: _clipped(xp, xp.where(x == x, x, xp.zeros_like(x)), -LARGEST, LARGEST),
+    "reciprocal_no_nan": lambda xp, x: xp.where(x == 0, xp.zeros_like(x), 1 / xp.where(x == 0, xp.ones_like(x), x)),
     "reciprocal": lambda xp, x: 1 / x,
     "sinc": lambda xp, x: xp.where(x == 0, 1.0, xp.sin(math.pi * x) / xp.where(x == 0, 1.0, math.pi * x)),
     "sparse_plus": lambda xp, x: xp.where(x >= 1, x, 0.25 * xp.square(xp.maximum(x + 1, 0.0))),

@@ -127,6 +127,13 @@ OF_KERAS_2 = {
     ],
     "slices": lambda tf, x, z, i: [tf.slice(x, [0, 1, 2], [-1, 2, -1]), x[:, ::-1, tf.newaxis, 2:]],
     "flips": lambda tf, x, z, i: [tf.reverse(x, [1, 2]), tf.image.flip_left_right(i), tf.image.flip_up_down(i)],
+    "images": lambda tf, x, z, i: [
+        *(getattr(tf.image, f"rgb_to_{name}")(i[..., :3]) for name in ("grayscale", "yiq", "yuv")),
+        *(tf.image.yuv_to_rgb(i[..., :3]), tf.image.adjust_contrast(i, 0.5), tf.image.adjust_brightness(i, 0.2)),
+        *(tf.image.per_image_standardization(i), tf.image.transpose(i), tf.image.central_crop(i, 0.5)),
+        *(tf.image.adjust_gamma(tf.abs(i), 0.7, 2.0), tf.nn.local_response_normalization(i, 1, 2.0, 0.3, 0.75)),
+        tf.image.convert_image_dtype(i, tf.float32),
+    ],
     "batch_normalization": lambda tf, x, z, i: tf.nn.batch_normalization(
         i, array(4), np.float32([1, 2, 3, 4]), array(4), array(4), 1e-3
     ),
@@ -212,6 +219,7 @@ OF_KERAS_3 = {
     ],
     "normalize": lambda o, x, z, i: [o.normalize(x), o.normalize(x, axis=1, order=3), o.normalize(x, order=1)],
     "codes": lambda o, x, z, i: [
+        *(o.searchsorted(np.float32([-1, 0, 0.5]), x), o.select([x > 1, x > 0], [z, 2.0 * x], 0.5)),
         *(o.one_hot(o.argmax(x, axis=1), 5), o.one_hot(o.argmax(x, axis=1), 5, axis=1)),
         *(o.multi_hot(o.argmax(x, axis=1), 5), o.digitize(x, np.float32([-1, 0, 0.5]))),
     ],

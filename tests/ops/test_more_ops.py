@@ -65,6 +65,7 @@ OF_NUMPY = {
     "is_nan": np.isnan,
     "is_negative": np.signbit,
     "log_sigmoid": special.log_expit,
+    "reciprocal_no_nan": lambda x: np.where(x == 0, 0, 1 / x),
     "rsqrt": lambda x: x**-0.5,
     "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
     "tanh_shrink": lambda x: x - np.tanh(x),

@@ -121,6 +121,7 @@ _PAIRS: Mapping[str, tuple[str, Combine]] = {
     "Subtract": ("subtract sub", _subtract),
     "Multiply": ("multiply mul", _multiply),
     "Divide": ("divide", _divide),
+    "MultiplyNoNan": ("multiply_no_nan", _multiply),
     "TrueDivide": ("truediv", _divide),
     "Power": ("power pow", _power),
     "Maximum": ("maximum", _largest),
@@ -153,6 +154,8 @@ _BINARY: Mapping[str, Combine] = {
     **{f"tf.math.{tf_name}": make for tf_names, make in _PAIRS.values() for tf_name in tf_names.split()},
     **{f"tf.__operators__.{name}": make for name, make in (("add", _add), ("ne", _not_equal), ("eq", _pair("equal")))},
     "tf.floor_div": _pair("floor_divide"),
+    "tf.realdiv": _divide,
+    "tf.truncatemod": _pair("fmod"),
     "tf.nn.bias_add": _add,
 }
 
@@ -223,6 +226,7 @@ _BY_FUNCTION = {
     "log_sigmoid": "LogSigmoid",
     "logical_not": "LogicalNot",
     "nan_to_num": "NanToNum",
+    "reciprocal_no_nan": "ReciprocalNoNan",
     "sparse_plus": "SparsePlus",
     "tanh_shrink": "TanhShrink",
 }
@@ -263,7 +267,7 @@ _UNARY: Mapping[str, tuple[str, Callable[[Layer], Op]]] = {
     "Fabs": ("", _function("abs")),
     "Clip": ("clip_by_value", _clip),
     "Cast": ("cast", _cast),
-    "SaturateCast": ("saturate_cast", _cast),
+    "SaturateCast": ("dtypes.saturate_cast", _cast),
     "StopGradient": ("stop_gradient", lambda layer: ops.Identity()),
     "Identity": ("identity", lambda layer: ops.Identity()),
     "Copy": ("", lambda layer: ops.Identity()),
@@ -347,6 +351,6 @@ ALIKE = [
         for name in ("ops.ZerosLike", "ops.OnesLike", "ops.EmptyLike", "ops.FullLike", "tf.zeros_like", "tf.ones_like")
     ),
     importer("keras", "tf.nn.crelu", slicewise=True)(_crelu),
-    importer("keras", "tf.math.add_n", slicewise=True)(_sum_of_tensors),
+    *(importer("keras", name, slicewise=True)(_sum_of_tensors) for name in ("tf.math.add_n", "tf.math.accumulate_n")),
 ]
 """Operators of both Keras generations."""

@@ -10,10 +10,10 @@ import numpy as np
 from snnc import ops
 from snnc.frontend.base import Builder, Layer, importer, layer_error
 from snnc.frontend.keras_layers.layout import axis_without_batch
-from snnc.frontend.keras_layers.operands import argument, axes, node, number, operand, whole
+from snnc.frontend.keras_layers.operands import argument, axes, node, number, operand, tensor, whole
 from snnc.ir.op import Op
 from snnc.ir.types import Array, Shape
-from snnc.ops.functions import Pairwise
+from snnc.ops.functions import Pairwise, Where
 from snnc.ops.order import TakeAlong
 from snnc.ops.reduce import Max, Sum
 from snnc.ops.resample import Embedding, Slice, Take, reverse
@@ -243,6 +243,30 @@ def _digitize(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     )
 
 
+def _search(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Give the number of constant edges below each element, or at it too."""
+    edges = operand(layer, argument(layer, 0, "sorted_sequence"), inputs, 1)
+    values = operand(layer, argument(layer, 1, "values"), inputs, 99)
+    if isinstance(edges, str) or not isinstance(values, str):
+        raise layer_error(layer, "only computed values among constant edges can be imported")
+    name = "greater_equal" if argument(layer, -1, "side", "left") == "right" else "greater"
+    return builder.add(Sum(axes=(len(_shape(builder, values)),)), _each_with(builder, values, name, edges))
+
+
+def _select(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Choose the first of several tensors or constants whose condition holds."""
+    conditions, choices = (argument(layer, k, name) for k, name in enumerate(("condlist", "choicelist")))
+    x = operand(layer, argument(layer, 2, "default", 0), inputs, 99)
+    pairs = [
+        (tensor(layer, c, inputs), operand(layer, v, inputs, 99)) for c, v in zip(conditions, choices, strict=True)
+    ]
+    for k, (condition, chosen) in reversed(list(enumerate(pairs))):
+        both = [node(builder, condition, value) for value in (chosen, x)]
+        x = builder.add(Where(), condition, *both, step=f"choice{k}" if k else "")
+    assert isinstance(x, str)
+    return x
+
+
 def _is_in(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Tell whether each element is one of some constants."""
     others = operand(layer, argument(layer, 1, "x2"), inputs, 99)
@@ -265,6 +289,8 @@ _NAMES = (
     (_on_diagonal, ("tf.linalg.diag",)),
     (_one_hot, ("tf.one_hot", "ops.OneHot", "ops.MultiHot")),
     (_digitize, ("ops.Digitize",)),
+    (_search, ("ops.SearchSorted",)),
+    (_select, ("ops.Select",)),
     (_is_in, ("ops.IsIn",)),
 )
 ALIKE = [importer("keras", name, slicewise=function is _flip)(function) for function, names in _NAMES for name in names]

@@ -23,7 +23,7 @@ from snnc.ops.resample import Take
 _STRIDES, _DILATION = "strides stride", "dilations dilation_rate rates rate"
 
 
-def _with_layout(layer: Layer) -> Layer:
+def with_layout(layer: Layer) -> Layer:
     """Return the operator with its data format as layers write it."""
     value = str(argument(layer, -1, "data_format") or "channels_last")
     first = value == "channels_first" or value.startswith("NC")
@@ -71,7 +71,7 @@ def _kernel(layer: Layer, inputs: Sequence[str], position: int, names: str, rank
 
 def _pool(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Take the average or the maximum of windows, in both layouts; padding does not count."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     rank = len(_space(layer, builder, inputs[0]))
     name = f"{layer.class_name} {argument(layer, -1, 'pooling_type', '')}".lower()
     size = _numbers(layer, "ksize pool_size window_shape", rank)
@@ -85,7 +85,7 @@ def _pool(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _adaptive(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Take the average or the maximum of as many windows as asked for."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     space = _space(layer, builder, inputs[0])
     wanted = _numbers(layer, "output_size", len(space))
     if all(n % k == 0 for n, k in zip(space, wanted, strict=True)):
@@ -122,7 +122,7 @@ def _depth(layer: Layer, builder: Builder, source: str) -> int:
 
 def _convolve(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve with a constant kernel: any stride, padding, dilation and groups, in both layouts."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     kernel = _kernel(layer, inputs, 1, "filters filter kernel", len(_space(layer, builder, inputs[0])))
     groups = _depth(layer, builder, inputs[0]) // kernel.shape[-2]
     return add_spatial(layer, inputs[0], builder, _conv_op(layer, kernel, groups))
@@ -135,13 +135,13 @@ def _depthwise_op(layer: Layer, inputs: Sequence[str], builder: Builder, names: 
 
 def _depthwise(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve each channel by itself with a constant kernel."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     return add_spatial(layer, inputs[0], builder, _depthwise_op(layer, inputs, builder, "filter filters kernel"))
 
 
 def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve each channel by itself, then mix the channels, with constant kernels."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     first = _depthwise_op(layer, inputs, builder, "depthwise_filter depthwise_kernel")
     mixing = _kernel(layer, inputs, 2, "pointwise_filter pointwise_kernel", first.kernel.ndim - 2)
     return add_spatial(layer, inputs[0], builder, first, _conv_op(layer, mixing, 1, strided=False))
@@ -149,7 +149,7 @@ def _separable(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _transposed(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Convolve transposed with a constant kernel: any stride, padding and dilation, in both layouts."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     space = _space(layer, builder, inputs[0])
     rank = len(space)
     kernel = _kernel(layer, inputs, 1, "filters kernel", rank)
@@ -181,7 +181,7 @@ def _cut(n: int, span: int, stride: int, wanted: int, *, same: bool) -> tuple[in
 
 def _blocks(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Move blocks of space into the channels, or back."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     block = whole(layer, argument(layer, 1, "block_size"), "block_size")
     shape = builder.type(inputs[0]).shape
     height, width, depth = (*shape[1:], shape[0]) if channels_first(layer) else shape
@@ -197,7 +197,7 @@ def _blocks(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
 
 def _patches(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     """Give the elements of each window of an image as its channels."""
-    layer = _with_layout(layer)
+    layer = with_layout(layer)
     space = _space(layer, builder, inputs[0])
     rank = len(space)
     size = _numbers(layer, "sizes size", rank)
@@ -212,12 +212,6 @@ def _patches(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     run.append(ops.Reshape(shape=(*(n for pair in zip(out, size, strict=True) for n in pair), -1)))
     run.append(ops.Permute(order=(*range(0, 2 * rank, 2), *range(1, 2 * rank, 2), 2 * rank)))
     return add_spatial(layer, inputs[0], builder, *run, ops.Reshape(shape=(*out, -1)))
-
-
-def _gray(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
-    """Weigh the colours as an eye does."""
-    weight = np.array([[0.2989], [0.587], [0.114]], dtype=np.float32)
-    return add_spatial(_with_layout(layer), inputs[0], builder, ops.Dense(weight=weight, bias=layer.zeros(1)))
 
 
 _NAMES: Mapping[Any, tuple[str, ...]] = {
@@ -235,7 +229,6 @@ _NAMES: Mapping[Any, tuple[str, ...]] = {
         *("ops.SpaceToDepth", "ops.DepthToSpace"),
     ),
     _patches: ("tf.image.extract_patches", "ops.ExtractPatches"),
-    _gray: ("tf.image.rgb_to_grayscale", "ops.RGBToGrayscale"),
 }
 ALIKE = [importer("keras", name)(function) for function, names in _NAMES.items() for name in names]
 """Operators of both Keras generations."""
