@@ -41,7 +41,7 @@ test-new:
 	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
 	fi
 
-# Every architecture of keras.applications; with SNNC_RECORD=1 the numbers of docs/applications.json are measured anew
+# Every architecture of keras.applications; benchmarks/applications.py measures the numbers of docs/applications.json anew
 applications: .venv-test/installed
 	.venv-test/bin/python -m pytest -m slow tests/end_to_end/test_applications.py
 
