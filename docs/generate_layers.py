@@ -59,6 +59,7 @@ PARAMETERS: Mapping[str, Any] = {
     "num_key_value_heads": 2,
     "equation": "...x,xy->...y",
     "output_shape": [4],
+    "cell": {"class_name": "LSTMCell", "config": {"units": 2}},
 }
 """A config that every layer finds what it needs in; ``padding`` and ``scale`` mean different things to some."""
 ACTIVATION_ONLY = ("Activation", "SpikingActivation")
@@ -76,6 +77,7 @@ def example(importer: Importer, **fixed: Any) -> Graph | None:
     """Return a small graph that an importer makes, None if it takes none of the examples."""
     rank = [int(c) for c in importer.class_name if c.isdigit()]
     shapes = SHAPES[rank[0] : rank[0] + 1] if rank and rank[0] < len(SHAPES) else SHAPES[::-1]
+    shapes = (*shapes, *((3, *shape) for shape in shapes)) if rank else shapes
     orders = [{"dims": list(range(n, 0, -1))} for n in (1, 2, 3, 4)]
     without = ((), ("padding", "groups"), ("padding", "groups", "scale"))
     for shape, left_out, count in itertools.product(shapes, without, (2, 1)):

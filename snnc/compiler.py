@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -51,6 +51,7 @@ def import_model(
     *,
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
+    replace: Mapping[str, str] | None = None,
     registry: Registry | None = None,
 ) -> Graph:
     """Return a model as a graph: no passes, no backend.
@@ -60,6 +61,9 @@ def import_model(
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
         temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
+        replace: what stands for a layer, a class or a function of your own, by its name: an activation such as
+            ``"leaky_relu{alpha=0.1 max=20}"``, ``"identity"``, a layer such as ``"Dense"``, or an op; no code of a
+            model is ever executed.
         registry: the plugins to use; all installed ones by default.
 
     Raises:
@@ -68,6 +72,8 @@ def import_model(
 
     """
     if isinstance(model, Graph):
+        if replace:
+            raise UsageError("replace: the model is a graph already, whose layers have their meaning")
         return _as_asked(model.copy(), temporal)
     registry = Registry.discover() if registry is None else registry
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
@@ -75,7 +81,7 @@ def import_model(
         frontend = cls(registry.kinds)
         if frontend.accepts(source):
             importers = {i.class_name: i for i in registry.importers.values() if i.frontend == frontend.family}
-            options = ImportOptions(input_shape, config=None if config is None else Path(config), temporal=temporal)
+            options = ImportOptions(input_shape, None if config is None else Path(config), temporal, replace or {})
             return _as_asked(frontend.load(source, importers, options), temporal)
     raise UsageError(f"{model!r} is neither a model file, nor a saved graph, nor a Keras model")
 
@@ -118,6 +124,7 @@ def compile(
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
+    replace: Mapping[str, str] | None = None,
     registry: Registry | None = None,
 ) -> Compiled:
     """Compile a trained Keras model to a spiking network.
@@ -160,6 +167,9 @@ def compile(
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
         temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
+        replace: what stands for a layer, a class or a function of your own, by its name: an activation such as
+            ``"leaky_relu{alpha=0.1 max=20}"``, ``"identity"``, a layer such as ``"Dense"``, or an op; no code of a
+            model is ever executed.
         registry: the plugins to use; all installed ones by default.
 
     Returns:
@@ -184,7 +194,7 @@ def compile(
     require_numbers(seed, DT if dt is None else dt, steps)
     if read_out is not None:
         registry.read_out(read_out)
-    source = import_model(model, input_shape, config=config, temporal=temporal, registry=registry)
+    source = import_model(model, input_shape, config=config, temporal=temporal, replace=replace, registry=registry)
     source = with_ranges(source, input_range)
     showing = presentation(source)
     if showing.temporal and code == "counted":
@@ -202,7 +212,7 @@ def compile(
     context.notes.extend(notes)
     with progress_bar(shown=progress) as bar:
         task = bar.add_task("compile", total=None)
-        context = replace(context, tell=lambda line: bar.update(task, description=line))
+        context = dataclasses.replace(context, tell=lambda line: bar.update(task, description=line))
         graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
     chosen.require_accepted(stepwise(graph))
     on_host = _on_host(graph, chosen, registry)
@@ -212,10 +222,10 @@ def compile(
     if untold:
         context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
     if not showing.temporal:
-        settings = replace(settings, steps=context.choices.get("steps", settings.steps))
+        settings = dataclasses.replace(settings, steps=context.choices.get("steps", settings.steps))
         if read_out is None and "read_out" in context.choices:
             chosen_read_out = context.choices["read_out"]
-            settings = replace(settings, read_out=write(chosen_read_out.kind, chosen_read_out.attrs()))
+            settings = dataclasses.replace(settings, read_out=write(chosen_read_out.kind, chosen_read_out.attrs()))
     compiled = Compiled(
         graph,
         source,

@@ -13,10 +13,11 @@ from snnc_tensorflow.site import Function, Site, StatefulFunction, Tensor, Tenso
 @lowering("tensorflow", ops.Recurrent)
 def recurrent(op: ops.Recurrent, site: Site) -> Function:
     """Lower a recurrent layer: a scan of its rule."""
-    bound = site.bound(op)
+    bound, state = site.bound(op), op.state(site.inputs[0].shape[1:])
+    by_step = (1, 0, *range(2, len(state) + 2))
 
     def call(x: Tensor, *rest: Tensor) -> Tensor:
-        zeros = tf.zeros((tf.shape(x)[0], op.units))
+        zeros = tf.zeros((tf.shape(x)[0], *state))
         states = tuple(rest[op.masked :]) or (zeros,) * op.memories
 
         def step(before: Any, now: Any) -> Any:
@@ -25,13 +26,13 @@ def recurrent(op: ops.Recurrent, site: Site) -> Function:
             return (out, *new)
 
         stepwise = (
-            tf.transpose(bound.project(TENSORFLOW, x), (1, 0, 2)),
-            tf.transpose(rest[0]) if op.masked else tf.zeros_like(x[0, :, 0]),
+            tf.transpose(bound.project(TENSORFLOW, x), by_step),
+            tf.transpose(rest[0]) if op.masked else tf.zeros(tf.shape(x)[1]),
         )
         out, *after = tf.scan(step, stepwise, (zeros, *states), reverse=op.backwards)
         if op.gives == "sequence":
             # a scan backwards puts the results where the inputs were; the op wants the order of reading
-            return tf.transpose(tf.reverse(out, [0]) if op.backwards else out, (1, 0, 2))
+            return tf.transpose(tf.reverse(out, [0]) if op.backwards else out, by_step)
         chosen = {"last": out, "state": after[0], "cell": after[-1]}[op.gives]
         return chosen[0] if op.backwards else chosen[-1]
 

@@ -20,11 +20,13 @@ from snnc.cli.options import (
     Minimise,
     Model,
     Passes,
+    Replace,
     Skip,
     Steps,
     TargetDrop,
     Temporal,
     by_layer,
+    meanings_of,
     ranges_of,
     shapes_of,
     with_option,
@@ -80,6 +82,7 @@ def compile_command(
     input_shape: InputShape = None,
     config: Config = None,
     temporal: Temporal = False,
+    replace: Replace = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
     ] = False,
@@ -114,6 +117,7 @@ def compile_command(
         input_shape=shapes_of(input_shape),
         config=config,
         temporal=temporal,
+        replace=meanings_of(replace),
     )
     compiled.save(output)
     reports.compilation(compiled, output)
@@ -154,6 +158,7 @@ def tune(
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     input_shape: InputShape = None,
     config: Config = None,
+    replace: Replace = None,
 ) -> None:
     """Search the settings of level 2 for the cheapest network that keeps the accuracy."""
     from snnc import tune as search
@@ -162,7 +167,7 @@ def tune(
     from snnc.files import write_file
     from snnc.samples import samples as samples_of
 
-    source = import_model(model, shapes_of(input_shape), config=config)
+    source = import_model(model, shapes_of(input_shape), config=config, replace=meanings_of(replace))
     samples = samples_of(source, calibration, labels)
     found = search.tune(
         model,
@@ -179,6 +184,7 @@ def tune(
         backend=backend,
         input_shape=shapes_of(input_shape),
         config=config,
+        replace=meanings_of(replace),
     )
     found.compiled.save(output)
     again = partial(search.command, model=str(model), calibration=str(calibration), samples=found.calibrated, seed=seed)

@@ -63,6 +63,12 @@ Config = Annotated[
 ]
 
 
+Replace = Annotated[
+    list[str] | None,
+    typer.Option("--replace", help="NAME=MEANING, for a layer, class or function of your own. May be repeated."),
+]
+
+
 def by_layer(values: list[str] | None, what: str, kind: Callable[[str], T]) -> Any:
     """Return one value, or values by layer, from ``VALUE`` and ``LAYER=VALUE`` words; None from none."""
     found: dict[str, T] = {}
@@ -76,6 +82,22 @@ def by_layer(values: list[str] | None, what: str, kind: Callable[[str], T]) -> A
         except ValueError:
             raise UsageError(f"--{what}: {text!r} is not a number") from None
     return found["*"] if set(found) == {"*"} else found or None
+
+
+def meanings_of(values: list[str] | None) -> dict[str, str]:
+    """Return what stands for layers, classes and functions, by name, from ``NAME=MEANING`` words."""
+    found: dict[str, str] = {}
+    for word in values or ():
+        match = _KEYED.fullmatch(word)
+        if match is None:
+            raise UsageError(
+                f"--replace: cannot read {word!r}; write NAME=MEANING, as in 'my_layer=leaky_relu{{alpha=0.1}}'"
+            )
+        name, text = match.groups()
+        if name in found:
+            raise UsageError(f"--replace is given twice for {name}")
+        found[name] = text
+    return found
 
 
 def with_option(spec: str, name: str, value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Skip, Temporal, shapes_of
+from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Replace, Skip, Temporal, meanings_of, shapes_of
 
 
 @app.command()
@@ -25,6 +25,7 @@ def show(
     ] = False,
     config: Config = None,
     temporal: Temporal = False,
+    replace: Replace = None,
 ) -> None:
     """Print a graph, one line a node."""
     from snnc.artifact import MANIFEST_FILE
@@ -35,7 +36,8 @@ def show(
         compiled = load(source)
         graph = compiled.source if imported else compiled.graph
     else:
-        graph = import_model(source, shapes_of(input_shape), config=config, temporal=temporal)
+        shapes, meanings = shapes_of(input_shape), meanings_of(replace)
+        graph = import_model(source, shapes, config=config, temporal=temporal, replace=meanings)
     typer.echo(text_as_run(graph) if as_run else str(graph))
 
 

@@ -48,7 +48,7 @@ class Layer:
     keras: tuple[int, ...]
     """The version of Keras that wrote the model, such as (3, 15, 1)."""
     call: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments that the model gives in this call; ``Slot(k)`` stands for input k."""
+    """Keyword arguments that the model gives in this call; ``Slot(k)`` stands for input k, True for a mask."""
     args: tuple[Any, ...] = ()
     """Positional arguments of this call; ``Slot(k)`` stands for input k."""
     made: dict[str, Array] = field(default_factory=dict)
@@ -195,6 +195,8 @@ class ImportOptions:
     """The config (JSON) that belongs to a file of weights alone."""
     temporal: bool = False
     """Whether axis 1 of the inputs is time, and one slice is presented each step."""
+    replace: Mapping[str, str] = field(default_factory=dict)
+    """What stands for a layer, a class or a function of the model, by name, in text form."""
 
 
 class Frontend(ABC):

@@ -6,7 +6,8 @@ Sequential model is written as the chain of calls that it is. Nothing in a confi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ WRAPPERS = TRANSPARENT | {"TimeDistributed"}
 _OTHER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}
 """Classes that Keras exports, and writes into its newer files, under another name than their own."""
 _CONSTANT = "_CONSTANT_VALUE"
+_SHARED = "shared_object_id"
 _KNOWN = ("keras", "tf_keras", "keras_spiking")
 """Packages whose classes have importers of their own."""
 
@@ -59,11 +61,18 @@ class LayerSpec:
     """What a nested model holds."""
     inner: LayerSpec | None = None
     """The layer inside a wrapper."""
+    stored_as: str = ""
+    """The class that the file knows the layer by, where the user has put another in its place."""
+
+    @property
+    def stored_class(self) -> str:
+        """Return the class that the file knows the layer by."""
+        return self.stored_as or self.class_name
 
     @property
     def operator(self) -> bool:
         """Return whether this is a function on tensors, which Keras wrote down as a layer."""
-        return "." in self.class_name
+        return "." in self.stored_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +125,46 @@ def _functional(name: str, class_name: str, config: Mapping[str, Any]) -> ModelS
     names = {_layer_name(d) for d in documents}
     if len(names) != len(documents):
         raise FrontendError(f"model {name!r}: two layers have the same name")
-    layers = tuple(_layer(d, tuple(_calls(d, names))) for d in documents)
-    return ModelSpec(name, class_name, layers, _ends(config["input_layers"]), _ends(config["output_layers"]))
+    layers = [_layer(d, tuple(_calls(d, names))) for d in documents]
+    outputs = _ends(config["output_layers"])
+    _restore_calls(name, documents, layers, outputs)
+    return ModelSpec(name, class_name, tuple(layers), _ends(config["input_layers"]), outputs)
+
+
+def _restore_calls(name: str, documents: Sequence[Any], layers: list[LayerSpec], outputs: Any) -> None:
+    """Put back the calls of layers that a later nested model shares, over which Keras 2 writes those in that model.
+
+    All layers lead to an output and are listed behind those that they read, so that a tensor that nothing reads is
+    what such a call reads, where there is one for each.
+    """
+    lost = [k for k, d in enumerate(documents) if d.get(_SHARED) in _shared_by_models(documents[k + 1 :])]
+    if not lost:
+        return
+    known = [(call.args, call.kwargs) for k, layer in enumerate(layers) if k not in lost for call in layer.calls]
+    read = {(ref.layer, ref.node) for ref in refs([*known, outputs])}
+    many = {layer for layer, n in Counter(layer for layer, _ in read).items() if n > 1}
+    unread = [k for k, layer in enumerate(layers) if all(layer.name != other for other, _ in read)]
+    for k in lost:
+        before = [place for place in unread if place < k]
+        if len(before) != 1 or layers[k].name in many or len(layers[k].calls) != 1 or len(unread) > len(lost):
+            raise FrontendError(
+                f"model {name!r}: Keras 2 left out what layer {layers[k].name!r} reads, as a nested model shares it; "
+                "import the model in memory, or call the layer inside a model of its own here, too, and save it again"
+            )
+        unread.remove(before[0])
+        layers[k] = replace(layers[k], calls=(Call((Ref(layers[before[0]].name, 0, 0),)),))
+
+
+def _shared_by_models(documents: Sequence[Any]) -> set[Any]:
+    """Return the marks of shared layers inside the models among the documents of layers."""
+    found: set[Any] = set()
+    for document in documents:
+        config = document.get("config")
+        inside = config.get("layers") if isinstance(config, dict) else None
+        if isinstance(inside, list) and all(isinstance(d, dict) for d in inside):
+            found.update(d[_SHARED] for d in inside if isinstance(d.get(_SHARED), int))
+            found |= _shared_by_models(inside)
+    return found
 
 
 def _sequential(name: str, class_name: str, config: Mapping[str, Any]) -> ModelSpec:

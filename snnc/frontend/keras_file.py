@@ -27,4 +27,5 @@ class KerasFileFrontend(Frontend):
         path = Path(os.fspath(source))
         config = None if options.config is None else Path(options.config)
         with opened(path, config) as archive:
-            return build_graph(parse_model(archive.config), archive.weights, importers, archive.version, options)
+            model = parse_model(archive.config)
+            return build_graph(model, archive.weights, importers, archive.version, options, self.kinds.op)

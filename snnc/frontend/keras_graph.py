@@ -27,14 +27,12 @@ from snnc.frontend.keras_time import Inside, distribute
 from snnc.frontend.keras_weights import WeightSource, WeightTable
 from snnc.frontend.known import Known
 from snnc.frontend.lost_tensors import ways_to_read
+from snnc.frontend.replace import Replacements
 from snnc.ir.graph import Graph
+from snnc.ir.op import Op
 from snnc.ir.types import Array
 
 _REMEDY = "write an importer plugin for it (docs/writing-importers) or take the layer out of the model"
-_LAMBDA = (
-    "its Python code is never executed; replace it by a Keras layer, or by a class of its own with an importer plugin "
-    "(docs/writing-importers)"
-)
 _STRANGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an importer raises for a config that is not what Keras writes."""
 
@@ -45,6 +43,7 @@ def build_graph(
     importers: Mapping[str, Importer],
     version: tuple[int, ...],
     options: ImportOptions,
+    kinds: Mapping[str, type[Op]],
 ) -> Graph:
     """Return the graph of a model.
 
@@ -53,13 +52,17 @@ def build_graph(
         source: where the weights are.
         importers: by class name.
         version: of the Keras that wrote the model.
-        options: shapes for inputs that leave sizes open.
+        options: shapes for inputs that leave sizes open, and what stands for layers and functions of the user's own.
+        kinds: the ops that may stand for one, by kind.
 
     Raises:
+        UsageError: the options do not fit the model.
         UnsupportedLayerError: layers without an importer, all of them.
         FrontendError: a layer whose configuration or weights cannot be imported.
 
     """
+    if options.replace:
+        model = Replacements(options.replace, importers, kinds, version).applied(model)
     table = ImporterTable(importers)
     unsupported = list(_unsupported(model.layers, table))
     if unsupported:
@@ -134,12 +137,28 @@ def _unsupported(layers: Sequence[LayerSpec], table: ImporterTable, prefix: str 
         elif spec.class_name == "InputLayer":
             continue
         elif spec.class_name == "Lambda":
-            yield name, "Lambda", _LAMBDA
+            yield name, "Lambda", _lambda(name)
         elif _quantised(spec):
             yield name, spec.class_name, "its weights are quantised; save the model before it is quantised"
         elif table.find(spec) is None:
-            what = "no importer for this operator" if spec.operator else "no importer for this class"
-            yield name, spec.registered or spec.class_name, f"{what}; {_REMEDY}"
+            class_name = spec.registered or spec.class_name
+            if spec.operator:
+                yield name, class_name, f"no importer for this operator; {_REMEDY}"
+            else:
+                yield name, class_name, f"no importer for this class; {_class(class_name)}"
+
+
+def _lambda(name: str) -> str:
+    """Return why a Lambda layer is refused, and what helps."""
+    return (
+        f"its Python code is never executed; say what it does with --replace '{name}=relu' (replace=...), or replace "
+        "it by a Keras layer, or by a class of its own with an importer plugin (docs/writing-importers)"
+    )
+
+
+def _class(class_name: str) -> str:
+    """Return what helps where a class has no importer."""
+    return f"where it does what another does, say so with --replace '{class_name}=Dense' (replace=...); else {_REMEDY}"
 
 
 def unreadable(name: str, class_name: str, error: Exception) -> FrontendError:
@@ -205,7 +224,7 @@ class _Build:
             return self.leaf(spec, name, inputs, args, kwargs)
         own = self.masks.get(inputs[0])
         self.masks[inputs[0]] = tensors.node(mask)
-        outputs = self.leaf(spec, name, inputs, args, kwargs)
+        outputs = self.leaf(spec, name, inputs, args, {**kwargs, "mask": True})
         self.masks.pop(inputs[0])
         if own is not None:
             self.masks[inputs[0]] = own

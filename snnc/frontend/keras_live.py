@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +33,11 @@ from snnc.ir.types import AnyArray, Array
 
 _ROOTS = ("keras", "tf_keras", "tensorflow")
 _MODELS = ("Model", "Functional", "Sequential")
+_SERIALIZATION = (
+    *("keras.saving.legacy.serialization", "keras.src.saving.legacy.serialization"),
+    *("tf_keras.src.saving.legacy.serialization", "keras.utils.generic_utils"),
+)
+"""Where Keras 2 keeps its handling of shared objects, by version."""
 
 
 class KerasLiveFrontend(Frontend):
@@ -54,7 +60,7 @@ class KerasLiveFrontend(Frontend):
                 "the model itself once"
             )
         spec = parse_model({"class_name": type(model).__name__, "config": _config(model)}, str(model.name))
-        return build_graph(spec, LiveWeights(model), importers, _version(package), options)
+        return build_graph(spec, LiveWeights(model), importers, _version(package), options, self.kinds.op)
 
 
 def keras_package(source: object) -> str | None:
@@ -75,7 +81,8 @@ def _version(package: str) -> tuple[int, ...]:
 
 def _config(model: Any) -> Any:
     try:
-        return written_down(model.get_config(), model)
+        with _each_layer_by_itself():
+            return written_down(model.get_config(), model)
     except Exception as error:  # a layer's own code, or Keras about it
         if type(model).__name__ not in ("Functional", "Sequential"):
             return {}
@@ -83,6 +90,16 @@ def _config(model: Any) -> Any:
         raise FrontendError(
             f"model {model.name!r}: a layer cannot say its config, write get_config: {reason}"
         ) from error
+
+
+def _each_layer_by_itself() -> AbstractContextManager[Any]:
+    """Return a context in which Keras 2 does not write the calls of a layer over those in another model."""
+    for name in _SERIALIZATION:
+        scope = getattr(sys.modules.get(name), "DisableSharedObjectScope", None)
+        if scope is not None:
+            context: AbstractContextManager[Any] = scope()
+            return context
+    return nullcontext()
 
 
 class LiveWeights(WeightSource):

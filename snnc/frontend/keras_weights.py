@@ -196,11 +196,12 @@ class Hdf5ByClass(WeightSource):
         for spec in model.layers:
             if spec.operator or (spec.class_name == "InputLayer" and model.class_name == "Sequential"):
                 continue
-            base = "functional" if spec.class_name == "Model" else snake_case(spec.class_name)
+            base = "functional" if spec.stored_class == "Model" else snake_case(spec.stored_class)
             name = f"{base}_{counts[base]}" if counts[base] else base
             owns = any(roles(leaf) for leaf in leaves(spec))
+            has = owns or (spec.stored_as and self._file.groups(f"{path}/{container}/{name}/vars"))
             # Keras 2.12 walks a layer that has weights twice, under two keys
-            counts[base] += 2 if container == CONTAINERS[1] and owns else 1
+            counts[base] += 2 if container == CONTAINERS[1] and has else 1
             if owns:
                 self._layer(spec, f"{path}/{container}/{name}", roles, table, seen)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from snnc.errors import UsageError
 from snnc.frontend.base import Frontend, Importer, ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE, SOURCE_FILE, load
@@ -22,5 +23,9 @@ class SavedFrontend(Frontend):
 
     def load(self, source: Any, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
         folder = Path(os.fspath(source))
+        if options.replace:
+            raise UsageError(
+                f"replace: {folder} is a saved graph, whose layers have their meaning; read the model itself"
+            )
         # an artifact holds the model as imported beside the compiled graph: compiling it again starts from the model
         return load(folder, self.kinds, SOURCE_FILE if (folder / SOURCE_FILE).is_file() else GRAPH_FILE)

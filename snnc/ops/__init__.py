@@ -5,6 +5,7 @@ from snnc.ops.activations import *  # noqa: F403 - what its __all__ names
 from snnc.ops.causal import Cell, DelayLine, Filter, LastStep, Running
 from snnc.ops.changes import *  # noqa: F403
 from snnc.ops.combine import *  # noqa: F403
+from snnc.ops.conv_lstm import ConvLstm
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.each_slice import EachSlice
 from snnc.ops.functions import *  # noqa: F403
@@ -44,6 +45,7 @@ __all__ = [
     "Cell",
     "Concatenate",
     "Conv",
+    "ConvLstm",
     "ConvTranspose",
     "DelayLine",
     "Dense",

@@ -109,13 +109,14 @@ class Cell(Causal):
         if self.op.backwards or self.op.states:
             raise ShapeError("a stream cannot be read backwards, nor from a state given from outside")
         inner = self.op.infer(*(x.with_shape((1, *x.shape)) for x in inputs))
-        return TensorType(inner.shape[-1:])
+        return TensorType(inner.shape[1:] if self.op.gives == "sequence" else inner.shape)
 
     def multiply_adds(self, *inputs: TensorType) -> int:
-        return int(self.op.kernel.size + self.op.recurrent.size)
+        return self.op.multiply_adds(*(x.with_shape((1, *x.shape)) for x in inputs))
 
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
-        return {name: np.zeros(self.op.units, dtype=np.float32) for name in ("out", *self._states)}
+        state = self.op.state(inputs[0].shape)
+        return {name: np.zeros(state, dtype=np.float32) for name in ("out", *self._states)}
 
     def drive(self, xp: Namespace, *inputs: Any) -> Any:
         return self.op.project(xp, inputs[0]), *inputs[1:]

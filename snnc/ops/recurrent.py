@@ -2,7 +2,7 @@
 
 They are ops that a host evaluates: unrolled over time, a layer of 100 steps would be a graph of thousands of nodes, and
 none of its gates has a spiking form. Inputs are x (steps, features), then the mask (steps,) if ``masked``, then
-``states`` initial states (units,).
+``states`` initial states (units,). Convolutional ones have (*space, channels) in place of features and units.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from snnc.errors import ShapeError
 from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import Array, Shape, TensorType
 from snnc.ops.activations import Activation, Sigmoid, Tanh
 
 GIVES = ("sequence", "last", "state", "cell")
@@ -47,17 +47,24 @@ class Recurrent(Op):
         """Return the number of units."""
         return int(self.recurrent.shape[0])
 
+    def state(self, shape: Shape) -> Shape:
+        """Return the shape of a state, given that of a slice of x; raise ShapeError where the weights do not fit."""
+        wide = self.gates * self.units
+        if self.kernel.shape != (*shape, wide) or self.recurrent.shape != (self.units, wide):
+            raise ShapeError(f"kernel {self.kernel.shape} and recurrent {self.recurrent.shape} do not fit {shape}")
+        return (self.units,)
+
     def infer(self, *inputs: TensorType) -> TensorType:
         x = inputs[0]
-        wide = self.gates * self.units
-        if len(x.shape) != 2 or self.kernel.shape != (x.shape[-1], wide) or self.recurrent.shape != (self.units, wide):
-            raise ShapeError(f"kernel {self.kernel.shape} and recurrent {self.recurrent.shape} do not fit {x}")
+        if len(x.shape) < 2:
+            raise ShapeError(f"a recurrent layer needs steps of features, got {x}")
+        state = self.state(x.shape[1:])
         if self.gives not in GIVES[: 2 + self.memories] or self.states not in (0, self.memories):
             raise ShapeError(f"gives {self.gives!r} or {self.states} initial state(s) are not of this layer")
-        want = [(x.shape[0],)] * self.masked + [(self.units,)] * self.states
+        want = [(x.shape[0],)] * self.masked + [state] * self.states
         if [other.shape for other in inputs[1:]] != want:
             raise ShapeError(f"after x come a mask and states of shapes {want}, got {', '.join(map(str, inputs[1:]))}")
-        return TensorType((x.shape[0], self.units) if self.gives == "sequence" else (self.units,))
+        return TensorType((x.shape[0], *state) if self.gives == "sequence" else state)
 
     def multiply_adds(self, *inputs: TensorType) -> int:
         return inputs[0].shape[0] * int(self.kernel.size + self.recurrent.size)
@@ -65,7 +72,7 @@ class Recurrent(Op):
     def evaluate(self, *inputs: Array) -> Array:
         x, rest = inputs[0], list(inputs[1:])
         mask = rest.pop(0) if self.masked else None
-        zeros = np.zeros((len(x), self.units), dtype=np.float32)
+        zeros = np.zeros((len(x), *self.state(x.shape[2:])), dtype=np.float32)
         states = tuple(rest) or (zeros,) * self.memories
         projected = self.project(NUMPY, x)
         out, outputs = zeros, []
@@ -83,7 +90,7 @@ class Recurrent(Op):
 
         Args:
             xp: the array namespace.
-            x: the projected input, ``(batch, gates * units)``.
+            x: the projected input, ``(batch, ..., gates * units)``.
             out: the output of the step before.
             states: the states before.
             mask: ``(batch,)``, 0 where the step does not count; None where all count.
@@ -92,7 +99,7 @@ class Recurrent(Op):
         new = self.rule(xp, x, states)
         if mask is None:
             return new[0], new
-        keep = xp.reshape(mask, (-1, 1)) != 0
+        keep = xp.reshape(mask, (-1, *(1,) * (len(out.shape) - 1))) != 0
         kept = xp.where(keep, new[0], xp.zeros_like(out) if self.zero_masked else out)
         return kept, tuple(xp.where(keep, a, b) for a, b in zip(new, states, strict=True))
 
@@ -102,7 +109,7 @@ class Recurrent(Op):
 
     @abstractmethod
     def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the states after a step; ``x`` (batch, gates * units) is the projected input."""
+        """Return the states after a step; ``x`` (batch, ..., gates * units) is the projected input."""
 
 
 def _apply(activation: Activation | None, x: Any) -> Any:
@@ -130,10 +137,14 @@ class Lstm(Recurrent):
 
     def rule(self, xp: Namespace, x: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
         h, c = states
-        n, inner = self.units, x + xp.matmul(h, self.recurrent)
-        i, f, z, o = (inner[:, k * n : (k + 1) * n] for k in range(4))
+        n, inner = self.units, x + self.recur(xp, h)
+        i, f, z, o = (inner[..., k * n : (k + 1) * n] for k in range(4))
         c = _apply(self.gate, f) * c + _apply(self.gate, i) * _apply(self.activation, z)
         return _apply(self.gate, o) * _apply(self.activation, c), c
+
+    def recur(self, xp: Namespace, h: Any) -> Any:
+        """Return the part of the gates that depends on the state."""
+        return xp.matmul(h, self.recurrent)
 
 
 @op

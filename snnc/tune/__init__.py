@@ -60,8 +60,8 @@ def tune(
     require_goal(minimise)
     calibrating, deciding = halves(samples)
     registry = options.get("registry") or Registry.discover()
-    reading = {key: options.pop(key) for key in ("input_shape", "config") if key in options}
-    graph = import_model(model, reading.get("input_shape"), config=reading.get("config"), registry=registry)
+    reading = {key: options.pop(key) for key in ("input_shape", "config", "replace") if key in options}
+    graph = import_model(model, **reading, registry=registry)
     if is_temporal(graph):
         raise UsageError("tune searches for few steps, and a temporal model runs for one step a slice; compile it")
     if code is not None:

@@ -10,7 +10,7 @@ import pytest
 from snnc import neurons, ops
 from snnc.errors import FrontendError, UnsupportedLayerError, UsageError
 from snnc.frontend import frontends, importers
-from snnc.frontend.base import importer
+from snnc.frontend.base import ImportOptions, importer
 from snnc.frontend.saved import SavedFrontend
 from snnc.ir import store
 from snnc.ir.check import check
@@ -309,7 +309,7 @@ def test_a_saved_graph_is_read_again(rng, tmp_path):
     assert saved.accepts(folder)
     assert not saved.accepts(path)
     assert not saved.accepts(tmp_path / "missing")
-    assert saved.load(folder, {}, None) == graph
+    assert saved.load(folder, {}, ImportOptions()) == graph
     assert [cls.name for cls in frontends()] == ["saved", "keras-live", "keras-file"]
     assert json.loads((folder / "graph.json").read_text())["format"] == "snnc-graph"
 

@@ -125,6 +125,18 @@ OPS = [
         ),
         [(4, 2)],
     ),
+    (
+        ops.ConvLstm(
+            kernel=_rng.normal(size=(2, 3, 2, 12)),
+            recurrent=_rng.normal(size=(2, 3, 3, 12)),
+            bias=_rng.normal(size=12),
+            strides=(1, 2),
+            dilation=(1, 1),
+            padding="same",
+            masked=True,
+        ),
+        [(3, 4, 5, 2), (3,)],
+    ),
     (ops.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3), order=2), [(4, 3)]),
     (
         ops.SparseMap(

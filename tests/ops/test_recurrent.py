@@ -8,6 +8,7 @@ import pytest
 from snnc.errors import ShapeError
 from snnc.ir.types import TensorType
 from snnc.ops.activations import Relu
+from snnc.ops.conv_lstm import ConvLstm
 from snnc.ops.recurrent import Gru, Lstm, SimpleRnn, TimeFilter
 
 
@@ -88,6 +89,28 @@ def test_masked_steps_are_left_out_and_repeat_the_output_before(rng):
     zeros = Gru(**w, **op, zero_masked=True).evaluate(x, mask)
     np.testing.assert_allclose(zeros[0], got[0] * mask[0][:, None])
     np.testing.assert_allclose(Gru(**w, **op, gives="last").evaluate(x, mask)[0], kept[2], rtol=1e-4, atol=1e-6)
+
+
+def test_a_conv_lstm_is_an_lstm_at_every_place_where_its_kernels_are_of_size_one(rng):
+    w = weights(rng, 4)
+    conv = {k: v.reshape((1, 1, *v.shape)) if v.ndim == 2 else v for k, v in w.items()}
+    x = rng.normal(size=(2, 5, 4, 3, 3)).astype(np.float32)
+    got = ConvLstm(**conv, strides=(1, 2), dilation=(1, 1)).evaluate(x)
+    assert got.shape == (2, 5, 4, 2, 2)
+    want = Lstm(**w).evaluate(np.ascontiguousarray(x[:, :, 3, 2]))
+    np.testing.assert_allclose(got[:, :, 3, 1], want, rtol=1e-5, atol=1e-6)
+
+
+def test_a_conv_lstm_sees_its_neighbours_states_one_step_later(rng):
+    kernel, recurrent = np.zeros((3, 1, 4)), np.zeros((3, 1, 4))
+    kernel[1, 0, 2] = recurrent[0, 0, 2] = 1
+    bias = np.array([9, -9, 0, 9])  # gates are open, nothing is kept
+    x = np.zeros((1, 3, 4, 1), dtype=np.float32)
+    x[0, 0, 0] = 1
+    got = ConvLstm(kernel=kernel, recurrent=recurrent, bias=bias, strides=(1,), dilation=(1,), padding="same").evaluate(
+        x
+    )
+    assert [np.flatnonzero(np.abs(step[:, 0]) > 0.1).tolist() for step in got[0]] == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from snnc import ops
 from snnc.errors import unknown
 from snnc.frontend.base import Builder, Layer, importer, layer_error, stream_error
 from snnc.frontend.keras_layers.layout import axis_without_batch, over_joined_axes
+from snnc.ir.op import Op
 from snnc.ops.activations import Activation
 
 Make = Callable[[Layer], Activation | None]
@@ -67,12 +68,14 @@ def named(layer: Layer, value: Any) -> Activation | None:
 
     Args:
         layer: whose config it is.
-        value: a name, None, or the config of a function or of an activation layer.
+        value: a name, None, the config of a function or of an activation layer, or the activation itself.
 
     Raises:
         FrontendError: it is unknown, or Python code.
 
     """
+    if isinstance(value, Activation):  # the user said so, no file can
+        return value
     if isinstance(value, Mapping):
         inner = value.get("config")
         if value.get("class_name") in AS_LAYER and isinstance(inner, Mapping):
@@ -84,7 +87,9 @@ def named(layer: Layer, value: Any) -> Activation | None:
         return None
     if not isinstance(value, str) or value not in BY_NAME:
         raise layer_error(
-            layer, f"{unknown('activation', value, BY_NAME)}; write it as a layer with an importer plugin"
+            layer,
+            f"{unknown('activation', value, BY_NAME)}; say what it does with --replace '{layer.name}=relu' "
+            "(replace=...), or write it as a layer with an importer plugin",
         )
     return BY_NAME[value](layer)
 
@@ -147,6 +152,15 @@ def number(layer: Layer, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise layer_error(layer, f"{value!r} stands in its config where a number should be")
     return float(value)
+
+
+@importer("keras", "snnc>Op")
+def named_op(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
+    """Apply the op that the user put in place of the layer."""
+    op = layer.config.get("op")
+    if not isinstance(op, Op):
+        raise layer_error(layer, "a file cannot hold an op")
+    return builder.add(op, *inputs)
 
 
 @importer("keras", "Activation", masking=True, slicewise=True, limits="functions of your own")
