@@ -81,7 +81,9 @@ def example(importer: Importer, **fixed: Any) -> Graph | None:
     orders = [{"dims": list(range(n, 0, -1))} for n in (1, 2, 3, 4)]
     without = ((), ("padding", "groups"), ("padding", "groups", "scale"))
     for shape, left_out, count in itertools.product(shapes, without, (2, 1)):
-        config = {key: value for key, value in {**PARAMETERS, **orders[len(shape) - 1]}.items() if key not in left_out}
+        config = {
+            key: value for key, value in {**PARAMETERS, **orders[min(len(shape), 4) - 1]}.items() if key not in left_out
+        }
         graph = Graph()
         inputs = [graph.add(f"x{k}", ops.Input(shape=shape)).name for k in range(count)]
         args = tuple(Slot(k) for k in range(count))

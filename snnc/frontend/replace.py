@@ -124,8 +124,8 @@ class Replacements:
         registered = str(document.get("registered_name") or class_name)
         inner = LayerSpec(str(config.get("name", "")), class_name.rpartition(">")[2], config, (), registered)
         inner = self._layer(inner, "")
-        registered = inner.registered if inner.stored_as else document.get("registered_name")
-        return {**document, "class_name": inner.class_name, "registered_name": registered, "config": inner.config}
+        known_as = inner.registered if inner.stored_as else document.get("registered_name")
+        return {**document, "class_name": inner.class_name, "registered_name": known_as, "config": inner.config}
 
     def _of(self, *names: str) -> Meaning | None:
         """Return the meaning under the first of these names that has one."""

@@ -255,7 +255,8 @@ def _of_cudnn(layer: Layer, unit: Unit, key: str, array: Array, n: int, *, turne
 
 def _transposed(layer: Layer, unit: Unit) -> bool:
     """Return whether the gates' matrices are in the order of cuDNN; a file does not say, so that the user may."""
-    if "transposed" not in unit.config:
+    if "transposed" not in unit.config and "transposed" not in layer.made:
+        layer.made["transposed"] = layer.zeros()  # say it once
         logging.getLogger("snnc").warning(
             "layer %r (%s): its kernels are taken to be in the order of other layers; if a GPU trained it, where cuDNN "
             "has its own, say so with --replace '%s=%s{transposed=true}' (replace=...)",
