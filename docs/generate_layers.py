@@ -60,6 +60,7 @@ PARAMETERS: Mapping[str, Any] = {
     "equation": "...x,xy->...y",
     "output_shape": [4],
     "cell": {"class_name": "LSTMCell", "config": {"units": 2}},
+    "op": ops.Relu(),
 }
 """A config that every layer finds what it needs in; ``padding`` and ``scale`` mean different things to some."""
 ACTIVATION_ONLY = ("Activation", "SpikingActivation")
