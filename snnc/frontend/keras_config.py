@@ -16,7 +16,7 @@ import numpy as np
 from snnc.errors import FrontendError
 
 TRANSPARENT = frozenset({"SpectralNormalization"})
-"""Layers that do what the layer inside them does, whose weights they have changed in training."""
+"""Layers that do what the layer inside them does, whose weights they changed in training (Miyato et al. 2018)."""
 WRAPPERS = TRANSPARENT | {"TimeDistributed"}
 """Layers around another one; TimeDistributed applies it to slices of its input."""
 _OTHER_NAMES = {"GroupQueryAttention": "GroupedQueryAttention"}

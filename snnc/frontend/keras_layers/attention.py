@@ -1,4 +1,4 @@
-"""Attention of several heads: projections, scores, a softmax over them, and what they weigh, each an op of its own.
+"""Attention of several heads (Vaswani et al. 2017): projections, scores, a softmax and what it weighs, as single ops.
 
 The projections are dense ops, so that spikes drive them; scores and weighed values are products of two signals.
 """
@@ -60,7 +60,7 @@ def multi_head_attention(layer: Layer, inputs: Sequence[str], builder: Builder) 
 
 @importer("keras", "GroupedQueryAttention", _roles)
 def grouped_query_attention(layer: Layer, inputs: Sequence[str], builder: Builder) -> str | Sequence[str]:
-    """Attend with several heads, of which groups share keys and values."""
+    """Attend with several heads, of which groups share keys and values (Ainslie et al. 2023)."""
     heads, shared, depth = (count(layer, key) for key in ("num_query_heads", "num_key_value_heads", "head_dim"))
     return _Attention(layer, inputs, builder, heads, shared, depth, depth).add()
 

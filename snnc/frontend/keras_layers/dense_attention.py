@@ -1,4 +1,4 @@
-"""Attention without weights of its own: Luong's by products, Bahdanau's by sums."""
+"""Attention by products (Luong et al. 2015) and by sums (Bahdanau et al. 2015), without projections."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from snnc.frontend.keras_layers.attention_masks import below_diagonal, join, mas
 from snnc.frontend.keras_layers.norm import TRAINING, inference_only
 from snnc.ir.types import Array
 from snnc.ops.combine import Einsum, Multiply
+
+_HANDS_ON_GIVEN_MASKS = (3, 11)
+"""The first Keras 3 that hands on the mask that a call names; before, the one that the query carries."""
 
 
 def _attention_roles(config: Mapping[str, Any]) -> Sequence[Role]:
@@ -91,7 +94,9 @@ def _attend(layer: Layer, inputs: Sequence[str], builder: Builder, scores: str) 
     output = builder.add(Einsum(equation=equation), weights, value, step="" if query_mask is None else "weighed")
     if query_mask is not None:
         output = builder.add(Multiply(), output, _column(builder, query_mask))
-        builder.masks[output] = query_mask
+    handed_on = builder.masks.get(query) if (3,) <= layer.keras < _HANDS_ON_GIVEN_MASKS else query_mask
+    if handed_on is not None:
+        builder.masks[output] = handed_on
     return [output, weights] if layer.call.get("return_attention_scores") else output
 
 
