@@ -3,6 +3,7 @@
 from snnc import neurons, ops
 from snnc.analysis import linear_maps
 from snnc.analysis.census import census
+from snnc.analysis.decoders import decoder_of, refitted, samples_for
 from snnc.analysis.ideal_rates import with_ideal_rates
 from snnc.analysis.op_matrix import movement_matrix, op_matrix
 from snnc.backend import (
@@ -155,6 +156,7 @@ __all__ += [
     "External",
     "Stepper",
     "convolve",
+    "decoder_of",
     "for_batch",
     "fuse_linear",
     "interpolation_matrix",
@@ -165,6 +167,8 @@ __all__ += [
     "progress_bar",
     "read_out_tail",
     "read_values",
+    "refitted",
+    "samples_for",
     "schedule",
     "with_batch",
     "with_ideal_rates",

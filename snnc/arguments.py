@@ -17,7 +17,7 @@ from snnc.neurons import SigmaDelta, SignedIf
 from snnc.passes.base import Pass
 from snnc.passes.plan import plan
 from snnc.registry import Registry
-from snnc.text_form import write
+from snnc.text_form import parse, write
 
 DT = 0.001
 """Seconds a step, where neither the user nor the model says."""
@@ -27,6 +27,7 @@ CODES = {"graded": SigmaDelta.kind, "counted": SignedIf.kind}
 """The neurons of each code."""
 SHORT_FORMS = (
     ("neurons", "decompose-activations"),
+    ("neurons", "fit-activations"),
     ("neurons", "swap-activations"),
     ("scale", "scale-rates"),
     ("synapse", "insert-synapses"),
@@ -45,16 +46,18 @@ def plan_of(
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
-    defaults = backend.defaults(level)
+    defaults, passes = backend.defaults(level), tuple(passes)
+    needed = (*registry.passes_for(backend.name), *(text for text in defaults.passes if parse(text)[0] not in skip))
+    asked = {text.name if isinstance(text, Pass) else parse(text)[0] for text in (*needed, *passes)}
     for key, name in SHORT_FORMS:
         value = getattr(defaults, key) if short[key] is None else short[key]
-        if value is not None:
+        if value is not None and (registry.passes[name].default or name in asked):
             merged.setdefault(name, {})[key] = value
     return plan(
         registry.passes,
         registry.chain(backend.name),
         level,
-        needed=registry.passes_for(backend.name),
+        needed=needed,
         named=passes,
         skip=skip,
         options=merged,

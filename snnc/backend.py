@@ -224,6 +224,8 @@ class Defaults:
     steps: int = 30
     """Where something changes over time; a sample is shown for one step otherwise."""
     read_out: AnyReadOut = 0.5
+    passes: tuple[str, ...] = ()
+    """Further passes at this level, in text form."""
 
 
 @dataclass(frozen=True)

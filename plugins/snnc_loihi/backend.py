@@ -38,8 +38,9 @@ class LoihiBackend(Backend):
         return 2 if samples else 1
 
     def defaults(self, level: int) -> Defaults:
-        scale = None if level > 1 else 200.0
-        return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35)
+        """Return the settings; without samples, what activations would be fitted to is not known."""
+        scale, passes = (None, ("fit-activations",)) if level > 1 else (200.0, ())
+        return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35, passes=passes)
 
     def refuses(self, node: Node) -> str | None:
         """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import Activation, AnyArray, Shape, State, UsageError, neurons, op
+from snnc.api import Activation, AnyArray, Array, Shape, State, UsageError, neurons, op
 
 STEP = 0.001
 """Seconds of a step of the chip: what the rate curves are for."""
@@ -61,6 +61,15 @@ class HardResetIf(neurons.ReluLike):
         voltage = xp.maximum(state["voltage"] + drive, -self.floor)
         fired = voltage > self.threshold
         return xp.astype(fired, voltage.dtype), {"voltage": xp.where(fired, xp.zeros_like(voltage), voltage)}
+
+    def step(self, drive: Array, state: State, dt: float, out: AnyArray | None = None) -> AnyArray:
+        voltage = state["voltage"]  # in place: half of the rule's time
+        voltage += drive
+        np.maximum(voltage, -self.floor, out=voltage)
+        spikes = np.empty_like(voltage) if out is None else out
+        np.greater(voltage, self.threshold, out=spikes)
+        voltage *= 1 - spikes
+        return spikes
 
 
 @op

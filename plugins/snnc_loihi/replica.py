@@ -17,6 +17,7 @@ from snnc.api import LoweringError
 from snnc_loihi.chip_model import Arc, Population, Wiring, read_wiring
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Values = npt.NDArray[Any]
 
 INPUT_BITS, CURRENT_BITS = 21, 23
@@ -25,6 +26,8 @@ EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
 """Below these, every integer has its own float."""
 DENSE = 0.25
 """Share of weights that are not zero from which a product with a full matrix is the faster one."""
+FEWEST = 8
+"""Rows with the same columns, in the mean, from which on the product with blocks is the faster one."""
 PART = 64
 """Samples of a batch that are simulated together, so that their state stays in a cache."""
 
@@ -172,9 +175,51 @@ class _Bounds:
         )
 
 
+class Blocks:
+    """A sparse matrix as full ones: rows that have weights for the same columns, as the neurons of a position do.
+
+    BLAS multiplies them ten times as fast as single weights.
+    """
+
+    def __init__(self, shape: tuple[int, int], parts: list[tuple[Ints, Ints, Values]]) -> None:
+        """Take (rows, columns, full matrix) of each part; other rows are zero."""
+        self.shape, self.parts = shape, parts
+
+    def __matmul__(self, x: Values) -> Values:
+        y = np.zeros((self.shape[0], x.shape[1]), dtype=x.dtype)
+        for rows, columns, weights in self.parts:
+            y[rows] = weights @ x[columns]
+        return y
+
+
+def as_blocks(weights: Any) -> Blocks | None:
+    """Return a ``scipy.sparse.csr_matrix`` as blocks, or None where too few rows have the same columns."""
+    weights.sort_indices()
+    lengths = np.diff(weights.indptr)
+    marks = np.random.default_rng(0).integers(1 << 62, size=weights.shape[1])
+    running = np.concatenate([[0], np.cumsum(marks[weights.indices])])  # wraps around, and so do its differences
+    keys = running[weights.indptr[1:]] - running[weights.indptr[:-1]]
+    order = np.lexsort((keys, lengths))
+    same = (np.diff(keys[order]) == 0) & (np.diff(lengths[order]) == 0)
+    groups = [g for g in np.split(order, np.flatnonzero(~same) + 1) if len(g) and lengths[g[0]]]
+    if len(groups) * FEWEST > weights.shape[0]:
+        return None
+    parts = []
+    for rows in groups:
+        entries = weights.indptr[rows][:, None] + np.arange(lengths[rows[0]])
+        columns = weights.indices[entries]
+        if (columns != columns[0]).any():
+            return None
+        parts.append((rows, columns[0], weights.data[entries]))
+    return Blocks(weights.shape, parts)
+
+
 def _matrix(weights: Any, kind: Any) -> Any:
     full = weights.shape[0] * weights.shape[1]
-    return weights.toarray().astype(kind) if weights.nnz > DENSE * full else weights.astype(kind)
+    if weights.nnz > DENSE * full:
+        return weights.toarray().astype(kind)
+    weights = weights.astype(kind)
+    return as_blocks(weights) or weights
 
 
 def _decay(values: Values, stay: npt.NDArray[np.float64]) -> None:

@@ -11,6 +11,7 @@ from snnc.passes.decompose_activations import DecomposeActivations
 from snnc.passes.defer_final_activation import DeferFinalActivation
 from snnc.passes.drop_final_softmax import DropFinalSoftmax
 from snnc.passes.drop_identities import DropIdentities
+from snnc.passes.fit_activations import FitActivations
 from snnc.passes.fold_batch_norm import FoldBatchNorm
 from snnc.passes.fuse_activations import FuseActivations
 from snnc.passes.fuse_linear import FuseLinear
@@ -19,6 +20,7 @@ from snnc.passes.insert_synapses import InsertSynapses
 from snnc.passes.max_to_average import MaxToAverage
 from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.pool_before_activation import PoolBeforeActivation
+from snnc.passes.refit_decoders import RefitDecoders
 from snnc.passes.scale_rates import ScaleRates
 from snnc.passes.spike_between_weights import SpikeBetweenWeights
 from snnc.passes.spiking_max_pool import SpikingMaxPooling
@@ -37,6 +39,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     FuseLinear,
     FuseActivations,
     DecomposeActivations,
+    FitActivations,
     SwapActivations,
     SpikingMaxPooling,
     SpikeBetweenWeights,
@@ -48,6 +51,7 @@ BUILTIN: tuple[type[Pass], ...] = (
     ChooseThresholds,
     CalibrateScales,
     InitialVoltage,
+    RefitDecoders,
     CalibrateBiases,
     CarryChanges,
     CarryMeans,

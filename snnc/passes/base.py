@@ -54,7 +54,8 @@ class Context:
     known: Mapping[str, Statistics] = field(default_factory=dict)
     """What the model's batch normalisation says of tensors, by name (``analysis/expected.py``)."""
     model: Graph | None = None
-    """The reference for calibration: the graph after the stage SPIKE, with ideal ReLU rates. None before that stage."""
+    """The reference for calibration: the graph after the stage SPIKE, with ideal ReLU rates, or before a pass that
+    approximates. None before that."""
     seed: int = 0
     dt: float = 0.001
     """Seconds a step."""
@@ -77,12 +78,18 @@ class Context:
         """Return the steps over which passes measure means."""
         return self.read_out.window(self.steps)
 
-    def spiking_mean(self, graph: Graph, name: str) -> Array:
-        """Return a node's mean over the window as the graph spikes for the calibration samples, ``(batch, *shape)``."""
+    def spiking_mean(self, graph: Graph, name: str, most: int | None = None) -> Array:
+        """Return a node's mean over the window as the graph spikes for the first samples, ``(batch, *shape)``.
+
+        Args:
+            graph: what is run.
+            name: of the node.
+            most: of how many calibration samples; all by default.
+        """
         assert self.samples is not None
         done = present(
             as_run(graph, [name]),
-            self.samples,
+            {name: x[:most] for name, x in self.samples.items()},
             self.steps,
             window=self.window,
             dt=self.dt,
@@ -118,6 +125,9 @@ class Pass(ABC):
     """Whether it measures the graph on samples."""
     replaces: ClassVar[tuple[str, ...]] = ()
     """Default passes in whose place it stands: they do not run with it, unless they are named."""
+    approximates: ClassVar[bool] = False
+    """Whether it writes what the network computes in another way, so that calibration goes on aiming at the graph
+    before it; of the stage SPIKE."""
     measured: ClassVar[bool] = False
     """Whether it is kept only where the spiking network's error on samples held back gets smaller."""
 

@@ -35,7 +35,7 @@ class CalibrateBiases(Pass):
 
     name: ClassVar[str] = "calibrate-biases"
     stage: ClassVar[Stage] = Stage.CALIBRATE
-    after: ClassVar[tuple[str, ...]] = ("initial-voltage", "calibrate-scales")
+    after: ClassVar[tuple[str, ...]] = ("initial-voltage", "calibrate-scales", "refit-decoders")
     default: ClassVar[bool] = True
     level: ClassVar[int] = 2
     needs_calibration: ClassVar[bool] = True

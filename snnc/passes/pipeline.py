@@ -92,6 +92,8 @@ def run(
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
         changed = touched and graph != before
+        if changed and step.approximates and context.model is None:
+            context = replace(context, model=with_ideal_rates(before))
         verdict = None
         if step.measured and changed and loss is not None:
             assert context.model is not None

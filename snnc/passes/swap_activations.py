@@ -42,7 +42,7 @@ class SwapActivations(Pass):
 
     name: ClassVar[str] = "swap-activations"
     stage: ClassVar[Stage] = Stage.SPIKE
-    after: ClassVar[tuple[str, ...]] = ("decompose-activations",)
+    after: ClassVar[tuple[str, ...]] = ("decompose-activations", "fit-activations")
     default: ClassVar[bool] = True
     neurons: AnyNeurons = DEFAULT
 

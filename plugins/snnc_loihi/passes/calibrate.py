@@ -7,7 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Context, Graph, Pass, Stage, evaluate_nodes, fuse_linear, with_ideal_rates
+from snnc.api import (
+    AnyArray,
+    Context,
+    Graph,
+    Pass,
+    Stage,
+    decoder_of,
+    evaluate_nodes,
+    fuse_linear,
+    refitted,
+    samples_for,
+    with_ideal_rates,
+)
 from snnc_loihi.ops import affine
 from snnc_loihi.placement_queries import populations, synapse_of
 
@@ -43,10 +55,18 @@ class Calibrate(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
         model = context.model or with_ideal_rates(graph)
-        names = [node.name for node in populations(graph) if node.name in model]
-        wanted = evaluate_nodes(model, context.samples, set(names))
-        for name in names:
-            factor, shift = _least_squares(context.spiking_mean(graph, name), wanted[name])
+        decoders = {node.name: decoder_of(graph, node) for node in populations(graph)}
+        aims = {name: name if decoder is None else decoder.name for name, decoder in decoders.items()}
+        wanted = evaluate_nodes(model, context.samples, {aim for aim in aims.values() if aim in model})
+        for name, aim in aims.items():
+            decoder = decoders[name]
+            if aim not in model:
+                continue
+            if decoder is not None:
+                given = context.spiking_mean(graph, name, samples_for(decoder))
+                graph.replace(aim, refitted(decoder.op, given, wanted[aim]))
+                continue
+            factor, shift = _least_squares(context.spiking_mean(graph, name), wanted[aim])
             graph.insert_after(synapse_of(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
             fuse_linear(graph)
 

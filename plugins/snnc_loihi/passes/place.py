@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.api import Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons
+from snnc.api import Activation, Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons
 from snnc_loihi.placement_queries import is_link, on_chip, populations
 
 
@@ -14,7 +15,8 @@ class Place(Pass):
     """Move populations to the host, so that what the chip cannot do comes before it or after it, not in between.
 
     A host op in the middle means that the chip waits for the host in every step: ``islands=true`` allows it. Without
-    it, everything before the op, or everything behind it, is on the host, whichever leaves more work on the chip.
+    it, everything before the op, or everything behind it, is on the host, whichever leaves more work on the chip; a
+    network of which less than ``least`` of the neurons would be left on the chip is refused.
 
     Before::
 
@@ -37,13 +39,14 @@ class Place(Pass):
     default: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
     islands: bool = False
+    least: float = 0.5
 
     def apply(self, graph: Graph, context: Context) -> None:
         chip = {node.name for node in populations(graph)}
         if not chip:
             raise LoweringError(
                 "no layer can be on the chip: none has neurons that a core can be; use --neurons loihi-signed-if, and "
-                "ReLU activations"
+                f"ReLU activations{_with_samples(list(graph), context)}"
             )
         before = {node.name: graph.ancestors([node.name]) & chip for node in graph}
         blocks = [n for n in graph if not is_link(n) and not on_chip(n) and n.op.arity != 0 and before[n.name]]
@@ -56,19 +59,33 @@ class Place(Pass):
             context.note(f"{rows}: on the host in the middle of the chip's layers, which wait for it in every step")
             return
         prefix, suffix = _cheapest(graph, chip, between, before, behind)
+        rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
+        remedy = _with_samples(between, context)
+        sizes = {name: graph[name].type.size for name in chip}
+        left = sum(sizes[name] for name in chip - prefix - suffix) / sum(sizes.values())
+        if prefix | suffix == chip or left < self.least:
+            rest = "nothing" if prefix | suffix == chip else f"{left:.0%} of the neurons"
+            raise LoweringError(
+                f"{rows}: the chip cannot do it, and with what is before or behind it on the host {rest} is left for "
+                f"the chip; compile for another backend, such as nengo, or use loihi-place{{islands=true}}{remedy}"
+            )
         for node in populations(graph):
             if node.name in prefix | suffix:
                 _move(graph, node, first=node.name in prefix)
-        rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
         moved = ", ".join(node.name for node in graph if node.name in prefix | suffix)
         context.note(
             f"{rows}: the chip cannot do it, so {moved} {'is' if len(prefix | suffix) == 1 else 'are'} on the host too;"
-            " loihi-place{islands=true} keeps them on the chip, which then waits for the host in every step"
+            f" loihi-place{{islands=true}} keeps them on the chip, which then waits for the host in every step{remedy}"
         )
-        if prefix | suffix == chip:
-            raise LoweringError(
-                f"{rows}: nothing is left for the chip; change the model, or use loihi-place{{islands=true}}"
-            )
+
+
+def _with_samples(nodes: Sequence[Node], context: Context) -> str:
+    """Return what helps where activations are on the host that would be sums of ReLUs if there were samples."""
+    if context.samples is not None:
+        return ""
+    ops = [node.op.model.activation if isinstance(node.op, Neurons) else node.op for node in nodes]
+    kinds = ", ".join(dict.fromkeys(op.kind for op in ops if isinstance(op, Activation) and op.elementwise))
+    return f"; with --calibration SAMPLES, {kinds} becomes a sum of ReLUs on the chip" if kinds else ""
 
 
 def _cheapest(

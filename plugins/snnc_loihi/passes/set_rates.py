@@ -7,7 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, Context, Graph, Pass, Stage, UsageError, evaluate_nodes, with_ideal_rates
+from snnc.api import (
+    AnyArray,
+    Array,
+    Context,
+    Graph,
+    Pass,
+    Stage,
+    UsageError,
+    decoder_of,
+    evaluate_nodes,
+    with_ideal_rates,
+)
 from snnc_loihi.placement_queries import populations
 
 FLOOR = 0.1
@@ -35,7 +46,7 @@ class SetRates(Pass):
     default: ClassVar[bool] = True
     level: ClassVar[int] = 2
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
-    replaces: ClassVar[tuple[str, ...]] = ("calibrate-scales", "initial-voltage", "calibrate-biases")
+    replaces: ClassVar[tuple[str, ...]] = ("calibrate-scales", "initial-voltage", "refit-decoders", "calibrate-biases")
     needs_calibration: ClassVar[bool] = True
     rate: float = 500.0
     percentile: float = 99.9
@@ -52,14 +63,20 @@ class SetRates(Pass):
         nodes = [node for node in populations(graph) if np.all(np.asarray(node.op.scale) == 1)]
         activations = evaluate_nodes(with_ideal_rates(graph), context.samples, {node.name for node in nodes})
         for node in nodes:
-            graph.replace(node.name, replace(node.op, scale=self.range(activations[node.name]) / self.rate))
+            # the ReLUs of a sum have one range already, though some have seen little of it
+            alike = decoder_of(graph, node) is not None
+            found = self.range(activations[node.name], alike=alike)
+            graph.replace(node.name, replace(node.op, scale=found / self.rate))
 
-    def range(self, values: Array) -> AnyArray:
-        """Return the largest activation, one number a channel, or one for a vector: it has one value a sample only."""
+    def range(self, values: Array, *, alike: bool = False) -> AnyArray:
+        """Return the largest activation, one number a channel.
+
+        All channels have the same where they are alike, or the values are vectors: one a sample and channel is few.
+        """
         flat = np.maximum(values.reshape(-1, values.shape[-1]), 0)
         whole = float(np.percentile(flat, self.percentile))
         if not whole > 0:
             whole = float(flat.max()) or 1.0  # a silent layer: any range does
-        if values.ndim == 2:
+        if alike or values.ndim == 2:
             return np.full(values.shape[-1], whole, dtype=np.float32)
         return np.maximum(np.percentile(flat, self.percentile, axis=0), FLOOR * whole).astype(np.float32)

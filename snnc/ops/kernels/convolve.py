@@ -43,6 +43,10 @@ def output_size(size: Shape, kernel: Shape, strides: Shape, dilation: Shape, pad
     )
 
 
+FEW_GROUPS = 64
+"""Up to so many, a product with one matrix for all groups is faster than one with a matrix for each."""
+
+
 def without_groups(kernel: Array, groups: int) -> Array:
     """Return the kernel of the same convolution without groups: zero between channels of different groups.
 
@@ -116,7 +120,8 @@ def convolve(
     x = pad(x, pads)
     if groups == x.shape[-1] and groups > 1:
         y = depthwise(x, kernel, strides, dilation, out)
-    elif math.prod(size) == 1 and groups == 1:
+    elif math.prod(size) == 1 and groups <= FEW_GROUPS:
+        kernel = without_groups(kernel, groups)
         picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
         y = matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
     else:

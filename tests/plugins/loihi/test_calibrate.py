@@ -88,3 +88,23 @@ def test_it_is_kept_where_samples_held_back_say_so():
     assert entry.changed
     assert entry.kept
     assert entry.loss[1] < 0.6 * entry.loss[0]
+
+
+def test_sums_of_relus_get_the_weights_that_suit_the_rates_of_their_neurons():
+    model = row((6, 6, 2), conv(3, 2, 6), ops.Swish(), conv(3, 6, 8), ops.Tanh(), conv(2, 8, 5), name="n")
+    x = samples(model)
+    calibrated_, plain = (
+        snnc.compile(model, backend="loihi", calibration=x["x"], verify=False, build=False, skip=skip)
+        for skip in ((), ["loihi-calibrate"])
+    )
+    (entry,) = (e for e in calibrated_.journal if e.name == "loihi-calibrate")
+    assert entry.kept
+    other = samples(model, seed=1)
+    wanted = model.evaluate(other)["y"]
+
+    def error(c):
+        outputs = simulate(c.graph, other, STEPS, window=WINDOW).outputs["y"][:, WINDOW].mean(axis=1)
+        return np.sqrt(np.mean((outputs - wanted) ** 2)) / wanted.std()
+
+    assert error(calibrated_) < 0.25
+    assert error(calibrated_) < 0.6 * error(plain)

@@ -8,7 +8,7 @@ pytest.importorskip("nengo_loihi")
 from snnc_loihi.placement_queries import on_chip
 
 import snnc
-from snnc.api import Graph, Neurons, ops
+from snnc.api import Graph, Neurons, SnncError, ops
 from snnc.ops import resample
 from tests.plugins.loihi.graphs import conv, dense, random, row
 from tests.plugins.loihi.networks import IGNORED
@@ -66,13 +66,17 @@ ON_CHIP = {
     "PReLU": row((6,), dense(6, 16), ops.PRelu(alpha=random(16)), dense(16, 5)),
     "ReLU6": row((6,), dense(6, 16), ops.Relu(max_value=0.7), dense(16, 5)),
     "softmax": row((6,), dense(6, 16), RELU, dense(16, 5), ops.Softmax()),
+    "swish": images(conv(3, 4, 6), ops.Swish(), size=96),
+    "sigmoid": row((6,), dense(6, 16), RELU, dense(16, 8), ops.Sigmoid(), dense(8, 5)),
+    "tanh": row((6,), dense(6, 8), ops.Tanh(), dense(8, 16), RELU, dense(16, 5)),
+    "gelu": row((6,), dense(6, 16), ops.Gelu(), dense(16, 8), ops.Gelu(), dense(8, 5)),
+    "elu": images(ops.Elu(), conv(3, 4, 6), size=96),
 }
 
 LSTM = ops.Lstm(kernel=random(6, 32), recurrent=random(8, 32), bias=random(32), gives="last")
 ON_HOST = {
-    "sigmoid": (row((6,), dense(6, 16), RELU, dense(16, 8), ops.Sigmoid(), dense(8, 5)), 1),
-    "tanh before": (row((6,), dense(6, 8), ops.Tanh(), dense(8, 16), RELU, dense(16, 5)), 1),
-    "gelu": (row((6,), dense(6, 16), RELU, dense(16, 8), ops.Gelu(), dense(8, 5)), 1),
+    "tanh before": (row((6,), ops.Tanh(), dense(6, 16), RELU, dense(16, 5)), 1),
+    "softmax between": (row((6,), dense(6, 24), RELU, dense(24, 8), ops.Softmax(), dense(8, 5), RELU), 1),
     "layer norm": (row((6,), dense(6, 24), RELU, ops.Standardize(axes=(0,)), dense(24, 8), RELU, dense(8, 5)), 1),
     "LSTM": (row((4, 6), LSTM, dense(8, 16), RELU, dense(16, 5)), 1),
 }
@@ -116,6 +120,7 @@ def likeness(c, x):
 def test_on_the_chip(graph):
     c, x = compiled(graph)
     assert not c.census.host and not c.census.rate
+    assert not any("the chip cannot do it" in note for note in c.notes)
     assert sum(on_chip(node) for node in c.graph) >= sum(node.op.kind in ("relu", "prelu") for node in graph)
     assert likeness(c, x) > 0.95
 
@@ -135,6 +140,20 @@ def test_a_product_in_the_middle_is_refused_where_nothing_is_left():
     narrow = row((6,), dense(6, 16), RELU, ops.Standardize(axes=(0,)), ops.Softplus(), dense(16, 5))
     c, _ = compiled(narrow)
     assert sum(on_chip(node) for node in c.graph) == 1
+
+
+@pytest.mark.parametrize("join", [ops.Multiply(), ops.Maximum()], ids=lambda op: op.kind)
+def test_products_and_the_like_are_refused_by_name_before_anything_is_calibrated(join):
+    graph = joined(join, (conv(3, 4, 8), RELU))
+    with pytest.raises(SnncError, match=rf"join \({join.kind}\): the chip cannot do it.*another backend") as caught:
+        compiled(graph, options={"loihi-place": {"least": 0.9}})
+    assert "loihi-calibrate" not in str(caught.value)
+
+
+def test_without_samples_the_remedy_is_named():
+    graph = row((6,), dense(6, 16), ops.Swish(), dense(16, 5))
+    with pytest.raises(SnncError, match="--calibration SAMPLES, swish becomes a sum of ReLUs"):
+        snnc.compile(graph, backend="loihi")
 
 
 def two_inputs():
@@ -164,7 +183,9 @@ def test_two_inputs_on_the_emulator():
         np.testing.assert_array_equal(replica.totals[name], emulator.totals[name])
 
 
-@pytest.mark.parametrize("name", ["residual", "separable", "conv 1-D", "concatenation", "max pooling", "leaky ReLU"])
+@pytest.mark.parametrize(
+    "name", ["residual", "separable", "conv 1-D", "concatenation", "max pooling", "leaky ReLU", "swish"]
+)
 def test_on_the_emulator_too(name):
     c, x = compiled(ON_CHIP[name])
     assert_same(c, x["x"][:1])

@@ -40,6 +40,13 @@ def test_the_note_says_what_moved():
     assert "standardize (standardize)" in notes[0] and "a is on the host too" in notes[0]
 
 
+def test_a_network_of_which_little_would_be_left_is_refused_by_name():
+    graph = row((5,), dense(5, 30), chip(0.001), NORM, dense(30, 40), chip(0.001), NORM, dense(40, 30), chip(0.001))
+    with pytest.raises(PassError, match=r"standardize \(standardize\), .* 40% of the neurons .*another backend"):
+        apply(Place(), graph)
+    assert len(models(apply(Place(least=0.3), graph))) == 3
+
+
 def test_a_graph_without_any_neurons_of_the_chip_is_refused():
     with pytest.raises(PassError, match="no layer can be on the chip"):
         apply(Place(), row((5,), dense(5, 4), ops.Sigmoid()))

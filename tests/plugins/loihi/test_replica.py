@@ -1,11 +1,12 @@
 import nengo
 import numpy as np
 import pytest
+import scipy.sparse
 
 pytest.importorskip("nengo_loihi")
 
 from nengo_loihi.emulator import EmulatorInterface
-from snnc_loihi.replica import Replica
+from snnc_loihi.replica import Replica, as_blocks
 
 from snnc.api import LoweringError
 from tests.plugins.loihi.networks import IGNORED, Handmade, built, encode, loihi_lif, loihi_relu, signed, trains_of
@@ -141,3 +142,19 @@ def test_decoded_values_are_refused():
         made.probes[other] = nengo.Probe(other.neurons)
     with built(made) as sim, pytest.raises(LoweringError, match="belongs to no ensemble"):
         Replica(sim.model)
+
+
+def test_blocks_multiply_as_single_weights_do():
+    rng = np.random.default_rng(0)
+    weights = np.zeros((60, 40))
+    for start in range(0, 48, 12):  # rows of a position see the columns of its neighbours; the last twelve see none
+        weights[start : start + 12, start // 2 : start // 2 + 16] = rng.integers(1, 255, (12, 16))
+    sparse = scipy.sparse.csr_matrix(weights)
+    blocks = as_blocks(sparse)
+    assert len(blocks.parts) == 4
+    x = rng.integers(0, 2, (40, 5)).astype(np.float64)
+    np.testing.assert_array_equal(blocks @ x, weights @ x)
+
+
+def test_rows_of_columns_of_their_own_are_no_blocks():
+    assert as_blocks(scipy.sparse.random(60, 40, 0.2, format="csr", random_state=0)) is None
