@@ -2,7 +2,7 @@
 
 A function becomes ``constant + sum_k weight_k relu((x - knot_k) / reach_k)``; the values at the knots are those of
 least squared error over the inputs that a channel sees. Knots are where inputs are and the function bends: with a
-density of ``(p f''^2)^(1/5)`` the squared error of a piecewise linear function is least (de Boor 1973).
+density of ``(p f''^2)^(1/5)`` the squared error of a piecewise linear function is least (Boor 1973).
 """
 
 from __future__ import annotations

@@ -69,11 +69,12 @@ def test_the_first_party_plan():
         "carry-means",
     ]
     assert "fuse-linear" not in names(plan(CLASSES, ("nengo",), 0))
-    assert names(plan(CLASSES, ("nengo",), 2))[-7:] == [
+    assert names(plan(CLASSES, ("nengo",), 2))[-8:] == [
         "choose-levels",
         "choose-thresholds",
         "calibrate-scales",
         "initial-voltage",
+        "refit-decoders",
         "calibrate-biases",
         "carry-changes",
         "carry-means",
