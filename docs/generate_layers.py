@@ -22,7 +22,9 @@ from snnc.frontend.base import Builder, Importer, Layer, Slot
 from snnc.frontend.keras_layers.activation import BY_NAME
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array, Shape
+from snnc.neurons import Neurons
 from snnc.ops.activations import Activation
+from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.plan import plan
@@ -116,7 +118,10 @@ def where(found: Census, graph: Graph) -> str:
     """Return where the ops of a spiking graph are computed."""
     parts = ["spikes"] if found.spiking_neurons else []
     parts += ["rate neurons"] if found.rate else []
-    parts += [f"host ({', '.join(sorted({n.rpartition('(')[2][:-1] for n in found.host}))})"] if found.host else []
+    ends = (Neurons, ReadOutActivation)
+    # what reads inputs alone is computed once; in a network, other layers stand before it
+    host = {n.op.kind for n in graph if not (n.op.is_linear or n.op.arity == 0 or isinstance(n.op, ends))}
+    parts += [f"host ({', '.join(sorted(host))})"] if host else []
     if not parts:
         return "synapses" if kinds(graph) else "nothing left"
     return ", ".join(parts)

@@ -34,7 +34,7 @@ def test_a_row_tells_what_spikes_what_is_linear_and_what_stays_on_the_host(scrip
     assert "| spikes |" in rows["ReLU"]
     assert "| host (max-pool) |" in rows["MaxPooling2D"]
     assert "| rate neurons |" in rows["tanh"]
-    assert "| sigma-delta | host (gelu) |" in rows["gelu"]
+    assert "| sigma-delta, signed-if | host (gelu) |" in rows["gelu"]
     assert "not: a call with training=True" in rows["Dropout"]
     assert "| dense, reshape, einsum, softmax |" in rows["MultiHeadAttention"]
     assert "| nothing left |" in rows["Dropout"]
