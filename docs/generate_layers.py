@@ -63,6 +63,9 @@ PARAMETERS: Mapping[str, Any] = {
     "output_shape": [4],
     "cell": {"class_name": "LSTMCell", "config": {"units": 2}},
     "op": ops.Relu(),
+    "num_tokens": 4,
+    "vocabulary": [3, 5, 8],
+    "bin_boundaries": [0.0, 1.0],
 }
 """A config that every layer finds what it needs in; ``padding`` and ``scale`` mean different things to some."""
 ACTIVATION_ONLY = ("Activation", "SpikingActivation")

@@ -33,6 +33,10 @@ from snnc.ir.op import Op
 from snnc.ir.types import Array
 
 _REMEDY = "write an importer plugin for it (docs/writing-importers) or take the layer out of the model"
+_OF_STRINGS = ("StringLookup", "TextVectorization", "Hashing", "HashedCrossing")
+_STRINGS = (
+    "it reads strings, or hashes numbers as strings; do that before the model and feed it the numbers that come out"
+)
 _STRANGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What an importer raises for a config that is not what Keras writes."""
 
@@ -136,6 +140,8 @@ def _unsupported(layers: Sequence[LayerSpec], table: ImporterTable, prefix: str 
             yield from _unsupported([spec.inner], table, f"{name}/")
         elif spec.class_name == "InputLayer":
             continue
+        elif spec.class_name in _OF_STRINGS:
+            yield name, spec.class_name, _STRINGS
         elif spec.class_name == "Lambda":
             yield name, "Lambda", _lambda(name)
         elif _quantised(spec):

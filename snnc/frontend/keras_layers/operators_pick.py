@@ -211,7 +211,7 @@ def _on_diagonal(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     return builder.add(ops.Affine(scale=np.eye(shape[-1], dtype=np.float32), shift=number(0)), wide)
 
 
-def _each_with(builder: Builder, source: str, name: str, others: Array) -> str:
+def each_with(builder: Builder, source: str, name: str, others: Array) -> str:
     """Add the comparison of every element with each of a row of constants, on a new axis behind."""
     wide = builder.add(ops.Reshape(shape=(*_shape(builder, source), 1)), source, step="reshape")
     return builder.add(Pairwise(name=name), wide, node(builder, source, others), step=name)
@@ -224,7 +224,7 @@ def _one_hot(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     axis = whole(layer, argument(layer, -1, "axis", -1), "axis")
     on, off = (float(argument(layer, k, name, v)) for k, name, v in ((2, "on_value", 1), (3, "off_value", 0)))
     rank = len(_shape(builder, inputs[0])) + 1
-    equal = _each_with(builder, inputs[0], "equal", np.arange(count, dtype=np.float32))
+    equal = each_with(builder, inputs[0], "equal", np.arange(count, dtype=np.float32))
     place = rank - 1 if axis == -1 else axis_without_batch(layer, axis, rank)
     if several:
         return builder.add(Max(axes=(rank - 2,)), equal)
@@ -239,7 +239,7 @@ def _digitize(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     if isinstance(edges, str):
         raise layer_error(layer, "its bins are computed from data; they must be constants")
     return builder.add(
-        Sum(axes=(len(_shape(builder, inputs[0])),)), _each_with(builder, inputs[0], "greater_equal", edges)
+        Sum(axes=(len(_shape(builder, inputs[0])),)), each_with(builder, inputs[0], "greater_equal", edges)
     )
 
 
@@ -250,7 +250,7 @@ def _search(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     if isinstance(edges, str) or not isinstance(values, str):
         raise layer_error(layer, "only computed values among constant edges can be imported")
     name = "greater_equal" if argument(layer, -1, "side", "left") == "right" else "greater"
-    return builder.add(Sum(axes=(len(_shape(builder, values)),)), _each_with(builder, values, name, edges))
+    return builder.add(Sum(axes=(len(_shape(builder, values)),)), each_with(builder, values, name, edges))
 
 
 def _select(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
@@ -273,7 +273,7 @@ def _is_in(layer: Layer, inputs: Sequence[str], builder: Builder) -> str:
     if isinstance(others, str) or argument(layer, -1, "invert", False):
         raise layer_error(layer, "only a search among constants can be imported")
     return builder.add(
-        Max(axes=(len(_shape(builder, inputs[0])),)), _each_with(builder, inputs[0], "equal", others.ravel())
+        Max(axes=(len(_shape(builder, inputs[0])),)), each_with(builder, inputs[0], "equal", others.ravel())
     )
 
 
