@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.api import Activation, Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons
+from snnc.api import Activation, Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons, ops
 from snnc_loihi.placement_queries import is_link, on_chip, populations
 
 
@@ -61,6 +61,8 @@ class Place(Pass):
         prefix, suffix = _cheapest(graph, chip, between, before, behind)
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in between)
         remedy = _with_samples(between, context)
+        if context.samples is not None and any(isinstance(node.op, ops.Multiply) for node in between):
+            remedy += "; fit-activations{squares=true} writes products as sums of ReLUs"
         sizes = {name: graph[name].type.size for name in chip}
         left = sum(sizes[name] for name in chip - prefix - suffix) / sum(sizes.values())
         if prefix | suffix == chip or left < self.least:
@@ -83,8 +85,8 @@ def _with_samples(nodes: Sequence[Node], context: Context) -> str:
     """Return what helps where activations are on the host that would be sums of ReLUs if there were samples."""
     if context.samples is not None:
         return ""
-    ops = [node.op.model.activation if isinstance(node.op, Neurons) else node.op for node in nodes]
-    kinds = ", ".join(dict.fromkeys(op.kind for op in ops if isinstance(op, Activation) and op.elementwise))
+    found = [node.op.model.activation if isinstance(node.op, Neurons) else node.op for node in nodes]
+    kinds = ", ".join(dict.fromkeys(op.kind for op in found if isinstance(op, Activation) and op.elementwise))
     return f"; with --calibration SAMPLES, {kinds} becomes a sum of ReLUs on the chip" if kinds else ""
 
 

@@ -148,6 +148,13 @@ def test_products_and_the_like_are_refused_by_name_before_anything_is_calibrated
     with pytest.raises(SnncError, match=rf"join \({join.kind}\): the chip cannot do it.*another backend") as caught:
         compiled(graph, options={"loihi-place": {"least": 0.9}})
     assert "loihi-calibrate" not in str(caught.value)
+    assert ("squares=true" in str(caught.value)) == isinstance(join, ops.Multiply)
+
+
+def test_products_are_on_the_chip_as_squares_where_they_are_asked_for():
+    c, x = compiled(joined(ops.Multiply(), ()), passes=["fit-activations{squares=true}"])
+    assert not c.census.host and not c.census.rate
+    assert likeness(c, x) > 0.9
 
 
 def test_without_samples_the_remedy_is_named():
