@@ -68,6 +68,10 @@ PARAMETERS: Mapping[str, Any] = {
     "bin_boundaries": [0.0, 1.0],
 }
 """A config that every layer finds what it needs in; ``padding`` and ``scale`` mean different things to some."""
+OPERATORS = """\
+Functions of TensorFlow on tensors of Keras 2, and of `keras.ops`: each is exact, or refused by name with the reason.
+What `tf.shape` gives is known beforehand, the size of the batch apart. Refused is what joins samples (a reduction, a
+row or an order over the batch), what draws random numbers, kernels that are computed, and complex numbers."""
 ACTIVATION_ONLY = ("Activation", "SpikingActivation")
 
 
@@ -246,6 +250,7 @@ def generated() -> str:
                 layer_rows(registry, layers, backends),
             ),
             "## Operators on tensors",
+            OPERATORS,
             ", ".join(f"`{name}`" for name in operators),
             "## Activations",
             table(

@@ -157,7 +157,7 @@ OF_KERAS_2 = {
 OF_KERAS_3 = {
     "pools": lambda o, x, z, i: [
         *(
-            o.max_pool(i, 2),
+            o.max_pool(i, 2, strides=2),
             o.max_pool(i, (3, 2), strides=(2, 1), padding="same"),
         ),
         *(o.average_pool(i, 3, strides=2),),
