@@ -91,10 +91,10 @@ class Activity:
     def spikes(self, name: str, op: Neurons, dt: float) -> AnyArray:
         """Return the spikes of each neuron of a spiking population, ``(*shape)``: the mean over samples.
 
-        A graded spike is one, whatever its size.
+        A graded spike is one, whatever its size; a message that may hold several counts as if it did.
         """
         if op.model.graded:
-            return self.messages[name] / self.samples
+            return self.messages[name] * (op.model.spikes_a_message / self.samples)
         return self.sizes(name, op, dt)
 
     def messages_of(self, name: str) -> float:

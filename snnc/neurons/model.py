@@ -55,6 +55,10 @@ class NeuronModel(Record, ABC):
         """Return whether ``scale * rate(x / scale)`` does not depend on the scale."""
         return True
 
+    def at_scale(self, scale: float | Array) -> NeuronModel | None:
+        """Return the model that gives the same at a scale of its population; None where none does."""
+        return self if self.scale_invariant or not self.matches_activation else None
+
     @property
     def unit_scale(self) -> float:
         """Return the scale at which the neurons stand for the activation: any, where they are scale invariant."""
@@ -78,6 +82,11 @@ class NeuronModel(Record, ABC):
         """Return the bits of what a neuron sends in a step with spikes."""
         limits = self.count_limits
         return 1 if limits is None or math.isinf(limits[1]) else max(1, math.ceil(math.log2(limits[1])))
+
+    @property
+    def spikes_a_message(self) -> int:
+        """Return how many graded spikes a step may hold: a message counts as so many."""
+        return 1
 
     @property
     def smallest(self) -> float:
@@ -185,6 +194,10 @@ class Squashing(RateNeurons):
 
     scale_invariant = False
     max_rate: float
+
+    def at_scale(self, scale: float | Array) -> NeuronModel | None:
+        """Return the model that gives the same at a scale of its population; None where none does."""
+        return self if self.scale_invariant or not self.matches_activation else None
 
     @property
     def unit_scale(self) -> float:

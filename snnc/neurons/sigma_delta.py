@@ -39,6 +39,8 @@ class SigmaDelta(Wrapping):
     graded: ClassVar[bool] = True
     levels: int = 6
     """How many sizes of spikes there are up to the range: 1, 1/2, ... 2 ** (1 - levels)."""
+    spikes: int = 1
+    """The most spikes in a step: each leaves at most a third of the error that the one before it left."""
     initial: float | Array = 0.0
     """What constants bring to the neuron, in Hz: one number, one a channel, or one a neuron."""
 
@@ -46,10 +48,16 @@ class SigmaDelta(Wrapping):
         super().__post_init__()
         if isinstance(self.levels, bool) or not isinstance(self.levels, int) or not 1 <= self.levels <= MOST:
             raise UsageError(f"neurons {self.kind!r}: levels is a whole number from 1 to {MOST}, not {self.levels!r}")
+        if isinstance(self.spikes, bool) or not isinstance(self.spikes, int) or not 1 <= self.spikes <= MOST:
+            raise UsageError(f"neurons {self.kind!r}: spikes is a whole number from 1 to {MOST}, not {self.spikes!r}")
 
     @property
     def payload(self) -> int:
-        return 1 + math.ceil(math.log2(self.levels + ABOVE))
+        return self.spikes * (1 + math.ceil(math.log2(self.levels + ABOVE)))
+
+    @property
+    def spikes_a_message(self) -> int:
+        return self.spikes
 
     @property
     def smallest(self) -> float:
@@ -67,19 +75,32 @@ class SigmaDelta(Wrapping):
         arrived, sent = state["arrived"] + drive, state["sent"]
         target = self.target(xp, arrived, state.get("unit")) * dt
         spikes = nearest_power(xp, target - sent, self.levels)
-        return spikes, {**state, "arrived": arrived, "sent": sent + spikes}
+        sent = sent + spikes
+        for _ in range(self.spikes - 1):
+            more = nearest_power(xp, target - sent, self.levels)
+            spikes, sent = spikes + more, sent + more
+        return spikes, {**state, "arrived": arrived, "sent": sent}
 
     def step(self, drive: Array, state: State, dt: float, out: AnyArray | None = None) -> AnyArray:
         arrived, sent = state["arrived"], state["sent"]  # in place: half of the rule's time for large layers
         arrived += drive
-        error = np.multiply(self.target(NUMPY, arrived, state.get("unit")), dt, dtype=arrived.dtype)
-        error -= sent
+        target = np.multiply(self.target(NUMPY, arrived, state.get("unit")), dt, dtype=arrived.dtype)
+        error = np.subtract(target, sent, out=target if self.spikes == 1 else None)
+        spikes = self._nearest(error, out)
+        sent += spikes
+        for _ in range(self.spikes - 1):
+            more = self._nearest(np.subtract(target, sent, out=error))
+            sent += more
+            spikes += more
+        return spikes
+
+    def _nearest(self, error: AnyArray, out: AnyArray | None = None) -> AnyArray:
+        """Return what ``nearest_power`` gives, in as few new arrays as can be."""
         spikes = np.abs(error, out=out)
         loud = spikes > 2.0**-self.levels
         np.clip(NUMPY.power_near(spikes), 2.0 ** (1 - self.levels), 2.0**ABOVE, out=spikes)
         spikes *= loud
         np.copysign(spikes, error, out=spikes)
-        sent += spikes
         return spikes
 
 

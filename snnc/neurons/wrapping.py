@@ -51,6 +51,9 @@ class Wrapping(NeuronModel):
     def replacing(self, activation: Activation) -> Wrapping:
         return replace(self, of=activation)
 
+    def at_scale(self, scale: float | Array) -> Wrapping:
+        return self if self.scale_invariant else replace(self, unit=scale)
+
     def response(self, xp: Namespace, current: Any) -> Any:
         return self.target(xp, current, filled(self.unit, current.shape[1:] or current.shape))
 

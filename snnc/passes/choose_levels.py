@@ -34,8 +34,10 @@ MANY = 64
 """Samples from which on counting changes of class says more than margins do."""
 FEWEST = 2
 """One step is a quantised network, which does not spike."""
-MOST = (4, 16)
-"""The most steps that are tried, where none are asked for: many only where few do not do."""
+MANIFOLD = 2
+"""The most spikes of a neuron in a step, where one does not do."""
+LIMITS = ((4, 1), (4, MANIFOLD), (16, 1), (16, MANIFOLD))
+"""The most steps, and the spikes a step, that are tried where none are asked for: more only where few do not do."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Tried:
     """Sizes of spikes and steps, and how far the network is from the model then."""
 
     levels: int
+    spikes: int
     steps: int
     error: float
     """As ``judged`` says."""
@@ -88,6 +91,8 @@ class ChooseLevels(Pass):
     minimise: Goal = "steps"
     levels: int | None = None
     """Sizes of spikes; chosen by default."""
+    spikes: int | None = None
+    """The most spikes of a neuron in a step; chosen by default: two where one does not do in a few steps."""
 
     def __post_init__(self) -> None:
         if not 0 < self.target_drop <= 100:
@@ -101,15 +106,16 @@ class ChooseLevels(Pass):
             return
         _set_ranges(graph, names, context)
         chosen = self.search(Trials(graph, names, context))
-        _set_levels(graph, names, chosen.levels)
+        _set_levels(graph, names, chosen.levels, chosen.spikes)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
         changes = (
             f", {chosen.flips:.1%} are expected to change their class" if chosen.classes and not context.made else ""
         )
+        several = "" if chosen.spikes == 1 else f"at most {chosen.spikes} "
         kind = "made-up inputs" if context.made else "samples"
         context.note(
-            f"{chosen.steps} steps of spikes of {chosen.levels} sizes: on {kind} held back outputs are off by "
+            f"{chosen.steps} steps of {several}spikes of {chosen.levels} sizes: on {kind} held back outputs are off by "
             f"{chosen.error:.1%} of their deviation{changes}"
         )
 
@@ -118,26 +124,29 @@ class ChooseLevels(Pass):
         asked, every = trials.context.steps_asked, LEVELS if self.levels is None else (self.levels,)
         seen: list[Tried] = []
 
-        def first(levels: int, most: int, fewest: int) -> Tried | None:
+        def first(levels: int, most: int, fewest: int, spikes: int) -> Tried | None:
             """Return the choice of the fewest steps that is good enough."""
-            tried = trials.tried(levels, most, fewest)
+            tried = trials.tried(levels, most, fewest, spikes)
             seen.extend(tried)
             return next((choice for choice in tried if meets(choice.drop, self.target_drop)), None)
 
-        for most in MOST if asked is None else (asked,):
+        limits = LIMITS if asked is None else ((asked, 1), (asked, MANIFOLD))
+        if self.spikes is not None:
+            limits = tuple((most, self.spikes) for most in dict.fromkeys(most for most, _ in limits))
+        for most, spikes in limits:
             fewest = FEWEST if asked is None else asked
             if self.minimise == "steps":
-                finest = first(every[-1], most, fewest)
+                finest = first(every[-1], most, fewest, spikes)
                 if finest is not None:
-                    coarser = (first(levels, finest.steps, finest.steps) for levels in every[:-1])
+                    coarser = (first(levels, finest.steps, finest.steps, spikes) for levels in every[:-1])
                     return next((found for found in coarser if found is not None), finest)
             else:
                 for levels in every:
-                    found = first(levels, most, fewest)
+                    found = first(levels, most, fewest, spikes)
                     if found is not None:
                         return found
             best = min(seen, key=lambda choice: (choice.drop, choice.steps))
-            if meets(best.drop, LENIENT * self.target_drop):
+            if spikes == limits[-1][1] and meets(best.drop, LENIENT * self.target_drop):
                 return best  # more steps cost more than what is still to be gained
         return best
 
@@ -159,18 +168,20 @@ class Trials:
                 )
         carry_changes(self.graph)
 
-    def tried(self, levels: int, most: int, fewest: int) -> list[Tried]:
-        """Return what the network does with so many sizes of spikes, for more and more steps."""
+    def tried(self, levels: int, most: int, fewest: int, spikes: int = 1) -> list[Tried]:
+        """Return what the network does with so many sizes of spikes, and so many a step, for more and more steps."""
         context = self.context
-        context.tell(f"spikes of {levels} sizes")
-        _set_levels(self.graph, self.names, levels)
+        context.tell(f"{spikes} spike(s) a step of {levels} sizes")
+        _set_levels(self.graph, self.names, levels, spikes)
         window = slice(0, most)
         run = present(as_run(self.graph), self.held_back, most, window=window, dt=context.dt, seed=context.seed)
         if self.how.temporal:
             given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
-            return [_judged(levels, most, given, self.wanted, context.made)]
+            return [_judged(levels, spikes, most, given, self.wanted, context.made)]
         return [
-            _judged(levels, steps, {n: y[:, steps - 1] for n, y in run.outputs.items()}, self.wanted, context.made)
+            _judged(
+                levels, spikes, steps, {n: y[:, steps - 1] for n, y in run.outputs.items()}, self.wanted, context.made
+            )
             for steps in range(fewest, most + 1)
         ]
 
@@ -187,21 +198,23 @@ def _set_ranges(graph: Graph, names: Sequence[str], context: Context) -> None:
         assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
         scale = np.asarray(ranges[name] * context.dt, dtype=np.float32)
         given: float | Array = scale if scale.ndim else float(scale)
-        graph.replace(name, replace(op, model=replace(op.model, unit=given), scale=given))
+        graph.replace(name, replace(op, model=op.model.at_scale(given), scale=given))
 
 
-def _set_levels(graph: Graph, names: Sequence[str], levels: int) -> None:
+def _set_levels(graph: Graph, names: Sequence[str], levels: int, spikes: int) -> None:
     for name in names:
         op = graph[name].op
         assert isinstance(op, Neurons) and isinstance(op.model, SigmaDelta)
-        graph.replace(name, replace(op, model=replace(op.model, levels=levels)))
+        graph.replace(name, replace(op, model=replace(op.model, levels=levels, spikes=spikes)))
 
 
-def _judged(levels: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array], made: bool) -> Tried:
+def _judged(
+    levels: int, spikes: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array], made: bool
+) -> Tried:
     """Return a choice with its error and flips, those of the worst output."""
     errors, flips = zip(*(judged(y, wanted[name]) for name, y in given.items()), strict=True)
     counted = [_changed(y, wanted[name]) for name, y in given.items() if is_choice(wanted[name])]
-    return Tried(levels, steps, max(errors), max([*flips, *counted]), bool(counted), made)
+    return Tried(levels, spikes, steps, max(errors), max([*flips, *counted]), bool(counted), made)
 
 
 def _changed(given: Array, wanted: Array) -> float:

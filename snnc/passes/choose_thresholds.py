@@ -152,7 +152,7 @@ class ChooseThresholds(Pass):
             assert isinstance(op, Neurons) and isinstance(op.model, SignedIf)
             scale = np.asarray(found.unit * (chosen.steps * context.dt), dtype=np.float32)
             given: float | Array = scale if scale.ndim else float(scale)
-            model = replace(op.model, gamma=chosen.gamma(name), unit=1.0 if op.model.scale_invariant else given)
+            model = replace(op.model, gamma=chosen.gamma(name)).at_scale(given)
             graph.replace(name, replace(op, model=model, scale=given))
             _shift(graph, name, found.shift)
         context.choices["steps"] = chosen.steps

@@ -49,11 +49,13 @@ class ScaleRates(Pass):
             key = choice.key(*layer_keys(node.origin.layers, node.name))
             if key is None:
                 continue
-            if not op.model.scale_invariant and op.model.matches_activation:
+            scale = 1.0 / float(choice[key])
+            model = op.model.at_scale(scale)
+            if model is None:
                 if key != "*":
                     raise UsageError(
                         f"scale: layer {node.name!r} has {op.model.kind} neurons, whose rate curve is no straight "
                         "line, so scaling would change what it computes; leave it out"
                     )
                 continue
-            graph.replace(node.name, replace(op, scale=1.0 / float(choice[key])))
+            graph.replace(node.name, replace(op, model=model, scale=scale))

@@ -99,7 +99,10 @@ class Counted:
 
 @dataclass(frozen=True)
 class Graded:
-    """A setting of ``choose-levels``: sizes of spikes and steps. Both make spikes, and so stand for what they cost."""
+    """A setting of ``choose-levels``: sizes of spikes, one a step, and steps.
+
+    Both make spikes, and so stand for what they cost.
+    """
 
     levels: int
     steps: int
@@ -108,12 +111,12 @@ class Graded:
     @property
     def settings(self) -> dict[str, Any]:
         """Return what ``arguments`` and ``command`` take."""
-        return {"steps": self.steps, ChooseLevels.name: {"levels": self.levels}}
+        return {"steps": self.steps, ChooseLevels.name: {"levels": self.levels, "spikes": 1}}
 
     @property
     def made(self) -> dict[str, Any]:
         """Return arguments of ``compile``."""
-        return {"steps": self.steps, "options": {ChooseLevels.name: {"levels": self.levels}}}
+        return {"steps": self.steps, "options": {ChooseLevels.name: {"levels": self.levels, "spikes": 1}}}
 
     @property
     def spikes(self) -> float:

@@ -150,6 +150,21 @@ def test_a_sigma_delta_neuron_comes_to_rest_within_half_its_smallest_spike_of_th
     assert not steps[20:].any() and steps[:4].any()
 
 
+def test_two_spikes_a_step_leave_a_ninth_of_the_error_at_most_and_count_as_two(rng):
+    model = neurons.SigmaDelta(levels=12, spikes=2)
+    population = neurons.Neurons(model=model, scale=DT)
+    x = rng.uniform(-7, 7, (1, 500)).astype(np.float32)
+    state = for_batch(population.start((TensorType((500,)),), rng), 1)
+    given = population.step(state, DT, np.maximum(x, 0))
+    off = np.abs(given - np.maximum(x, 0))
+    assert np.all(off <= np.maximum(np.maximum(x, 0) / 9, 2.0**-12) * 1.0001)
+    by_rule, _ = model.rule(NUMPY, np.maximum(x, 0) / DT, for_batch(model.start((500,), rng), 1), DT)
+    assert np.array_equal(by_rule, given)
+    assert model.payload == 2 * neurons.SigmaDelta(levels=12).payload
+    with pytest.raises(UsageError, match="spikes is a whole number"):
+        neurons.SigmaDelta(spikes=0)
+
+
 def test_a_sigma_delta_neuron_leaves_a_third_of_the_error_at_most():
     wanted = np.linspace(0.01, 7, 500, dtype=np.float32)[None]
     population = neurons.Neurons(model=neurons.SigmaDelta(levels=12), scale=DT)

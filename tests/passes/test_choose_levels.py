@@ -7,7 +7,7 @@ from snnc import ops
 from snnc.errors import PassError, UsageError
 from snnc.ir.graph import Graph
 from snnc.neurons import Neurons, SigmaDelta, SignedIf
-from snnc.passes.choose_levels import LEVELS, ChooseLevels
+from snnc.passes.choose_levels import LEVELS, ChooseLevels, Tried
 from snnc.testing import apply, assert_same_outputs, chain
 from tests.conftest import conv, dense
 
@@ -32,7 +32,7 @@ def test_every_population_gets_a_range_a_channel_and_all_get_the_same_sizes(rng)
     after, choices, (note,) = chosen(graph, rng)
     a, b = after["a"].op, after["b"].op
     assert np.shape(a.scale) == (6,) and np.shape(b.scale) == (4,)
-    assert np.array_equal(a.model.unit, a.scale)
+    assert a.model.unit == 1.0  # a ReLU need not know its scale
     assert a.model.levels == b.model.levels and a.model.levels in LEVELS
     assert 2 <= choices["steps"] <= 16
     assert note.startswith(f"{choices['steps']} steps of spikes of {a.model.levels} sizes")
@@ -63,6 +63,30 @@ def test_the_steps_that_are_asked_for_and_the_levels_that_are_given_are_taken(rn
     assert choices["steps"] == 1
     fixed, _, _ = chosen(graph, rng, ChooseLevels(levels=7))
     assert fixed["a"].op.model.levels == 7
+
+
+def test_two_spikes_a_step_are_tried_where_one_does_not_do_in_four_steps(rng):
+    class Scripted:
+        """What trials say of an imaginary network."""
+
+        context = type("context", (), {"steps_asked": None})
+
+        def __init__(self, enough):
+            self.enough = enough
+
+        def tried(self, levels, most, fewest, spikes):
+            drops = [0.1 if (levels >= 8 and steps * spikes >= self.enough) else 9.0 for steps in range(1, most + 1)]
+            return [Tried(levels, spikes, k, 0.0, 0.02 * drops[k - 1], True) for k in range(fewest, most + 1)]
+
+    def found(enough, **options):
+        choice = ChooseLevels(**options).search(Scripted(enough))
+        return choice.levels, choice.spikes, choice.steps
+
+    assert found(3) == (8, 1, 3)
+    assert found(6) == (8, 2, 3)
+    assert found(12) == (8, 1, 12)
+    assert found(6, spikes=1) == (8, 1, 6)
+    assert found(6, minimise="spikes") == (8, 2, 3)
 
 
 def test_ranges_are_of_either_sign_and_of_silent_layers_too(rng):
