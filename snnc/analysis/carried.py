@@ -55,10 +55,11 @@ def _carried(graph: Graph, node: Node, read: set[Carried], wrapped: bool) -> Car
     op = node.op
     if not read:
         return Carried.INPUT
-    if node.type.signal == "spikes" and not op.is_linear:
+    largest = isinstance(op, MAXIMA)
+    if node.type.signal == "spikes" and not op.is_linear and not (largest and wrapped):
         return Carried.SPIKES
     weighing = weighs(graph, node) and not (op.is_bilinear and read == {Carried.INPUT})
-    if op.is_linear or (isinstance(op, MAXIMA) and not wrapped):
+    if op.is_linear or (largest and not wrapped):
         if weighing:
             return Carried.SUMS
         if len(read) == 1:

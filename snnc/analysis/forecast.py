@@ -45,6 +45,10 @@ TIES = 0.1
 FLIPS_A_POINT = 0.035
 """The share of samples whose class may change for each point of accuracy: most changes are between classes that are
 both wrong, or go either way (measured on networks for Fashion-MNIST; docs/decisions/thresholds-by-forecast.md)."""
+SURE = 0.01
+"""The same where the model is always right: every change is a loss then."""
+DOUBT = 0.1
+"""One less the confidence from which on most changes are between classes that may both be wrong."""
 ERROR_A_POINT = 0.16
 """The error of the outputs on made-up inputs that stands for a point of accuracy. Their classes say nothing: they
 belong to none, so that the margins are narrow (docs/decisions/made-up-inputs.md)."""
@@ -80,6 +84,8 @@ class Forecast:
     """Of the worst output on samples that were not used to choose: root mean square, relative to its deviation."""
     flips: float = 1.0
     """The share of samples whose class is expected to change, or what counts as much (``judged``)."""
+    a_point: float = FLIPS_A_POINT
+    """The share of flips that stands for a point of accuracy."""
     by_error: bool = False
     """Whether the error says what is lost, as for samples that are made up, and not the changes of class."""
     counts: dict[str, AnyArray] = field(default_factory=dict)
@@ -89,7 +95,7 @@ class Forecast:
     @property
     def drop(self) -> float:
         """Return the points of accuracy that are expected to be lost."""
-        return self.error / ERROR_A_POINT if self.by_error else self.flips / FLIPS_A_POINT
+        return self.error / ERROR_A_POINT if self.by_error else self.flips / self.a_point
 
     @property
     def spikes(self) -> float:
@@ -196,6 +202,7 @@ def forecast(
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
     judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted or [None] * len(run), strict=True)]
     found.error, found.flips = (max(worst) for worst in zip(*judgements, strict=True))
+    found.a_point = min(flips_a_point(FLIPS_A_POINT, models) for _, models in run)
     return found
 
 
@@ -231,6 +238,23 @@ def _chosen(z: Array, wanted: Array, levels: int, most: int, of: Activation, rng
         missing = (targets - found.counts(flat) * found.unit).mean(axis=0, dtype=np.float64)
         found = replace(found, shift=found.shift + missing.astype(np.float32))
     return found
+
+
+def flips_a_point(most: float, want: Array) -> float:
+    """Return the share of samples whose class may change for each point of accuracy.
+
+    A model that is sure of its classes is right, mostly, as models tell by their probabilities how often they are
+    (Guo et al. 2017): what changes is lost. One that is not changes one wrong class for another as often.
+
+    Args:
+        most: the share where the model is unsure.
+        want: its outputs ``(batch, ...)``, logits if they are scores of classes.
+    """
+    if not is_choice(want):
+        return most
+    powers = np.exp(want.astype(np.float64) - want.max(axis=-1, keepdims=True))
+    confidence = float(np.mean(1 / powers.sum(axis=-1)))
+    return max(SURE, most * min(1.0, (1 - confidence) / DOUBT))
 
 
 def is_choice(outputs: Array) -> bool:

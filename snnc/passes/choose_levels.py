@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.analysis.expected import expected_ranges
-from snnc.analysis.forecast import ERROR_A_POINT, is_choice, judged
+from snnc.analysis.forecast import ERROR_A_POINT, flips_a_point, is_choice, judged
 from snnc.analysis.trade_off import Goal, meets, require_goal
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
@@ -53,13 +53,15 @@ class Tried:
     """The share of samples whose class changes: what is expected, or what is counted, whichever is more."""
     classes: bool
     """Whether any output is a choice among classes."""
+    a_point: float = CHANGED_A_POINT
+    """The share of flips that stands for a point of accuracy."""
     by_error: bool = False
     """Whether the error says what is lost, as for inputs that are made up, and not the changes of class."""
 
     @property
     def drop(self) -> float:
         """Return the points of accuracy that are expected to be lost."""
-        return self.error / ERROR_A_POINT if self.by_error else self.flips / CHANGED_A_POINT
+        return self.error / ERROR_A_POINT if self.by_error else self.flips / self.a_point
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class ChooseLevels(Pass):
                     found = first(levels, most, fewest, spikes)
                     if found is not None:
                         return found
-            best = min(seen, key=lambda choice: (choice.drop, choice.steps))
+            best = min(seen, key=lambda choice: (choice.drop, choice.error))  # a count says no less than one
             if spikes == limits[-1][1] and meets(best.drop, LENIENT * self.target_drop):
                 return best  # more steps cost more than what is still to be gained
         return best
@@ -214,7 +216,8 @@ def _judged(
     """Return a choice with its error and flips, those of the worst output."""
     errors, flips = zip(*(judged(y, wanted[name]) for name, y in given.items()), strict=True)
     counted = [_changed(y, wanted[name]) for name, y in given.items() if is_choice(wanted[name])]
-    return Tried(levels, spikes, steps, max(errors), max([*flips, *counted]), bool(counted), made)
+    a_point = min(flips_a_point(CHANGED_A_POINT, want) for want in wanted.values())
+    return Tried(levels, spikes, steps, max(errors), max([*flips, *counted]), bool(counted), a_point, made)
 
 
 def _changed(given: Array, wanted: Array) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from snnc import ops
-from snnc.analysis.forecast import FLIPS_A_POINT, Quantised, forecast, judged, walk
+from snnc.analysis.forecast import FLIPS_A_POINT, SURE, Quantised, flips_a_point, forecast, judged, walk
 from snnc.analysis.quantised import quantised_graph
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.simulate import simulate
@@ -186,3 +186,14 @@ def test_a_layer_that_is_silent_on_the_samples_may_fire_on_others():
     found = forecast(graph, {"a": 4}, x, x).populations["a"]
     assert found.counts(np.full((1, 4), 3.0, np.float32)).any()
     assert 0.1 < float(np.max(found.unit)) < 10
+
+
+def test_what_a_sure_model_changes_is_lost():
+    rng = np.random.default_rng(0)
+    unsure = rng.normal(size=(200, 10)).astype(np.float32)
+    assert flips_a_point(0.035, unsure) == 0.035
+    sure = 40 * np.eye(10, dtype=np.float32)
+    assert flips_a_point(0.035, sure) == SURE
+    between = np.log(np.float32([[0.95, 0.025, 0.025]] * 5))
+    assert flips_a_point(0.04, between) == pytest.approx(0.02)
+    assert flips_a_point(0.035, rng.normal(size=(50, 4, 10)).astype(np.float32)) == 0.035  # no choice among classes

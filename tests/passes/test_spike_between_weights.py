@@ -4,6 +4,7 @@ import numpy as np
 
 from snnc import neurons, ops
 from snnc.analysis.carried import carrying_spikes
+from snnc.analysis.census import census
 from snnc.engine.simulate import simulate
 from snnc.ir.graph import Graph
 from snnc.passes.carry_changes import CarryChanges
@@ -108,3 +109,19 @@ def test_a_network_of_which_all_weights_read_spikes_stays(rng):
     )
     after = apply(SpikeBetweenWeights(), before)
     assert after == before and "neurons" in kinds(after)
+
+
+def test_the_largest_of_what_has_arrived_is_no_spike(rng):
+    before = chain(
+        ops.Input(shape=(6, 6, 2)),
+        conv(rng, (3, 3), 2, 4),
+        POPULATION,
+        ops.ZeroPad(padding=((1, 1), (1, 1))),
+        ops.MaxPool(size=(2, 2), strides=(2, 2)),
+        conv(rng, (1, 1), 4, 3),
+        names=["x", "a.linear", "a", "pad", "pool", "b"],
+    )
+    after = apply(SpikeBetweenWeights(), before)
+    assert after.sources("b") == ("pool.spikes",)
+    found = census(apply(CarryChanges(), after))
+    assert found.forms == {"a": "relu", "pool.spikes": "max-pool"} and found.valued == found.host == ()
