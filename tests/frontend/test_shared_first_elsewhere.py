@@ -5,6 +5,8 @@ import pytest
 
 from tests.frontend.loading import import_model
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # TensorFlow's own
+
 
 def alone(keras):
     """Return a model whose layer was called in another model before, and is called twice."""
