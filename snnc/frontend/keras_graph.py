@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from snnc.frontend.base import (
 from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, refs
 from snnc.frontend.keras_inputs import input_ops
 from snnc.frontend.keras_layers.operators_known import computed_beforehand
+from snnc.frontend.keras_tensors import Tensors, model_inputs, with_slots
 from snnc.frontend.keras_time import Inside, distribute
 from snnc.frontend.keras_weights import WeightSource, WeightTable
 from snnc.frontend.known import Known
@@ -203,22 +203,22 @@ class _Build:
 
     def model(self, model: ModelSpec, prefix: str, inputs: Sequence[str]) -> list[str]:
         """Add the layers of a model under names that begin with ``prefix``; return the nodes of its outputs."""
-        tensors = _Tensors(model)
+        tensors = Tensors(model)
         for ref, node in zip(refs(model.inputs), inputs, strict=True):
             tensors.set(ref.layer, 0, [node])
         for spec, k in tensors.in_order(model):
             tensors.set(spec.name, k, self.layer(spec, spec.calls[k], prefix, tensors))
         return [tensors.node(ref) for ref in refs(model.outputs)]
 
-    def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: _Tensors) -> Sequence[str | Known]:
+    def layer(self, spec: LayerSpec, call: Call, prefix: str, tensors: Tensors) -> Sequence[str | Known]:
         """Add one call of a layer; return the nodes of its outputs."""
         name = f"{prefix}{spec.name}"
         if spec.model is not None:
-            return self.model(spec.model, f"{name}/", _model_inputs(spec, call, tensors))
+            return self.model(spec.model, f"{name}/", model_inputs(spec, call, tensors))
         inputs: list[str] = []
         given = {key: value for key, value in call.kwargs.items() if key != "mask" or isinstance(value, list)}
-        args = tuple(_with_slots(value, tensors, inputs) for value in call.args)
-        kwargs = {key: _with_slots(value, tensors, inputs) for key, value in given.items()}
+        args = tuple(with_slots(value, tensors, inputs) for value in call.args)
+        kwargs = {key: with_slots(value, tensors, inputs) for key, value in given.items()}
         known = [ref for ref in refs((call.args, call.kwargs)) if isinstance(tensors.get(ref), Known)]
         if known and not spec.operator:
             raise FrontendError(
@@ -323,92 +323,3 @@ def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], bui
     if isinstance(made, Known):
         return made
     return [made] if isinstance(made, str) else list(made)
-
-
-class _Tensors:
-    """The nodes that stand for the tensors of one model."""
-
-    def __init__(self, model: ModelSpec) -> None:
-        """Count which calls of each layer the model uses.
-
-        Keras counts the calls of a layer over its whole life, and a file holds those of one model: the k-th smallest
-        number in use means the k-th call listed.
-        """
-        used: dict[str, set[int]] = {}
-        calls = [value for spec in model.layers for call in spec.calls for value in (call.args, call.kwargs)]
-        for ref in refs([*calls, model.inputs, model.outputs]):
-            used.setdefault(ref.layer, set()).add(ref.node)
-        self._place = {layer: {node: k for k, node in enumerate(sorted(nodes))} for layer, nodes in used.items()}
-        self._nodes: dict[tuple[str, int], Sequence[str | Known]] = {}
-
-    def set(self, layer: str, call: int, nodes: Sequence[str | Known]) -> None:
-        """Note the outputs of a call."""
-        self._nodes[layer, call] = nodes
-
-    def in_order(self, model: ModelSpec) -> Iterator[tuple[LayerSpec, int]]:
-        """Yield the calls in stored order, but none before those that it reads; the caller sets what they give."""
-        calls = [(spec, k) for spec in model.layers for k in range(len(spec.calls))]
-        missing = [{self._key(ref) for ref in refs((s.calls[k].args, s.calls[k].kwargs))} for s, k in calls]
-        readers: dict[tuple[str, int], list[int]] = {}
-        for place, keys in enumerate(missing):
-            keys.difference_update(self._nodes)
-            for key in keys:
-                readers.setdefault(key, []).append(place)
-        ready = [place for place, keys in enumerate(missing) if not keys]
-        while ready:
-            spec, k = calls[heapq.heappop(ready)]
-            yield spec, k
-            for place in readers.get((spec.name, k), ()):
-                missing[place].discard((spec.name, k))
-                if not missing[place]:
-                    heapq.heappush(ready, place)
-        blocked = [calls[place][0].name for place, keys in enumerate(missing) if keys]
-        if blocked:
-            names = ", ".join(map(repr, blocked[:5]))
-            raise FrontendError(f"model {model.name!r}: the inputs of layer(s) {names} come from nowhere")
-
-    def node(self, ref: Ref) -> str:
-        """Return the node of a tensor that must depend on the model's inputs."""
-        found = self.get(ref)
-        if isinstance(found, Known):
-            raise FrontendError(f"the model reads {ref.layer!r} as a tensor, which does not depend on its inputs")
-        return found
-
-    def get(self, ref: Ref) -> str | Known:
-        """Return the node of a tensor, or its value where that is known."""
-        nodes = self._nodes.get(self._key(ref), ())
-        if ref.index >= len(nodes):
-            raise FrontendError(f"the model reads output {ref.index} of layer {ref.layer!r}, which has {len(nodes)}")
-        return nodes[ref.index]
-
-    def _key(self, ref: Ref) -> tuple[str, int]:
-        return ref.layer, self._place[ref.layer][ref.node]
-
-
-def _with_slots(value: Any, tensors: _Tensors, inputs: list[str]) -> Any:
-    """Return a call's argument with ``Slot`` for each tensor, whose node is added to ``inputs``, or what is known."""
-    if isinstance(value, Ref):
-        found = tensors.get(value)
-        if isinstance(found, Known):
-            return found.value
-        inputs.append(found)
-        return Slot(len(inputs) - 1)
-    if isinstance(value, Mapping):
-        return {key: _with_slots(value[key], tensors, inputs) for key in sorted(value)}
-    return [_with_slots(v, tensors, inputs) for v in value] if isinstance(value, list) else value
-
-
-def _model_inputs(spec: LayerSpec, call: Call, tensors: _Tensors) -> list[str]:
-    """Return the nodes that a nested model reads, in the order of its inputs."""
-    assert spec.model is not None
-    given, wanted = call.args[0] if call.args else None, spec.model.inputs
-    if isinstance(given, Mapping) and isinstance(wanted, list):  # by the names of the input layers
-        names = [ref.layer for ref in refs(wanted)]
-        given = [given[name] for name in names] if set(given) == set(names) else given
-    found = [tensors.node(ref) for ref in refs(given)]
-    if len(found) != len(list(refs(wanted))):
-        raise FrontendError(
-            f"layer {spec.name!r} ({spec.class_name}): a model of {len(list(refs(wanted)))} input(s) is called with "
-            f"{len(found)}"
-        )
-    return found
