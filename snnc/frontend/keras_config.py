@@ -137,7 +137,12 @@ def _restore_calls(name: str, documents: Sequence[Any], layers: list[LayerSpec],
     All layers lead to an output and are listed behind those that they read, so that a tensor that nothing reads is
     what such a call reads, where there is one for each.
     """
-    lost = [k for k, d in enumerate(documents) if d.get(_SHARED) in _shared_by_models(documents[k + 1 :])]
+    lost: list[int] = []
+    later: set[Any] = set()
+    for k, document in reversed(list(enumerate(documents))):
+        if document.get(_SHARED) in later:
+            lost.insert(0, k)
+        later |= _shared_by_models([document])
     if not lost:
         return
     known = [(call.args, call.kwargs) for k, layer in enumerate(layers) if k not in lost for call in layer.calls]

@@ -275,9 +275,11 @@ def test_sizes_left_open_are_asked_for(keras, rng):
     assert largest_error(snnc.import_model(model, input_shape=(7, 3)), [x], outputs_of(model, [x])) < 1e-5
 
 
-def test_attention_that_the_converter_refuses(keras, rng):
+def test_attention_and_local_weights_that_the_converter_refuses(keras, rng):
     source = keras.Input((6, 4))
     exact(keras, rng, source, keras.layers.MultiHeadAttention(2, 3)(source, source))
+    if hasattr(keras.layers, "LocallyConnected1D"):  # Keras 3 has none
+        exact(keras, rng, source, keras.layers.LocallyConnected1D(2, 3)(source))
 
 
 def test_what_has_no_meaning_here_is_refused_with_the_remedy(keras):
@@ -290,7 +292,6 @@ def test_what_has_no_meaning_here_is_refused_with_the_remedy(keras):
     refused(keras.Model(source, layers.Concatenate(axis=0)([source, source])), "batch axis")
     refused(keras.Model(source, layers.Lambda(lambda v: v * 2)(source)), f"never executed.*{plugin}")
     refused(keras.Model(source, layers.Dense(3, activation=lambda v: v * 2)(source)), plugin)
-    refused(keras.Model(source, layers.LocallyConnected1D(2, 3)(source)), plugin)
     refused(keras.Model(source, Own(3)(source)), plugin)
 
 
