@@ -73,7 +73,7 @@ def _region(graph: Graph, end: Node) -> tuple[str, list[str]] | None:
             continue
         inside.append(name)
         for source in graph.sources(name):
-            (waiting.append if _is_pointwise(graph, source, end, inside) else borders.add)(source)
+            (waiting.append if _is_pointwise(graph, source) else borders.add)(source)
     borders -= set(inside)
     if len(borders) != 1 or len(inside) < 2:
         return None
@@ -84,8 +84,8 @@ def _region(graph: Graph, end: Node) -> tuple[str, list[str]] | None:
     return (source, order) if closed and same and order[-1] == end.name else None
 
 
-def _is_pointwise(graph: Graph, name: str, end: Node, inside: list[str]) -> bool:
-    """Return whether a node is a function of single elements, of no use to others than those inside."""
+def _is_pointwise(graph: Graph, name: str) -> bool:
+    """Return whether a node is a function of single elements, and no output."""
     op = graph[name].op
     scalar = isinstance(op, ops.Affine) and op.scale.size == op.shift.size == 1
     function = isinstance(op, (ops.Activation, Elementwise)) and op.elementwise and not any(op.arrays())
