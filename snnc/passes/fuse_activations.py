@@ -65,16 +65,14 @@ class FuseActivations(Pass):
 
 def _region(graph: Graph, end: Node) -> tuple[str, list[str]] | None:
     """Return the one tensor that a node is a function of, element by element, and the nodes between, or None."""
-    inside: list[str] = []
+    inside: set[str] = set()
     waiting, borders = [end.name], set[str]()
-    while waiting:
+    while waiting and len(borders) < 2:
         name = waiting.pop()
-        if name in inside:
-            continue
-        inside.append(name)
-        for source in graph.sources(name):
-            (waiting.append if _is_pointwise(graph, source) else borders.add)(source)
-    borders -= set(inside)
+        if name not in inside:
+            inside.add(name)
+            for source in graph.sources(name):
+                (waiting.append if _is_pointwise(graph, source) else borders.add)(source)
     if len(borders) != 1 or len(inside) < 2:
         return None
     order = [node.name for node in graph if node.name in inside]
