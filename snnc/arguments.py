@@ -29,6 +29,7 @@ SHORT_FORMS = (
     ("neurons", "decompose-activations"),
     ("neurons", "fit-activations"),
     ("neurons", "swap-activations"),
+    ("neurons", "spike-between-weights"),
     ("scale", "scale-rates"),
     ("synapse", "insert-synapses"),
 )
@@ -46,12 +47,13 @@ def plan_of(
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
-    defaults, passes = backend.defaults(level), tuple(passes)
+    defaults, passes, skip = backend.defaults(level), tuple(passes), tuple(skip)
     needed = (*registry.passes_for(backend.name), *(text for text in defaults.passes if parse(text)[0] not in skip))
     asked = {text.name if isinstance(text, Pass) else parse(text)[0] for text in (*needed, *passes)}
     for key, name in SHORT_FORMS:
         value = getattr(defaults, key) if short[key] is None else short[key]
-        if value is not None and (registry.passes[name].default or name in asked):
+        cls = registry.passes[name]
+        if value is not None and (name in asked or (cls.default and cls.level <= level and name not in skip)):
             merged.setdefault(name, {})[key] = value
     return plan(
         registry.passes,

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from snnc import ops
-from snnc.analysis.carried import Carried, carried, weighs, wraps_ops
+from snnc.analysis.carried import Carried, carried, weighs
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.neurons import Neurons, Wrapping
 from snnc.passes.base import Context, Pass, Stage
+from snnc.passes.swap_activations import DEFAULT, AnyNeurons, ChosenModels
 
 MOVES = (ops.Reshape, ops.Permute, ops.ZeroPad)
 
@@ -43,12 +44,16 @@ class SpikeBetweenWeights(Pass):
     default: ClassVar[bool] = True
     level: ClassVar[int] = 1
     exact: ClassVar[bool] = True
+    neurons: AnyNeurons = DEFAULT
 
     def apply(self, graph: Graph, context: Context) -> None:
-        if not wraps_ops(graph):
+        models = [node.op.model for node in graph.nodes(Neurons)]
+        if not models and (chosen := ChosenModels(self.neurons, context).default) is not None:
+            models = [chosen]  # of a network without activations, such as one of attention alone
+        wrapping = [model for model in models if isinstance(model, Wrapping)]
+        if not wrapping:
             return
-        models = [node.op.model for node in graph.nodes(Neurons) if isinstance(node.op.model, Wrapping)]
-        relay = Neurons(model=replace(models[0], of=ops.Linear()))
+        relay = Neurons(model=replace(wrapping[0], of=ops.Linear()))
         carries = carried(graph)
         for node in graph:
             for source in dict.fromkeys(graph.sources(node.name)):

@@ -93,6 +93,11 @@ class ChosenModels:
             for key, value in self.choice.items()
         }
 
+    @property
+    def default(self) -> NeuronModel | None:
+        """Return the model of what is not named, if there is one."""
+        return self._models["*"]
+
     def of(self, node: Node, activation: Activation) -> tuple[str, NeuronModel | None]:
         """Return the key under which an activation is meant, ``"*"`` for the rest, and the model, if there is one."""
         key = self.choice.key(*_keys(node, activation)) or "*"
@@ -127,4 +132,4 @@ def _tell(kept: Sequence[Node], nodes: Sequence[Node], none: bool, context: Cont
         rows = ", ".join(f"{node.name} ({node.op.kind})" for node in kept)
         context.note(f"{len(kept)} of {len(nodes)} activations stay on the host, without neurons: {rows}")
     if none:
-        context.note("no activation was swapped: the network has no neurons")
+        context.note("no activation was swapped for neurons")

@@ -9,7 +9,7 @@ import pytest
 from snnc import ops
 from snnc.analysis import trade_off
 from snnc.analysis.expected import Statistics
-from snnc.analysis.forecast import ERROR_A_POINT, HEADROOM, forecast
+from snnc.analysis.forecast import ERROR_A_POINT, FLIPS_A_POINT, HEADROOM, forecast
 from snnc.engine.rate import evaluate_nodes
 from snnc.errors import PassError, UsageError
 from snnc.neurons import Neurons, SignedIf, SoftResetIf
@@ -60,7 +60,7 @@ def test_every_population_gets_a_scale_a_channel_and_spikes_a_step_within_the_li
 def test_the_steps_that_are_asked_for_are_kept_and_more_spikes_are_taken_where_they_are_few(rng, monkeypatch):
     def by_levels(graph, levels, *arguments, **options):
         found = forecast(graph, levels, *arguments, **options)
-        found.flips = 1 / min(levels.values())
+        found.flips, found.a_point = 1 / min(levels.values()), FLIPS_A_POINT  # of a model that is not sure
         return found
 
     monkeypatch.setattr(choose_thresholds, "forecast", by_levels)

@@ -125,3 +125,18 @@ def test_the_largest_of_what_has_arrived_is_no_spike(rng):
     assert after.sources("b") == ("pool.spikes",)
     found = census(apply(CarryChanges(), after))
     assert found.forms == {"a": "relu", "pool.spikes": "max-pool"} and found.valued == found.host == ()
+
+
+def test_a_network_without_activations_gets_the_chosen_neurons(rng):
+    graph = Graph("attention")
+    graph.add("x", ops.Input(shape=(4, 3)))
+    for name in ("q", "k"):
+        graph.add(name, dense(rng, 3, 5), ["x"])
+    graph.add("scores", ops.Einsum(equation="ij,kj->ik"), ["q", "k"])
+    graph.add("softmax", ops.Softmax(), ["scores"])
+    graph.add("out", dense(rng, 4, 2), ["softmax"])
+    graph.set_outputs({"y": "out"})
+    assert apply(SpikeBetweenWeights(neurons="spiking-relu"), graph) == graph
+    after = apply(SpikeBetweenWeights(neurons="sigma-delta{levels=7}"), graph)
+    assert census(after).forms == {"q.spikes": "identity", "k.spikes": "identity", "softmax.spikes": "einsum, softmax"}
+    assert after["q.spikes"].op.model.levels == 7
