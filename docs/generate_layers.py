@@ -21,10 +21,9 @@ from snnc.errors import SnncError
 from snnc.frontend.base import Builder, Importer, Layer, Slot
 from snnc.frontend.keras_layers.activation import BY_NAME
 from snnc.ir.graph import Graph
+from snnc.ir.op import concrete
 from snnc.ir.types import Array, Shape
-from snnc.neurons import Neurons
 from snnc.ops.activations import Activation
-from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.plan import plan
@@ -110,10 +109,30 @@ def example(importer: Importer, **fixed: Any) -> Graph | None:
     return None
 
 
-def spiking(graph: Graph, registry: Registry) -> Graph:
-    """Return what level 1 makes of a graph whose outputs other layers read."""
-    chosen = plan(registry.passes, ("nengo",), 1, skip=("verify", "defer-final-activation"))
+SCALARS = {cls.kind for cls in concrete(Activation, ops.activations, ops.functions) if cls.elementwise}
+INDICES = ("Embedding", "CategoryEncoding", "IntegerLookup", "Discretization")
+"""Layers that read inputs of the model themselves."""
+
+
+def spiking(graph: Graph, registry: Registry, *, first: bool = False) -> Graph:
+    """Return what level 1 makes, with the neurons of level 2, of a graph between weights; ``first`` has none before."""
+    graph = graph.copy()
+    for name in () if first else graph.inputs:
+        graph.insert_after(name, f"{name}.weights", _weights(graph, name))
+    for output, name in dict(graph.output_nodes).items():
+        graph.add(f"{output}.read", _weights(graph, name), [name])
+        graph.set_outputs({**graph.output_nodes, output: f"{output}.read"})
+    neurons = {"neurons": "sigma-delta"}
+    options = {name: neurons for name in ("decompose-activations", "swap-activations", "spike-between-weights")}
+    skip = ("verify", "defer-final-activation", "fold-batch-norm", "fuse-linear")
+    chosen = plan(registry.passes, ("nengo",), 1, skip=skip, options=options)
     return pipeline.run(graph, chosen, Context(neurons=registry.neurons))[0]
+
+
+def _weights(graph: Graph, name: str) -> ops.Dense:
+    """Return weights that change nothing."""
+    channels = (graph[name].type.shape or (1,))[-1]
+    return ops.Dense(weight=np.eye(channels, dtype=np.float32), bias=np.zeros(channels, dtype=np.float32))
 
 
 def kinds(graph: Graph) -> tuple[str, ...]:
@@ -121,17 +140,17 @@ def kinds(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.op.kind for node in graph if node.op.arity != 0))
 
 
-def where(found: Census, graph: Graph) -> str:
-    """Return where the ops of a spiking graph are computed."""
-    parts = ["spikes"] if found.spiking_neurons else []
-    parts += ["rate neurons"] if found.rate else []
-    ends = (Neurons, ReadOutActivation)
-    # what reads inputs alone is computed once; in a network, other layers stand before it
-    host = {n.op.kind for n in graph if not (n.op.is_linear or n.op.arity == 0 or isinstance(n.op, ends))}
-    parts += [f"host ({', '.join(sorted(host))})"] if host else []
-    if not parts:
-        return "synapses" if kinds(graph) else "nothing left"
-    return ", ".join(parts)
+def where(found: Census, example: Graph) -> str:
+    """Return what becomes of the ops of an example, by the census of the spiking graph around it."""
+    host = sorted({row.rpartition("(")[2].rstrip(")") for row in found.host})
+    forms = [form for form in found.kinds if form != "identity" and set(form.split(", ")).isdisjoint(host)]
+    scalar = all(form in SCALARS for form in forms)
+    parts = ["spikes"] if forms and scalar else [f"spikes ({'; '.join(forms)})"] if forms else []
+    parts += [f"host ({', '.join(host)})"] if host else []
+    if parts:
+        return ", ".join(parts)
+    linear = all(node.op.is_linear or isinstance(node.op, (ops.Input, ops.Embedding)) for node in example)
+    return "nothing left" if kinds(example) in ((), ("identity",)) else "synapses" if linear else "once, of the inputs"
 
 
 def layer_rows(registry: Registry, own: Iterable[Importer], backends: list[str]) -> Iterator[list[str]]:
@@ -140,7 +159,7 @@ def layer_rows(registry: Registry, own: Iterable[Importer], backends: list[str])
         graph = example(importer, **({"activation": "relu"} if importer.class_name in ACTIVATION_ONLY else {}))
         if graph is None:
             raise SystemExit(f"no example fits the importer of {importer.class_name}: extend PARAMETERS or SHAPES")
-        after = spiking(graph, registry)
+        after = spiking(graph, registry, first=importer.class_name in INDICES)
         supported = [
             "yes" if all(registry.lowerings_for(b).get(n.op) for n in after if n.op.arity != 0) else "no"
             for b in backends
@@ -152,7 +171,7 @@ def layer_rows(registry: Registry, own: Iterable[Importer], backends: list[str])
             refuses,
             over_time(importer),
             ", ".join(kinds(graph)),
-            where(census(after), after),
+            where(census(after), graph),
             *supported,
         ]
 
@@ -173,8 +192,8 @@ def activation_rows(registry: Registry, importer: Importer) -> Iterator[list[str
         graph = example(importer, activation=name)
         assert graph is not None
         after = spiking(graph, registry)
-        neurons = ", ".join(able(registry, after if census(after).spiking_neurons else graph)) or "none"
-        yield [f"`{name}`", ", ".join(kinds(graph)), "—" if name == "linear" else neurons, where(census(after), after)]
+        neurons = ", ".join(able(registry, graph)) or "none"
+        yield [f"`{name}`", ", ".join(kinds(graph)), "—" if name == "linear" else neurons, where(census(after), graph)]
 
 
 def able(registry: Registry, graph: Graph) -> list[str]:

@@ -58,6 +58,8 @@ def _carried(graph: Graph, node: Node, read: set[Carried], wrapped: bool) -> Car
     largest = isinstance(op, MAXIMA)
     if node.type.signal == "spikes" and not op.is_linear and not (largest and wrapped):
         return Carried.SPIKES
+    if isinstance(op, ops.Embedding) and read == {Carried.INPUT}:
+        return Carried.SUMS  # a row of its table is what weights make of an input that is 1 at the index
     weighing = weighs(graph, node) and not (op.is_bilinear and read == {Carried.INPUT})
     if op.is_linear or (largest and not wrapped):
         if weighing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from snnc import ops
 from snnc.analysis.carried import Carried, carried, weighs, wraps_ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
@@ -73,7 +74,8 @@ def census(graph: Graph) -> Census:
             continue
         read = {carries[source] for source in sources}
         ends = op.is_linear or op.arity == 0 or isinstance(op, ReadOutActivation)
-        if not (ends or node.name in inside or carries[node.name] is Carried.INPUT or node.type.signal == "spikes"):
+        of_inputs = carries[node.name] in (Carried.INPUT, Carried.SUMS)
+        if not (ends or node.name in inside or of_inputs or node.type.signal == "spikes"):
             host.append(f"{node.name} ({op.kind})")
         count = op.multiply_adds(*(graph[s].type for s in sources))
         total += count
@@ -108,8 +110,8 @@ def form(graph: Graph, node: Node) -> str:
     while waiting:
         name = waiting.pop(0)
         before = graph[name]
-        dendrite = isinstance(before.op, Neurons) or (before.op.is_linear and weighs(graph, before))
-        if name in seen or dendrite:
+        weighted = before.op.is_linear and weighs(graph, before)
+        if name in seen or weighted or isinstance(before.op, (Neurons, ops.Embedding)):
             continue
         seen.add(name)
         if not before.op.is_linear and before.op.arity != 0:

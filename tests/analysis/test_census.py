@@ -1,3 +1,5 @@
+import numpy as np
+
 from snnc import neurons, ops
 from snnc.analysis.census import census
 from snnc.ir.graph import Graph
@@ -90,3 +92,10 @@ def test_what_is_done_to_inputs_alone_is_no_op_of_the_network(rng):
     graph = chain(ops.Input(shape=(3,)), ops.Function(name="sqrt"), dense(rng, 3, 4), SENDING, dense(rng, 4, 2))
     found = census(graph)
     assert found.host == () and found.input_multiply_adds == 12
+
+
+def test_a_lookup_of_inputs_is_a_first_layer(rng):
+    table = rng.normal(size=(7, 3)).astype(np.float32)
+    graph = chain(ops.Input(shape=(4,)), ops.Embedding(table=table), IDENTITY, dense(rng, 3, 2))
+    found = census(graph)
+    assert found.host == found.valued == () and found.spiking_share == 1
