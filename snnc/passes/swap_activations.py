@@ -9,7 +9,7 @@ from typing import ClassVar, TypeAlias
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.neurons import NeuronModel, Neurons
+from snnc.neurons import NeuronModel, Neurons, Wrapping
 from snnc.neurons.integrate_and_fire import BASES, Regular
 from snnc.ops.activations import Activation, SpikingActivation
 from snnc.ops.read_out_activation import ReadOutActivation, take_back
@@ -61,7 +61,8 @@ class SwapActivations(Pass):
             key, model = models.of(node, node.op)
             swapped = None if model is None else _choose(node, model, key, context)
             if swapped is None:
-                kept.append(node)
+                if not isinstance(model, Wrapping):  # it is computed of what has arrived at such neurons
+                    kept.append(node)
                 continue
             graph.replace(node.name, Neurons(model=swapped, scale=swapped.unit_scale))
             if not swapped.matches_activation:

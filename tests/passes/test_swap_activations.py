@@ -71,3 +71,13 @@ def test_a_curve_that_ends_gets_the_scale_at_which_it_stands_for_the_activation(
 def test_a_wrong_choice_says_what_is_possible(rng, choice, message):
     with pytest.raises(PassError, match=message):
         apply(SwapActivations(neurons=choice), network(rng))
+
+
+def test_what_neurons_wrap_is_not_said_to_stay_on_the_host(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 4), ops.Softmax(), dense(rng, 4, 2), ops.Relu())
+    told = {}
+    for neurons in ("sigma-delta", "spiking-relu"):
+        told[neurons] = []
+        apply(SwapActivations(neurons=neurons), graph, notes=told[neurons])
+    assert told["sigma-delta"] == []
+    assert told["spiking-relu"] == ["1 of 2 activations stay on the host, without neurons: softmax (softmax)"]
