@@ -76,8 +76,8 @@ def test_a_wrong_choice_says_what_is_possible(rng, choice, message):
 def test_what_neurons_wrap_is_not_said_to_stay_on_the_host(rng):
     graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 4), ops.Softmax(), dense(rng, 4, 2), ops.Relu())
     told = {}
-    for neurons in ("sigma-delta", "spiking-relu"):
-        told[neurons] = []
-        apply(SwapActivations(neurons=neurons), graph, notes=told[neurons])
+    for chosen in ("sigma-delta", "spiking-relu"):
+        told[chosen] = []
+        apply(SwapActivations(neurons=chosen), graph, notes=told[chosen])
     assert told["sigma-delta"] == []
     assert told["spiking-relu"] == ["1 of 2 activations stay on the host, without neurons: softmax (softmax)"]
