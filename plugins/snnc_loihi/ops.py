@@ -11,7 +11,7 @@ from snnc.api import AnyArray, Array, Op, TensorType, op, ops
 
 def affine(scale: AnyArray | float, shift: AnyArray | float = 0.0) -> ops.Affine:
     """Return y = x * scale + shift, of numbers in any form."""
-    first, second = (np.atleast_1d(np.asarray(v, dtype=np.float32)) for v in (scale, shift))
+    first, second = (np.asarray(v, dtype=np.float32) for v in (scale, shift))
     return ops.Affine(scale=first, shift=second)
 
 

@@ -73,18 +73,13 @@ def each_slice(op: ops.EachSlice, site: Site) -> Lowered:
     return mapped(op, site) if op.is_linear else site.host(op)
 
 
-@lowering("nengo-dl", ops.Concatenate)
-def concatenate(op: ops.Concatenate, site: Site) -> Lowered:
-    """Put each input among zeros, and add."""
+def mapped(op: Op, site: Site) -> Lowered:
+    """Apply a linear op as TensorFlow does, to each input by itself, and add."""
     return tuple(site.linear(op, slot) for slot in range(len(site.inputs)))
 
 
-def mapped(op: Op, site: Site) -> Lowered:
-    """Apply a linear op of one input as TensorFlow does."""
-    return (site.linear(op),)
-
-
 MAPPED: tuple[type[Op], ...] = (
+    ops.Concatenate,
     ops.GlobalAvgPool,
     ops.Permute,
     ops.ZeroPad,
@@ -103,6 +98,5 @@ LOWERINGS = [
     conv_transpose,
     avg_pool,
     each_slice,
-    concatenate,
     *(lowering("nengo-dl", op)(mapped) for op in MAPPED),
 ]

@@ -20,6 +20,7 @@ from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Shape, TensorType
 from snnc.neurons import Synapse
 from snnc.ops.causal import DelayLine, LastStep
+from snnc.ops.each_slice import slices
 from snnc.ops.kernels import convolve
 from snnc.ops.spiking_max_pool import SpikingMaxPool
 
@@ -65,6 +66,11 @@ def _(op: ops.Conv, demand: AnyArray, slot: int, inputs: list[TensorType]) -> An
     kernel = op.kernel.reshape(*op.size, -1, op.groups, op.kernel.shape[-1] // op.groups)
     alive = np.moveaxis(np.count_nonzero(kernel, axis=-1), -1, -2).reshape(*op.size, -1)
     return _through_windows(op, op.dilation, inputs[slot].shape, lambda tap: alive[tap])
+
+
+@synapses.register
+def _(op: ops.EachSlice, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:
+    return np.stack([synapses(op.op, part, slot, slices(inputs)) for part in demand])
 
 
 def _pooled(op: ops.Pool, demand: AnyArray, slot: int, inputs: list[TensorType]) -> AnyArray:

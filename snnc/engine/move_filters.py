@@ -13,6 +13,7 @@ import numpy as np
 from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.ir.op import frozen_array
 from snnc.neurons import Synapse
 
 
@@ -83,5 +84,5 @@ def _move(graph: Graph, synapse: Node, first: str, layer: str) -> str:
     filtered = graph.fresh_name(f"{layer}.filtered")
     graph.add(weighted, replace(op, bias=np.zeros_like(op.bias)), sources)
     graph.add(filtered, synapse.op, [weighted])
-    graph.rebuild(layer, ops.Affine(scale=np.ones(1, dtype=np.float32), shift=op.bias), [filtered])
+    graph.rebuild(layer, ops.Affine(scale=frozen_array(1.0), shift=op.bias), [filtered])
     return filtered

@@ -59,6 +59,9 @@ def written_down(config: Any, model: Any) -> Any:
 def _with_tensors(document: Any, layer: Any, network: Collection[str]) -> Any:
     if hasattr(layer, "_network_nodes"):
         return {**document, "config": written_down(document["config"], layer)}
+    inside = document["config"].get("layer")
+    if isinstance(inside, dict) and hasattr(layer, "layer"):  # a wrapper
+        return {**document, "config": {**document["config"], "layer": _with_tensors(inside, layer.layer, network)}}
     if f"tf.{document['config'].get('function')}" not in LOSING:
         return document
     equation, *tensors = layer.inbound_nodes[0].call_args

@@ -11,6 +11,7 @@ from snnc import ops
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.ir.graph import Graph
+from snnc.ir.op import frozen_array
 from snnc.neurons import Neurons
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.fuse_linear import FuseLinear
@@ -52,6 +53,6 @@ class CalibrateBiases(Pass):
         for name in spiking:
             difference = context.spiking_mean(graph, name) - wanted[name]
             shift = -difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64)
-            affine = ops.Affine(scale=np.ones(1, dtype=np.float32), shift=shift)
+            affine = ops.Affine(scale=frozen_array(1.0), shift=shift)
             graph.insert_before(name, 0, graph.fresh_name(f"{name}.shift"), affine)
             FuseLinear().apply(graph, context)

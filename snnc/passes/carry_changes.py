@@ -13,7 +13,7 @@ from snnc.engine.read_out import LastReadOut
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.ir.op import Op
+from snnc.ir.op import Op, frozen_array
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons, SigmaDelta
 from snnc.passes.base import Context, Pass, Stage
@@ -137,7 +137,7 @@ class _Form:
         elif isinstance(op, ops.Affine):
             self.graph.replace(node.name, replace(op, shift=np.zeros_like(op.shift)))
         else:
-            back = ops.Affine(scale=np.ones(1, dtype=np.float32), shift=-own[0])
+            back = ops.Affine(scale=frozen_array(1.0), shift=-own[0])
             after = self.graph.insert_after(node.name, self.graph.fresh_name(f"{node.name}.shift"), back)
             self.silent[after.name] = self.silent[node.name]
 

@@ -19,6 +19,7 @@ from snnc.analysis.sensitivity import Sensitivity, all_levels, plan, search, sen
 from snnc.analysis.trade_off import Goal, choose, require_goal
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
+from snnc.ir.op import frozen_array
 from snnc.ir.types import Array
 from snnc.neurons import Neurons, SignedIf
 from snnc.passes.base import Context, Pass, Stage
@@ -200,5 +201,5 @@ def _shift(graph: Graph, name: str, shift: Array) -> None:
     elif alone and isinstance(op, ops.Affine):
         graph.replace(feed, replace(op, shift=op.shift + shift))
     else:
-        affine = ops.Affine(scale=np.ones(1, dtype=np.float32), shift=shift)
+        affine = ops.Affine(scale=frozen_array(1.0), shift=shift)
         graph.insert_before(name, 0, graph.fresh_name(f"{name}.shift"), affine)

@@ -11,6 +11,7 @@ import numpy as np
 from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.ir.op import frozen_array
 from snnc.ir.types import Array
 from snnc.ops.activations import Activation
 from snnc.passes.base import Context, Pass, Stage
@@ -94,7 +95,6 @@ def _decompose(graph: Graph, node: Node, summands: Sequence[Term]) -> None:
 
 
 def _affine(graph: Graph, node: Node, name: str, source: str, scale: Array | np.float32, shift: float) -> str:
-    shape = np.shape(scale) or (1,)
-    op = ops.Affine(scale=np.broadcast_to(scale, shape), shift=np.full((1,), shift))
+    op = ops.Affine(scale=frozen_array(scale), shift=frozen_array(shift))
     graph.add(graph.fresh_name(name), op, [source], layers=node.origin.layers)
     return name

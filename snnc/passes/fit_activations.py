@@ -15,7 +15,7 @@ from snnc.engine.rate import evaluate_nodes
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.ir.op import Op
+from snnc.ir.op import Op, frozen_array
 from snnc.ir.types import AnyArray, Array, Shape
 from snnc.ops.activations import Activation, SpikingActivation
 from snnc.passes.base import Context, Pass, Stage
@@ -128,7 +128,7 @@ def _as_squares(graph: Graph, node: Node, factors: tuple[str, str], s: float) ->
 
 
 def _times(factor: float) -> ops.Affine:
-    return ops.Affine(scale=np.full(1, factor, dtype=np.float32), shift=np.zeros(1, dtype=np.float32))
+    return ops.Affine(scale=frozen_array(factor), shift=frozen_array(0.0))
 
 
 def _is_fitted(node: Node[Activation], models: ChosenModels) -> bool:

@@ -33,9 +33,9 @@ class FuseActivations(Pass):
 
     Before::
 
-        %shift = affine(%x) {scale=f32[1] shift=f32[1]} : rate[4]
+        %shift = affine(%x) {scale=f32[] shift=f32[]} : rate[4]
         %gate = relu(%shift) {max_value=6} : rate[4]
-        %sixth = affine(%gate) {scale=f32[1] shift=f32[1]} : rate[4]
+        %sixth = affine(%gate) {scale=f32[] shift=f32[]} : rate[4]
         %y = multiply(%x, %sixth) : rate[4]
 
     After::

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from snnc import ops
 from snnc.ir.graph import Graph
+from snnc.ops.activations import Activation
 from snnc.passes.base import Context, Pass, Stage
 
 
@@ -23,6 +24,8 @@ class SplitActivations(Pass):
 
         %dense.linear = dense(%x) {...} : rate[4]
         %dense = relu(%dense.linear) : rate[4]
+
+    An activation of one number gets an axis of one channel between two reshapes: neurons have channels.
     """
 
     name: ClassVar[str] = "split-activations"
@@ -35,8 +38,17 @@ class SplitActivations(Pass):
             if node.op.activation is not None:
                 linear = replace(node.op, activation=None)
                 graph.split(node.name, graph.fresh_name(f"{node.name}.linear"), linear, node.op.activation)
+        for name in _of_one_number(graph):
+            graph.insert_before(name, 0, graph.fresh_name(f"{name}.channel"), ops.Reshape(shape=(1,)))
+            graph.insert_after(name, graph.fresh_name(f"{name}.number"), ops.Reshape(shape=()))
 
     def postcondition(self, graph: Graph) -> Iterator[str]:
         for node in graph.nodes(ops.Dense, ops.Conv):
             if node.op.activation is not None:
                 yield f"node {node.name!r} has its activation inside"
+        for name in _of_one_number(graph):
+            yield f"node {name!r} is an activation without a channel"
+
+
+def _of_one_number(graph: Graph) -> list[str]:
+    return [node.name for node in graph.nodes(Activation) if node.type.shape == ()]

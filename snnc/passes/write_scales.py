@@ -12,7 +12,7 @@ import numpy as np
 from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.ir.op import Op
+from snnc.ir.op import Op, frozen_array
 from snnc.ir.types import AnyArray
 from snnc.neurons import Neurons, Synapse
 from snnc.ops.spiking_max_pool import SpikingMaxPool
@@ -62,7 +62,7 @@ class WriteScales(Pass):
             op = node.op
             if not isinstance(op, Neurons) or not self.concerns(node) or np.all(np.asarray(op.scale) == 1):
                 continue
-            scale = np.atleast_1d(np.asarray(op.scale, dtype=np.float64))
+            scale = np.asarray(op.scale, dtype=np.float64)
             _divide(graph, node.name, scale)
             graph.replace(node.name, replace(op, scale=1.0))
             self.multiply(graph, node.name, scale)
@@ -84,7 +84,7 @@ class WriteScales(Pass):
 
 def factor(scale: AnyArray) -> ops.Affine:
     """Return the op that multiplies by one number, or by one a channel."""
-    return ops.Affine(scale=np.asarray(scale, dtype=np.float32), shift=np.zeros(1, dtype=np.float32))
+    return ops.Affine(scale=frozen_array(scale), shift=frozen_array(0.0))
 
 
 def _divide(graph: Graph, name: str, scale: AnyArray) -> None:
@@ -138,7 +138,7 @@ def _behind(moving: Node, reader: Node) -> ops.Affine | None:
         return op
     if isinstance(reader.op, ops.Reshape):
         whole = np.broadcast_to(scale, shape).reshape(reader.type.shape)
-        return op if scale.size == 1 else factor(_shortest(whole))
+        return factor(scale.reshape(()) if scale.size == 1 else _shortest(whole))
     if isinstance(reader.op, ops.Permute):
         return op if scale.size == 1 else factor(np.broadcast_to(scale, shape).transpose(reader.op.order))
     return None

@@ -6,6 +6,7 @@ from snnc import neurons, ops
 from snnc.ops.conv_transpose import ConvTranspose
 from snnc.ops.each_slice import EachSlice
 from snnc.ops.spiking_max_pool import SpikingMaxPool
+from snnc.ops.stateful import Stateful
 from tests.conftest import batch_norm, conv, dense
 
 _rng = np.random.default_rng(7)
@@ -162,3 +163,6 @@ OPS = [
     ),
     (ops.Filter(op=ops.TimeFilter(tau=np.full(3, 0.01), initial=np.ones(3))), [(3,)]),
 ]
+
+SEVERAL = [(op, shapes) for op, shapes in OPS if len(shapes) > 1 and not isinstance(op, Stateful)]
+OPS += [(EachSlice(op=op), [(3, *shape) for shape in shapes]) for op, shapes in SEVERAL]

@@ -30,3 +30,13 @@ def test_a_taken_name_gets_a_number(rng):
     after = apply(SplitActivations(), before)
     assert "a.linear_1" in after
     assert_same_outputs(before, after)
+
+
+def test_an_activation_of_one_number_gets_a_channel():
+    before = chain(ops.Input(shape=(3,)), ops.Mean(axes=(0,)), ops.Swish(), ops.Reshape(shape=(1,)))
+    after = apply(SplitActivations(), before)
+    assert kinds(after) == ["input", "mean", "reshape", "swish", "reshape", "reshape"]
+    assert all(node.type.shape == (1,) for node in after.nodes(ops.Swish))
+    assert_same_outputs(before, after)
+    as_output = chain(ops.Input(shape=()), ops.Relu())
+    assert_same_outputs(as_output, apply(SplitActivations(), as_output))

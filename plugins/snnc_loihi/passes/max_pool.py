@@ -26,7 +26,7 @@ class MaxPooling(Pass):
 
         %pool.a = slice(%conv) {start=(0,0) size=(12,32) step=(2,1)} : rate[12,32]
         %pool.b = slice(%conv) {start=(1,0) size=(12,32) step=(2,1)} : rate[12,32]
-        %pool.minus = affine(%pool.a) {scale=f32[1] shift=f32[1]} : rate[12,32]
+        %pool.minus = affine(%pool.a) {scale=f32[] shift=f32[]} : rate[12,32]
         %pool.difference = add(%pool.b, %pool.minus) : rate[12,32]
         %pool.more = relu(%pool.difference) : rate[12,32]
         %pool = add(%pool.a, %pool.more) : rate[12,32]

@@ -28,7 +28,7 @@ class WriteScales(WriteAllScales):
 
         %conv.linear = conv(%x.spikes) {...} : spikes[6,6,4]
         %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=1} : spikes[6,6,4]
-        %conv.times = affine(%conv) {scale=f32[4] shift=f32[1]} : spikes[6,6,4]
+        %conv.times = affine(%conv) {scale=f32[4] shift=f32[]} : spikes[6,6,4]
         %pool = global-avg-pool(%conv.times) : spikes[4]
     """
 

@@ -21,6 +21,7 @@ from snnc.api import (
     ops,
 )
 from snnc.testing import random_inputs
+from tests.ops.samples import SEVERAL
 from tests.plugins.nengo.build import LOWERINGS, RELU, conv, graph, program, relative_errors
 
 R = np.random.default_rng(0)
@@ -96,6 +97,10 @@ CASES: dict[str, tuple[Op, Sequence[tuple[int, ...]]]] = {
     "conv in each slice": (ops.EachSlice(op=conv(R, (2, 2), 2, 3)), [(3, 4, 4, 2)]),
     "sum in each slice": (ops.EachSlice(op=ops.Add()), [(3, 4), (3, 4)]),
     "softmax in each slice": (ops.EachSlice(op=ops.Softmax()), [(3, 4)]),
+    **{
+        f"{i}, {op.kind} in each slice": (ops.EachSlice(op=op), [(3, *shape) for shape in shapes])
+        for i, (op, shapes) in enumerate(SEVERAL)
+    },
     "time filter": (ops.TimeFilter(tau=R.uniform(size=2), initial=R.normal(size=2), dt=0.5), [(4, 2)]),
     "multiply": (ops.Multiply(), [(2, 3), (2, 1), (3,)]),
     "maximum": (ops.Maximum(), [(2, 3), (2, 3)]),
