@@ -127,6 +127,14 @@ class Program:
         self.target = target
 
     @property
+    def shareable(self) -> bool:
+        """Return whether several threads may run it at a time; ``Compiled`` lets one after another in otherwise.
+
+        snnc's own engine keeps nothing from run to run; of a ``run`` that a backend brings nobody knows.
+        """
+        return type(self).run is Program.run and type(self).decode is Program.decode
+
+    @property
     def network_map(self) -> Mapping[str, Any]:
         """Return the backend's object for each layer, by the layer's name."""
         return {}

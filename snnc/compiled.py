@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -85,6 +87,17 @@ class Compiled:
     report: Mapping[str, Any] | None = None
     """The verify report of the compilation as in the manifest, or None."""
 
+    def __post_init__(self) -> None:
+        self._turn = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the lowered program, which is built again: it holds open simulators."""
+        return {name: value for name, value in vars(self).items() if name in self.__dataclass_fields__}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
+
     @cached_property
     def backend(self) -> Backend:
         """Return the backend, with its options."""
@@ -95,9 +108,17 @@ class Compiled:
         """Return how the outputs of all steps become one answer."""
         return self.registry.read_out(self.settings.read_out)
 
-    @cached_property
+    @property
     def program(self) -> Program:
-        """Return the lowered program; built when first asked for."""
+        """Return the lowered program; built when first asked for.
+
+        Its own methods are for one thread at a time, unless it is ``shareable``. Those of this class take turns.
+        """
+        with self._turn:
+            return self._lowered
+
+    @cached_property
+    def _lowered(self) -> Program:
         lowerings = self.registry.lowerings_for(self.backend.name)
         others = {name: self.registry.lowerings_for(name) for name in self.backend.uses}
         graph = stepwise(self.graph)
@@ -119,6 +140,15 @@ class Compiled:
     def _context(self, lowerings: Lowerings, others: Mapping[str, Lowerings]) -> LoweringContext:
         dt, seed = self.settings.dt, self.settings.seed
         return LoweringContext(lowerings, dt=dt, seed=seed, read_out=self.read_out, others=others)
+
+    @contextmanager
+    def _alone(self, program: Program) -> Iterator[Program]:
+        """Give the program when no other thread runs it, unless threads may share it."""
+        if program.shareable:
+            yield program
+        else:
+            with self._turn:
+                yield program
 
     @property
     def network(self) -> Any:
@@ -175,7 +205,8 @@ class Compiled:
         """Return the read-out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
         steps = self.steps(samples, steps)
-        raw = self.program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
+        with self._alone(self.program) as program:
+            raw = program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
         outputs = finish(self.graph, raw)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
@@ -184,7 +215,9 @@ class Compiled:
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Return the results of ``run`` and of ``predict``, by output name, from one run."""
         samples = self.samples(x)
-        raw = self.program.run(samples.inputs, self.steps(samples, steps), jobs=jobs, progress=progress).outputs
+        steps = self.steps(samples, steps)
+        with self._alone(self.program) as program:
+            raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
     def evaluate(
@@ -318,7 +351,9 @@ class Compiled:
         with progress_bar(shown=progress and several) as bar:
             for part in bar.track(parts, description=self.backend.name):
                 shown = progress and not several
-                yield part, program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
+                with self._alone(program):
+                    recording = program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
+                yield part, recording
 
     def verify_samples(
         self, samples: Samples, steps: int, keras: Any = None, *, jobs: int | None = None, progress: bool = False
@@ -343,7 +378,8 @@ class Compiled:
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
-        return verify(subject, self.checks)
+        with self._alone(self.program):  # a remedy is tried by running it again
+            return verify(subject, self.checks)
 
 
 def require_steps(steps: Any) -> int:

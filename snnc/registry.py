@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import logging
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -95,6 +96,25 @@ class Registry:
             _warn_of(problem)
         return _collect(manager, owners, problems)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name: what installed plugins provide is found again, and what else there is goes along."""
+        found = Registry.discover().providers
+        tables: dict[str, dict[str, Any]] = {}
+        for table, what, *_ in HOOKS:
+            keys = {name: f"{what}:{name}" for name in getattr(self, table)}
+            known = {name for name, key in keys.items() if key in found and found[key] == self.providers.get(key)}
+            tables[table] = {name: None if name in known else thing for name, thing in getattr(self, table).items()}
+        try:
+            pickle.dumps(tables)
+        except Exception as error:  # pickle raises what it likes
+            reason = " ".join(str(error).split())
+            raise UsageError(f"a plugin that is not installed cannot be pickled: {reason}") from error
+        return _found_again, (tables, dict(self.providers), tuple(self.problems))
+
+    def __deepcopy__(self, _: object) -> Registry:
+        """Return itself: it never changes."""
+        return self
+
     @property
     def kinds(self) -> Kinds:
         """Return the classes that a stored graph may name."""
@@ -148,6 +168,17 @@ class Registry:
         for backend in reversed(self.chain(name)):
             table.update({low.op: low.function for low in self.lowerings.values() if low.backend == backend})
         return Lowerings(name, table)
+
+
+def _found_again(
+    tables: Mapping[str, Mapping[str, Any]], providers: Mapping[str, str], problems: tuple[Problem, ...]
+) -> Registry:
+    """Return a registry that was pickled, without what is not installed here."""
+    found, there = Registry.discover(), {}
+    for table, things in tables.items():
+        known = getattr(found, table)
+        there[table] = {k: known[k] if v is None else v for k, v in things.items() if v is not None or k in known}
+    return Registry(**there, providers=providers, problems=problems)
 
 
 @functools.cache  # once a process: a search compiles many times

@@ -1,3 +1,5 @@
+import copy
+import pickle
 import types
 from dataclasses import dataclass
 from typing import ClassVar
@@ -234,3 +236,18 @@ def test_a_backends_options_are_its_fields():
         registry.build_backend("chip{cores=2}")
     with pytest.raises(SnncError, match="option 'chips' cannot be 'two'"):
         registry.build_backend("chip{chips=two}")
+
+
+def test_a_registry_is_pickled_by_name():
+    registry = Registry.discover().including(Derived())
+    again = pickle.loads(pickle.dumps(registry))
+    assert again.backends["derived"] is Derived
+    assert again.importers.keys() == registry.importers.keys()
+    assert list(again.frontends.items()) == list(registry.frontends.items())
+    assert copy.deepcopy(registry) is registry
+
+
+def test_a_plugin_that_pickle_cannot_find_by_name_is_one_error():
+    registry = Registry.discover([("mine", plugin(snnc_register_passes=[make_pass("made")]))])
+    with pytest.raises(UsageError, match=r"a plugin that is not installed cannot be pickled: .*Made"):
+        pickle.dumps(registry)

@@ -54,6 +54,9 @@ class LoihiBackend(Backend):
         if target.dt != STEP:
             raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; leave it out")
         load()
+        from snnc_nengo.building import building
+
         from snnc_loihi.program import LoihiProgram, build
 
-        return LoihiProgram(graph, target, *build(graph, target, self.chips))
+        with building():
+            return LoihiProgram(graph, target, *build(graph, target, self.chips))

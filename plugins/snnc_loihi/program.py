@@ -10,6 +10,7 @@ import nengo_loihi
 import numpy as np
 from snnc_nengo.build import Built, Reading
 from snnc_nengo.build import build as build_network
+from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 
 from snnc.api import Array, Graph, LoweringContext, Program, Recording, present, progress_bar
@@ -113,8 +114,9 @@ class LoihiProgram(NengoProgram):
     def _emulate(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
         """Run one sample in nengo-loihi, in its emulator or on the board; what it gave is flattened."""
         readings = {name: self.built.readings[name] for name in watch}
-        emulator = self._emulator_of(readings)
-        emulator.show({self.built.inputs[name]: x.ravel() for name, x in samples.items()}, steps)
+        with building():  # whether the emulator is strict is a setting of the process, too
+            emulator = self._emulator_of(readings)
+            emulator.show({self.built.inputs[name]: x.ravel() for name, x in samples.items()}, steps)
         values = {
             name: emulator.probed(name) * np.ravel(reading.scale) + reading.constant.ravel()
             for name, reading in readings.items()
@@ -130,8 +132,9 @@ class LoihiProgram(NengoProgram):
     @cached_property
     def model(self) -> Any:
         """Return nengo-loihi's model of the network, with the numbers that go into the registers."""
-        emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
-        emulator.close()
+        with building():
+            emulator = Emulator(self.network, self.target.dt, self.target.seed, {})
+            emulator.close()
         return emulator.model
 
     @cached_property

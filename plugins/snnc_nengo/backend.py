@@ -27,7 +27,9 @@ class NengoBackend(Backend):
         except ImportError as error:
             raise MissingExtraError(self.extra, error) from error
         from snnc_nengo.build import build
+        from snnc_nengo.building import building
         from snnc_nengo.fuse import Network
         from snnc_nengo.program import NengoProgram
 
-        return NengoProgram(graph, target, build(graph, target, kind=Network))
+        with building():
+            return NengoProgram(graph, target, build(graph, target, kind=Network))

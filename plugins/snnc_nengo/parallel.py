@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
@@ -13,6 +13,7 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from snnc.api import AnyArray, Array, Recording, one_thread
+from snnc_nengo.building import building
 from snnc_nengo.simulate import Job, Simulation
 
 START_UP = 3.0
@@ -56,16 +57,20 @@ def _in_turn(simulation: Simulation, job: Job, samples: Sequence[Sample], steps:
         yield shown
 
 
-_built: dict[str, tuple[Job, Simulation]] = {}
-"""In a worker process: what it ran last, by the job's key."""
+class _Worker(threading.local):
+    """What a worker ran last. Workers are processes, but inside of other people's they may be threads."""
+
+    key = ""
+    job: Job
+    simulation: Simulation
+
+
+_worker = _Worker()
 
 
 def _work(key: str, pickled: AnyArray, samples: Sequence[Sample], steps: int) -> list[Recording]:
-    if key not in _built:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Nengo's about every passthrough node that it unpickles
+    if _worker.key != key:
+        with building():
             job = pickle.loads(pickled.data)
-        _built.clear()
-        _built[key] = job, Simulation(job)
-    job, simulation = _built[key]
-    return list(_in_turn(simulation, job, samples, steps))
+            _worker.key, _worker.job, _worker.simulation = key, job, Simulation(job)
+    return list(_in_turn(_worker.simulation, _worker.job, samples, steps))

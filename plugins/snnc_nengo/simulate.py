@@ -7,9 +7,7 @@ those of ``nengo.Simulator``, bit for bit.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +19,7 @@ from nengo.cache import NoDecoderCache
 
 from snnc.api import AnyArray, Array, ReadOut, Recording
 from snnc_nengo.build import Reading
+from snnc_nengo.building import building
 from snnc_nengo.find_populations import changing_operators
 from snnc_nengo.operators import Once, Population
 
@@ -51,9 +50,8 @@ class Simulation:
 
     def __init__(self, job: Job) -> None:
         """Build; that is the slow part."""
-        model = nengo.builder.Model(dt=job.dt, label=job.network.label, decoder_cache=NoDecoderCache())
-        with _precision(job.bits), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they are about maximum rates of neurons, which nothing uses
+        with building(job.bits):
+            model = nengo.builder.Model(dt=job.dt, label=job.network.label, decoder_cache=NoDecoderCache())
             # no optimizer: it takes seconds for deep networks, and merges constant signals with changing ones
             sim = nengo.Simulator(
                 job.network, dt=job.dt, seed=job.seed, model=model, progress_bar=False, optimize=False
@@ -134,14 +132,3 @@ def _remembers(op: Any) -> bool:
     if isinstance(op, Population):
         return op.still
     return isinstance(op, SimProcess) and not isinstance(op.process, nengo.LinearFilter)
-
-
-@contextmanager
-def _precision(bits: int) -> Iterator[None]:
-    """Let Nengo build with numbers of so many bits."""
-    before = nengo.rc.get("precision", "bits")
-    nengo.rc.set("precision", "bits", str(bits))
-    try:
-        yield
-    finally:
-        nengo.rc.set("precision", "bits", before)

@@ -38,8 +38,11 @@ class NengoDlBackend(Backend):
                 import nengo_dl  # noqa: F401
         except ImportError as error:
             raise MissingExtraError(self.extra, error) from error
+        from snnc_nengo.building import building
+
         from snnc_nengo_dl.program import NengoDlProgram
         from snnc_nengo_dl.register import register
 
-        register()
-        return NengoDlProgram(graph, target, self.minibatch)
+        with building():
+            register()
+            return NengoDlProgram(graph, target, self.minibatch)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import nengo_dl
 import numpy as np
+from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 from snnc_tensorflow.program import equal_parts
 
@@ -118,8 +118,7 @@ class NengoDlProgram(NengoProgram):
         """Return the simulation of so many samples at a time; it is built when it is first asked for."""
         key = (size, watch)
         if key not in self._simulations:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about maximum rates of neurons, which nothing uses
+            with building():
                 graph = as_run(self._split.moving, watch)
                 self._simulations[key] = Simulation(graph, self.target, size, watch)
         return self._simulations[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,13 @@ class TensorflowProgram(Program):
         super().__init__(graph, target)
         self._machines: dict[tuple[str, ...], LoweredGraph] = {}
         self._functions: dict[tuple[tuple[str, ...], bool, bool], Any] = {}
+        self._making = threading.RLock()
         self._machine()
+
+    @property
+    def shareable(self) -> bool:
+        """Return that threads may share it: TensorFlow's functions have no state."""
+        return True
 
     def run(
         self,
@@ -106,32 +113,35 @@ class TensorflowProgram(Program):
     def _machine(self, watch: Sequence[str] = ()) -> LoweredGraph:
         """Return the lowered graph with filters where vectors are short, which keeps the value of populations only."""
         kept = tuple(name for name in watch if not isinstance(self.graph[name].op, Neurons))
-        if kept not in self._machines:
-            self._machines[kept] = LoweredGraph(as_run(self.graph, kept), self.target)
-        return self._machines[kept]
+        with self._making:
+            if kept not in self._machines:
+                self._machines[kept] = LoweredGraph(as_run(self.graph, kept), self.target)
+            return self._machines[kept]
 
     def _function(self, watch: tuple[str, ...], *, every_step: bool, fresh: bool) -> Any:
         """Return ``f(inputs, weights, state)``, or with ``fresh`` ``f(inputs, weights)``, which starts anew."""
         key = (watch, every_step, fresh)
-        if key not in self._functions:
-            machine = self._machine(watch)
-            run = runner(machine, watch, every_step=every_step)
+        with self._making:
+            if key not in self._functions:
+                self._functions[key] = self._made(watch, every_step=every_step, fresh=fresh)
+            return self._functions[key]
 
-            def from_start(inputs: Tensors, weights: Tensor) -> Any:
-                done = run(inputs, machine.start(tf.shape(next(iter(inputs.values())))[0]), weights)
-                del done["state"]
-                return done
+    def _made(self, watch: tuple[str, ...], *, every_step: bool, fresh: bool) -> Any:
+        machine = self._machine(watch)
+        run = runner(machine, watch, every_step=every_step)
 
-            def from_state(inputs: Tensors, weights: Tensor, state: dict[str, Tensors]) -> Any:
-                return run(inputs, state, weights)
+        def from_start(inputs: Tensors, weights: Tensor) -> Any:
+            done = run(inputs, machine.start(tf.shape(next(iter(inputs.values())))[0]), weights)
+            del done["state"]
+            return done
 
-            types = (machine.input_types(), tf.TensorSpec((None,), tf.float32))
-            self._functions[key] = (
-                tf.function(from_start, autograph=False, input_signature=types)
-                if fresh
-                else tf.function(from_state, autograph=False, input_signature=(*types, machine.state_types()))
-            )
-        return self._functions[key]
+        def from_state(inputs: Tensors, weights: Tensor, state: dict[str, Tensors]) -> Any:
+            return run(inputs, state, weights)
+
+        types = (machine.input_types(), tf.TensorSpec((None,), tf.float32))
+        if fresh:
+            return tf.function(from_start, autograph=False, input_signature=types)
+        return tf.function(from_state, autograph=False, input_signature=(*types, machine.state_types()))
 
     def _present(
         self,

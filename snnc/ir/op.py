@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -57,6 +57,12 @@ class Record:
                 object.__setattr__(self, field.name, frozen_array(value))
             elif isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Let arrays be read-only again, which pickle forgets."""
+        vars(self).update(state)
+        for _, array in self.arrays():
+            array.flags.writeable = False
 
     def attrs(self) -> dict[str, Any]:
         """Return the fields by name, in the order of their declaration."""

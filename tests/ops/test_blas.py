@@ -77,15 +77,17 @@ def test_matmul_of_nothing(shape):
     assert not got.any()
 
 
-def test_one_thread_limits_blas_and_gives_it_back():
+def blas_threads():
     from threadpoolctl import threadpool_info
 
-    def threads():
-        return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+    return [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
 
+
+def test_one_thread_limits_blas_and_gives_it_back():
+    before = blas_threads()
     with one_thread():
-        assert set(threads()) == {1}
-    assert max(threads()) >= 1
+        assert set(blas_threads()) == {1}
+    assert blas_threads() == before
     assert cores() >= 1
 
 
@@ -99,3 +101,25 @@ def test_a_batch_split_over_cores_stays_in_order(batch):
     values = evaluate_nodes(graph, {"x": x}, {"x", "y"})
     np.testing.assert_array_equal(values["x"], x)
     np.testing.assert_array_equal(values["y"], x + 1)
+
+
+def test_blocks_of_several_threads_share_the_limit_and_the_last_gives_it_back():
+    from threadpoolctl import threadpool_limits
+
+    first, second = threading.Event(), threading.Event()
+
+    def overlapping():
+        with one_thread():
+            first.set()
+            second.wait(10)
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        thread = threading.Thread(target=overlapping)
+        with one_thread():
+            thread.start()
+            assert first.wait(10)
+        assert set(blas_threads()) == {1}  # the other is still inside
+        second.set()
+        thread.join()
+        assert blas_threads() == before

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -79,21 +81,59 @@ def _routine(name: str, arguments: str) -> Any:
     return ctypes.CFUNCTYPE(None, *(types[letter] for letter in arguments))(address)
 
 
-def one_thread() -> AbstractContextManager[Any]:
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Keep BLAS to the calling thread inside a block.
 
     Its own threads wait for each other in busy loops: when another program has one of the cores, two threads take
-    five times as long as one. Callers that want all cores split the batch instead.
+    five times as long as one. Callers that want all cores split the batch instead. The limit is the process's: blocks
+    in several threads share one, and the last to leave gives back what was there before the first.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
+
+
+class _Limit:
+    """How many blocks want one thread, and how many each library had before the first."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before: list[int] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = [library.get_num_threads() for library in _libraries()]
+                self._set([1] * len(self._before))
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._set(self._before)
+
+    def _set(self, numbers: list[int]) -> None:
+        for library, number in zip(_libraries(), numbers, strict=True):
+            # threadpoolctl lets only the thread that was first set a limit, which may be gone or another one by now
+            give_up = getattr(library, "clear_controlling_thread", lambda **_: None)
+            give_up(force=True)
+            library.set_num_threads(number)
+            give_up(force=True)
+
+
+_limit = _Limit()
 
 
 @functools.cache
-def _controller() -> Any:
+def _libraries() -> Sequence[Any]:
     import scipy.linalg.blas  # noqa: F401 - it must be loaded to be found
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 def cores() -> int:
