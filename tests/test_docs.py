@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 import pytest
+import typer
 from markdown_it import MarkdownIt
 
 from snnc import cli, hooks
@@ -80,6 +81,18 @@ def test_every_command_and_option_is_documented():
             assert option in text, f"{name} {option}"
     for option in re.findall(r'"(--[a-z-]+)[/"]', inspect.getsource(options)):
         assert option in text, option
+
+
+def test_a_section_names_no_option_that_its_command_lacks():
+    sections = re.split(r"^## `snnc ", (ROOT / "docs" / "cli.md").read_text(), flags=re.MULTILINE)[1:]
+    commands = typer.main.get_group(cli.app).commands
+    for section in sections:
+        name = re.match(r"[a-z-]+", section)
+        assert name is not None
+        of_command = commands[name.group()].params
+        own = {option for p in of_command for option in (*p.opts, *p.secondary_opts)}
+        for option in re.findall(r"`(--[a-z-]+)", re.sub(r"(?s)```.*?```|`snnc [^`]*`", "", section)):
+            assert option in own, f"{name.group()} {option}"
 
 
 def test_every_pass_is_documented_and_shows_before_and_after():

@@ -12,6 +12,7 @@ from typing import Any
 
 from snnc.errors import FileError
 from snnc.files import SafeZip, read_json, require_file
+from snnc.frontend.foreign import HEAD, SAVED_MODEL, TFJS, foreign, foreign_zip, named
 from snnc.frontend.hdf5 import MAGIC, Hdf5Shards, SafeHdf5
 from snnc.frontend.keras_weights import CONTAINERS, Hdf5ByClass, LegacyHdf5, WeightSource
 
@@ -46,21 +47,23 @@ def opened(path: Path, config: Path | None = None) -> Iterator[Archive]:
             yield _folder(path, stack)
             return
         with open(require_file(path), "rb") as stream:
-            head = stream.read(8)
+            head = stream.read(HEAD)
         if head[:4] == ZIP_MAGIC:
             yield _zip(path, stack)
-        elif head == MAGIC:
+        elif head.startswith(MAGIC):
             yield _hdf5(path, config, stack)
         elif head[:1] == b"{":
             yield _json(path, config, stack)
         else:
-            raise FileError(f"{path}: neither a .keras archive nor an HDF5 file; save the model as .keras or .h5")
+            raise foreign(path, head)
 
 
 def _zip(path: Path, stack: ExitStack) -> Archive:
     with SafeZip(path) as archive:
         if CONFIG not in archive or WEIGHTS not in archive:
-            raise FileError(f"{path}: a zip archive without {CONFIG} and {WEIGHTS}, so not a Keras model (truncated?)")
+            raise foreign_zip(path, archive.names) or FileError(
+                f"{path}: a zip archive without {CONFIG} and {WEIGHTS}, so not a Keras model (truncated?)"
+            )
         config = read_json(archive.read(CONFIG), path, CONFIG)
         metadata = read_json(archive.read(METADATA), path, METADATA) if METADATA in archive else {}
         weights = archive.read(WEIGHTS)
@@ -70,7 +73,7 @@ def _zip(path: Path, stack: ExitStack) -> Archive:
 
 def _folder(path: Path, stack: ExitStack) -> Archive:
     if (path / "saved_model.pb").exists():
-        raise FileError(f"{path}: a TensorFlow SavedModel; load it in Keras and save it as .keras or .h5")
+        raise named(path, *SAVED_MODEL)
     if not (path / CONFIG).is_file():
         raise FileError(f"{path}: a folder without {CONFIG}, so not a Keras model")
     config = read_json(require_file(path / CONFIG).read_bytes(), path, CONFIG)
@@ -97,6 +100,8 @@ def _hdf5(path: Path, config: Path | None, stack: ExitStack) -> Archive:
 def _json(path: Path, config: Path | None, stack: ExitStack) -> Archive:
     """Read weights in shards: a JSON file that says which HDF5 file beside it holds which group."""
     index = read_json(path.read_bytes(), path, "weight index")
+    if isinstance(index, dict) and "modelTopology" in index:
+        raise named(path, *TFJS)
     shards = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(shards, dict):
         raise FileError(f"{path}: a config without weights; give the file of the weights, and this as --config")

@@ -96,7 +96,7 @@ def test_other_files_are_refused_in_one_line(tmp_path):
         "missing.h5": "no such file",
         "empty.h5": "empty",
         "text.keras": "neither",
-        "pickle.h5": "neither",
+        "pickle.h5": "pickle",
         "other.keras": "not a Keras model",
         "other.h5": "--config",
         "saved": "SavedModel",
@@ -106,6 +106,40 @@ def test_other_files_are_refused_in_one_line(tmp_path):
         with pytest.raises(FileError, match=reason) as caught:
             import_model(tmp_path / name)
         assert one_line(caught)
+
+
+def zipped(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "what"),
+    [
+        (("net/data.pkl", "net/version"), "net.pt", "a PyTorch file"),
+        (("net/data.pkl", "net/code/net.py"), "net.keras", "a PyTorch file"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF", "old.pth", "Python pickle"),
+        (b"\x08\x07\x12\x07pytorch", "net.bin", "an ONNX model"),
+        (b"?", "net.onnx", "an ONNX model"),
+        (b"\x1c\x00\x00\x00TFL3\x14\x00", "net.bin", "TensorFlow Lite"),
+        (b'\x40\x00\x00\x00\x00\x00\x00\x00{"a": 1}', "net.safetensors", "safetensors"),
+        (b"\x0a\x10", "saved_model.pb", "TensorFlow graph"),
+        (("saved/saved_model.pb", "saved/variables/x"), "saved.zip", "zip of a TensorFlow SavedModel"),
+        (b'{"modelTopology": {}, "weightsManifest": []}', "model.json", "TensorFlow.js"),
+        (("x.npy", "y.npy"), "samples.npz", "numpy arrays"),
+        (b"\x93NUMPY\x01\x00", "x.npy", "numpy arrays"),
+        (("model.keras",), "model.zip", "with a model in it"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "model.h5", "Git LFS"),
+        (b"<!DOCTYPE html>", "model.h5", "failed download"),
+    ],
+)
+def test_models_of_other_kinds_are_called_by_their_name(tmp_path, content, name, what):
+    path = tmp_path / name
+    path.write_bytes(content) if isinstance(content, bytes) else zipped(path, *content)
+    with pytest.raises(FileError, match=f"is .*{what}.*Keras") as caught:
+        import_model(path)
+    assert one_line(caught)
 
 
 def test_truncated_files_give_one_file_error(rng, tmp_path, weights):
