@@ -87,8 +87,9 @@ def test_a_section_names_no_option_that_its_command_lacks():
     sections = re.split(r"^## `snnc ", (ROOT / "docs" / "cli.md").read_text(), flags=re.MULTILINE)[1:]
     commands = typer.main.get_group(cli.app).commands
     for section in sections:
-        name = re.match(r"[a-z-]+", section)
-        assert name is not None
+        name = re.match(r"[a-z]+", section)
+        if name is None:  # options of snnc itself
+            continue
         of_command = commands[name.group()].params
         own = {option for p in of_command for option in (*p.opts, *p.secondary_opts)}
         for option in re.findall(r"`(--[a-z-]+)", re.sub(r"(?s)```.*?```|`snnc [^`]*`", "", section)):
