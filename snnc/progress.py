@@ -5,13 +5,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from snnc.terminal import new_console
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 
 def progress_bar(*, shown: bool) -> Progress:
     """Return a bar on stderr, which is silent where it is not wanted or stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    return Progress(console=Console(stderr=True), disable=not (shown and sys.stderr.isatty()))
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=new_console(stderr=True),
+        disable=not (shown and sys.stderr.isatty()),
+    )

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"errors", "_version"},
+    {"errors", "_version", "terminal"},
     {"files", "progress"},
     {"ir"},
     {"ops"},

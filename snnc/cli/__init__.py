@@ -5,48 +5,94 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
+import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import typer
 
+from snnc._version import __version__
 from snnc.cli import compiling, running, showing  # noqa: F401 - each adds its commands to the app
 from snnc.cli.app import app
 from snnc.errors import SnncError
+from snnc.terminal import printable, tolerant
+
+FAILED, BAD_INPUT, INTERNAL, INTERRUPTED = 1, 2, 70, 130
+"""Exit codes: a failed verification, bad input or usage, an error of snnc or of a plugin, and Ctrl-C."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 fine, 1 verification failed, 2 bad input or usage, 130 interrupted."""
+    """Run the command line and exit with 0, or with 1 for a failed verification, or with another of the codes above."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow would tell about itself on stderr
+    tolerant()
     stderr = logging.StreamHandler()
-    stderr.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    stderr.setFormatter(_OneLine("%(name)s: %(message)s"))
     logging.getLogger("snnc").addHandler(stderr)
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = code if isinstance(error, BrokenPipeError) else _fail(f"standard output: {error.strerror or error}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+    sys.exit(code)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _line(super().format(record))
 
 
 def _run(arguments: list[str] | None) -> int:
+    """Run a command and return its exit code; the one place where errors become one."""
     try:
         code = app(args=arguments, standalone_mode=False)
+        if code == INTERRUPTED:  # typer's own answer to Ctrl-C, in some versions
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except SnncError as error:
         return _fail(error)
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
+    except BrokenPipeError:
         return 0
     except OSError as error:
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except MemoryError as error:
+        return _fail(f"out of memory ({error}): give fewer samples (--limit), fewer steps, or a smaller model")
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 130)
-    except Exception as error:
+        return _fail("interrupted", INTERRUPTED)
+    except (Exception, SystemExit) as error:
         # typer brings its own copy of click in some versions, so its usage errors are known by what they can do
         if hasattr(error, "format_message"):
             return _fail(error.format_message() or "missing arguments; see snnc --help")
-        raise
+        if isinstance(error.__context__, BrokenPipeError):  # which click and rich turn into an exit with 1
+            return 0
+        return _fail(f"internal error, please report it {_kept(error, arguments)}: {_name(error)}", INTERNAL)
 
 
-def _fail(error: object, code: int = 2) -> int:
-    line = " ".join(str(error).split())
-    print(f"snnc: {line}", file=sys.stderr)  # noqa: T201
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _kept(error: BaseException, arguments: list[str] | None) -> str:
+    """Keep the traceback in a file, and return where."""
+    words = " ".join(sys.argv[1:] if arguments is None else arguments)
+    lines = [f"snnc {__version__}, Python {sys.version}\nsnnc {words}\n", *traceback.format_exception(error)]
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="snnc-error-", suffix=".txt", delete=False, errors="replace") as f:
+            f.writelines(lines)
+    except OSError as problem:
+        return f"(its traceback could not be kept: {problem.strerror})"
+    return f"with {f.name}"
+
+
+def _fail(error: object, code: int = BAD_INPUT) -> int:
+    with suppress(OSError):  # with nowhere to say it, the code has to do
+        print(f"snnc: {_line(error)}", file=sys.stderr)  # noqa: T201
     return code
+
+
+def _line(text: object) -> str:
+    return printable(" ".join(str(text).split()))
 
 
 __all__ = ["app", "main"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,12 @@ from snnc.evaluation.evaluate import Evaluation
 from snnc.ir.types import Array
 from snnc.passes.base import Pass
 from snnc.registry import HOOKS, Registry
+from snnc.terminal import new_console
 from snnc.text_form import write
 from snnc.tune import Outcome, Tuned
 
-WIDE = 240
 SHOWN = 10
 """Rows that a table of samples prints."""
-
-
-def _console() -> Console:
-    # a pipe has no width: let no line of a table be folded there
-    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -46,7 +40,7 @@ def _number(value: float | None, *, share: bool = False) -> str:
 
 def compilation(compiled: Compiled, folder: Path) -> None:
     """Print the passes, notes, statistics and verification of a compilation."""
-    console = _console()
+    console = new_console()
     table = _table(
         f"{compiled.graph.name} for {compiled.settings.backend}, {len(compiled.graph)} nodes",
         "pass",
@@ -65,12 +59,12 @@ def compilation(compiled: Compiled, folder: Path) -> None:
         f"{len(found.host)} op(s) on the host"
     )
     forms = "; ".join(f"{count} x {kind}" for kind, count in found.kinds.items())
-    console.print(f"populations: {forms or 'none that spike'}", markup=False)
+    console.print(f"populations: {forms or 'none that spike'}")
     for note in compiled.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
     if compiled.report is not None:
         _verdict(console, compiled.report, warn=True)
-    console.print(f"wrote {folder}", markup=False)
+    console.print(f"wrote {folder}")
 
 
 def as_json(document: Any) -> None:
@@ -80,7 +74,7 @@ def as_json(document: Any) -> None:
 
 def verification(report: Mapping[str, Any]) -> None:
     """Print a verify report."""
-    console = _console()
+    console = new_console()
     calibrated = report["calibration_error"] is not None
     table = _table(
         "error by layer, relative", "layer", "rewrite and calibration" if calibrated else "rewrite", "backend"
@@ -113,13 +107,13 @@ def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False)
     console.print(table)
     for problem in report["problems"]:
         poor = warn and problem in report["spiking_problems"]
-        console.print(f"{'WARNING' if poor else 'FAILED'}: {problem}", markup=False)
+        console.print(f"{'WARNING' if poor else 'FAILED'}: {problem}")
     if report["passed"]:
-        console.print("verify: passed", markup=False)
+        console.print("verify: passed")
     elif not report["problems"]:
         exact, unjudged = report["exact"], report["unjudged"] or "the passes were not measured when it was compiled"
         spiking = f", spiking part {report['spiking']}" if spikes else ""
-        console.print(f"verify: exact parts {exact}{spiking} ({unjudged})", markup=False)
+        console.print(f"verify: exact parts {exact}{spiking} ({unjudged})")
 
 
 def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
@@ -136,7 +130,7 @@ def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
 
 def evaluation(measured: Evaluation) -> None:
     """Print an evaluation."""
-    console = _console()
+    console = new_console()
     low, high = measured.accuracy_interval
     close = "never" if measured.steps_to_model is None else str(measured.steps_to_model)
     spent = measured.cost
@@ -202,7 +196,7 @@ def comparison(rows: Sequence[Compared]) -> None:
         table.add_row(measure, *(shown(row) for row in rows))
     for name in names:
         table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
-    _console().print(table)
+    new_console().print(table)
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:
@@ -232,12 +226,12 @@ def front_member(found: Outcome, front: Sequence[Outcome]) -> None:
     """Print an outcome of a search while it runs, on stderr, and whether it belongs to the front so far."""
     mark = "* " if found in front else "  "
     words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {_joules(found.energy)}, {found.accuracy:.2%}"
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
+    new_console(stderr=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
 
 
 def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: float) -> None:
     """Print the front of a search, the best setting and how to make it again."""
-    console = _console()
+    console = new_console()
     table = _table(
         f"the front: accuracy against {minimise}, {found.trials} settings, {found.trials - found.stopped} of them "
         "simulated on all samples",
@@ -251,11 +245,9 @@ def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: f
         )
     console.print(table)
     if not found.met:
-        console.print(
-            f"no setting lost at most {target_drop:g} points; the most accurate one was written", markup=False
-        )
-    console.print(f"the front is in {kept}", markup=False)
-    console.print(command, markup=False)
+        console.print(f"no setting lost at most {target_drop:g} points; the most accurate one was written")
+    console.print(f"the front is in {kept}")
+    console.print(command)
 
 
 def _setting(settings: Mapping[str, Any]) -> str:
@@ -268,7 +260,7 @@ def _setting(settings: Mapping[str, Any]) -> str:
 
 def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:
     """Print the read-out of the first samples of each output."""
-    console = _console()
+    console = new_console()
     for name, y in outputs.items():
         table = _table(
             f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", "arg-max", "values"
@@ -279,7 +271,7 @@ def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> 
             table.add_row(str(i), str(int(flat.argmax())), values)
         console.print(table)
     if written is not None:
-        console.print(f"wrote {written}", markup=False)
+        console.print(f"wrote {written}")
 
 
 def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:
@@ -290,18 +282,18 @@ def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:
     for step in steps:
         summary = (type(step).__doc__ or "").strip().split("\n")[0]
         table.add_row(step.stage.name, write(step.name, step.options()), providers.get(step.name, "caller"), summary)
-    _console().print(table)
+    new_console().print(table)
 
 
 def plugins(registry: Registry) -> None:
     """Print what each plugin provides, and the problems."""
-    console = _console()
+    console = new_console()
     owners = sorted(set(registry.providers.values()), key=lambda owner: (not owner.startswith("builtin"), owner))
     for owner in owners:
-        console.print(f"[bold]{owner}[/bold]")
+        console.print(owner, style="bold")
         for table, what, _, _ in HOOKS:
             names = sorted(name for name, by in registry.provided(what).items() if by == owner)
             if names:
-                console.print(f"  {table}: {', '.join(names)}", markup=False)
+                console.print(f"  {table}: {', '.join(names)}")
     for problem in registry.problems:
-        console.print(f"problem: {problem}", markup=False)
+        console.print(f"problem: {problem}")

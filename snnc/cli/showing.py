@@ -31,6 +31,7 @@ def show(
     from snnc.artifact import MANIFEST_FILE
     from snnc.compiler import import_model, load
     from snnc.engine.simulate import text_as_run
+    from snnc.terminal import printable
 
     if (source / MANIFEST_FILE).is_file():
         compiled = load(source)
@@ -38,7 +39,7 @@ def show(
     else:
         shapes, meanings = shapes_of(input_shape), meanings_of(replace)
         graph = import_model(source, shapes, config=config, temporal=temporal, replace=meanings)
-    typer.echo(text_as_run(graph) if as_run else str(graph))
+    typer.echo(printable(text_as_run(graph) if as_run else str(graph)))
 
 
 @app.command()
