@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from snnc.errors import FileError
-from snnc.files import read_json, require_file, write_folder
+from snnc.files import read_json_file, write_folder
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE, SOURCE_FILE, Kinds, dump, load
+from snnc.schema import misfits
 
 MANIFEST_FILE = "manifest.json"
 FORMAT, VERSION = "snnc-artifact", 1
@@ -34,17 +35,38 @@ def write(path: Path, artifact: Artifact) -> None:
     write_folder(path, {MANIFEST_FILE: text.encode(), **files}, mark=MANIFEST_FILE)
 
 
-def read(path: Path, kinds: Kinds) -> Artifact:
-    """Return the artifact in a folder; raise FileError where there is none, or a damaged one."""
+def read(path: Path, kinds: Kinds, types: Mapping[str, Any]) -> Artifact:
+    """Return the artifact in a folder; raise FileError where there is none, or a damaged one.
+
+    Args:
+        path: the folder.
+        kinds: the classes that its graphs may name.
+        types: of the manifest's entries, by name.
+
+    """
     if path.is_file():
         raise FileError(f"{path}: is a file, not an artifact; make one with: snnc compile {path.name} -o FOLDER")
     if path.is_dir() and not (path / MANIFEST_FILE).exists():
         raise FileError(
             f"{path}: is no artifact, it has no {MANIFEST_FILE}; make one with: snnc compile MODEL -o {path}"
         )
-    manifest = read_json(require_file(path / MANIFEST_FILE).read_bytes(), path / MANIFEST_FILE, "manifest")
+    file = path / MANIFEST_FILE
+    manifest = read_json_file(file, "manifest")
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise FileError(f"{path / MANIFEST_FILE}: not the manifest of an snnc artifact")
+        raise FileError(f"{file}: not the manifest of an snnc artifact")
     if manifest.get("version") != VERSION:
         raise FileError(f"{path}: has artifact version {manifest.get('version')!r}, this snnc reads {VERSION}")
-    return Artifact(manifest, load(path, kinds, GRAPH_FILE), load(path, kinds, SOURCE_FILE))
+    for name, hint in types.items():
+        for wrong in misfits(manifest[name], hint, name) if name in manifest else ():
+            raise FileError(f"{file}: damaged: {wrong}; compile the model again")
+    read = Artifact(manifest, load(path, kinds, GRAPH_FILE), load(path, kinds, SOURCE_FILE))
+    if _ends(read.graph) != _ends(read.source):
+        raise FileError(
+            f"{path}: damaged: {GRAPH_FILE} and {SOURCE_FILE} have other inputs or outputs; compile the model again"
+        )
+    return read
+
+
+def _ends(graph: Graph) -> tuple[Any, ...]:
+    """Return the inputs and outputs of a graph, which no pass changes."""
+    return {name: graph[name].type.shape for name in graph.inputs}, set(graph.outputs)

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
-from snnc import artifact
+from snnc import artifact, limits
 from snnc import samples as calibration
 from snnc._version import __version__
 from snnc.analysis.census import Census, census
@@ -63,6 +63,17 @@ class Settings:
     steps: int | None
     read_out: str = "mean"
     """How the outputs of all steps become one answer, in its text form."""
+
+
+MANIFEST: Mapping[str, Any] = {
+    **get_type_hints(Settings),
+    "source": Mapping[str, str | None],
+    "journal": tuple[JournalEntry, ...],
+    "checks": tuple[str, ...],
+    "notes": tuple[str, ...],
+    "report": VerifyReport | None,
+}
+"""The types of what is read from a manifest, by name."""
 
 
 @dataclass(eq=False, repr=False)
@@ -216,6 +227,7 @@ class Compiled:
         """Return the results of ``run`` and of ``predict``, by output name, from one run."""
         samples = self.samples(x)
         steps = self.steps(samples, steps)
+        self._require_outputs(len(samples), steps)
         with self._alone(self.program) as program:
             raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
@@ -338,7 +350,14 @@ class Compiled:
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""
         steps = None if steps is None else require_steps(steps)
-        return require_steps(presentation(self.source).steps(samples.inputs, steps, self.default_steps))
+        steps = require_steps(presentation(self.source).steps(samples.inputs, steps, self.default_steps))
+        self._require_outputs(min(len(samples), FEWEST), steps)
+        return steps
+
+    def _require_outputs(self, samples: int, steps: int) -> None:
+        """Raise BudgetError where what the outputs of all steps would take is more than the budget."""
+        values = samples * steps * sum(self.graph[node].type.size for node in self.graph.output_nodes.values())
+        limits.require("elements of outputs over all steps", values, f"{samples} sample(s), {steps} steps")
 
     def _runs(
         self, samples: Samples, steps: int, engine: str = "program", *, jobs: int | None, progress: bool
@@ -386,6 +405,7 @@ def require_steps(steps: Any) -> int:
     """Return a number of steps; raise UsageError for anything but a positive whole number."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
         raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
+    limits.require("steps", int(steps), "a run")
     return int(steps)
 
 

@@ -15,7 +15,7 @@ from snnc.analysis.expected import known_statistics
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
-from snnc.compiled import Compiled, Settings
+from snnc.compiled import MANIFEST, Compiled, Settings
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import LoweringError, UsageError
@@ -248,7 +248,7 @@ def compile(
 def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> Compiled:
     """Return the compiled model in an artifact folder; raise FileError for anything else."""
     registry = Registry.discover() if registry is None else registry
-    read = artifact.read(Path(path), registry.kinds)
+    read = artifact.read(Path(path), registry.kinds, MANIFEST)
     manifest = read.manifest
     try:
         settings = Settings(**{name: manifest[name] for name in Settings.__dataclass_fields__})

@@ -17,6 +17,10 @@ class FileError(SnncError):
     """A file that is missing, damaged, hostile, or cannot be written."""
 
 
+class BudgetError(SnncError):
+    """A model, an artifact, data or arguments that ask for more than the budget (``snnc.limits``)."""
+
+
 class DataError(SnncError):
     """Sample inputs or labels that do not fit the model: shape, type, NaN, or none at all."""
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from snnc import limits
 from snnc.errors import FileError
 
 FREE = 64 << 20
-"""Bytes that a zip entry, or the datasets of an HDF5 file, may unpack to without a question."""
+"""Bytes that the entries of a zip, or the datasets of an HDF5 file, may unpack to without a question, all together."""
 RATIO = 50
-"""Beyond that, how many times its packed size an entry may have: weights pack 1 to 4 times, bombs 1000 times."""
-MAX_JSON = 256 << 20
+"""Beyond that, how many times their packed size they may have: weights pack 1 to 4 times, bombs 1000 times."""
 _DAMAGE = (OSError, EOFError, ValueError, LookupError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 """What the readers of the standard library and of h5py raise for bytes that are not what they should be."""
 
@@ -60,19 +60,27 @@ class SafeZip:
         self.path = path
         with reading(path, "zip archive"):
             self._zip = zipfile.ZipFile(path)
-        self._entries = {}
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        unpacked = packed = 0
         for info in self._zip.infolist():
             parts = PurePosixPath(info.filename.replace("\\", "/"))
             if parts.is_absolute() or ".." in parts.parts or ":" in info.filename[:3]:
-                self.close()
-                raise FileError(f"{path}: refused, its entry {info.filename!r} points outside the archive")
-            if info.file_size > FREE and info.file_size > RATIO * max(info.compress_size, 1):
-                self.close()
-                raise FileError(
-                    f"{path}: refused as a zip bomb, {info.filename!r} unpacks from {info.compress_size} to "
-                    f"{info.file_size} bytes; store it uncompressed if it is genuine"
-                )
+                raise FileError(f"{self.path}: refused, its entry {info.filename!r} points outside the archive")
+            unpacked, packed = unpacked + info.file_size, packed + max(info.compress_size, 1)
             self._entries[info.filename] = info
+        if unpacked > FREE and unpacked > RATIO * packed:
+            raise FileError(
+                f"{self.path}: refused as a zip bomb, it unpacks from {packed:,} to {unpacked:,} bytes; store it "
+                "uncompressed if it is genuine"
+            )
+        limits.require("bytes unpacked", unpacked, self.path)
 
     def __enter__(self) -> SafeZip:
         return self
@@ -105,23 +113,44 @@ class SafeZip:
 
 
 def read_json(data: bytes, path: Path, what: str) -> Any:
-    """Return the value of JSON bytes; raise FileError for anything else."""
-    if len(data) > MAX_JSON:
-        raise FileError(f"{path}: {what} has {len(data)} bytes of JSON, more than any model needs")
+    """Return the value of JSON bytes; raise FileError for anything else, BudgetError before it takes all memory."""
+    limits.require("bytes of JSON", len(data), f"{path}: {what}")
+    limits.require("values in JSON", sum(map(data.count, (b",", b"[", b"{"))), f"{path}: {what}")
     with reading(path, what):
         return json.loads(data)
 
 
+def read_json_file(path: Path, what: str) -> Any:
+    """Return the value of a JSON file; raise FileError for anything else, BudgetError before it takes all memory."""
+    size = require_file(path).stat().st_size
+    limits.require("bytes of JSON", size, f"{path}: {what}")
+    with reading(path, what):
+        data = path.read_bytes()
+    return read_json(data, path, what)
+
+
 def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an ``.npz`` by name. Nothing is unpickled, and sizes are checked before memory is taken."""
-    require_file(path)
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    with SafeZip(path) as archive:
-        for name in archive.names:
-            if not name.endswith(".npy"):
-                raise FileError(f"{path}: the entry {name!r} is not a numpy array")
-            arrays[name[:-4]] = _read_npy(archive.read(name), name, path)
-    return arrays
+    """Return the arrays of an ``.npz`` by name. Nothing is unpickled, and sizes are checked before memory is taken.
+
+    Raises:
+        FileError: it is missing, damaged or hostile.
+        BudgetError: it unpacks to more than the budget.
+
+    """
+    with SafeZip(require_file(path)) as archive:
+        return {_array_name(name, path): _read_npy(archive.read(name), name, path) for name in archive.names}
+
+
+def npz_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the arrays in an ``.npz``, of which none is unpacked; raise FileError as ``read_npz``."""
+    with SafeZip(require_file(path)) as archive:
+        return tuple(_array_name(name, path) for name in archive.names)
+
+
+def _array_name(entry: str, path: Path) -> str:
+    if not entry.endswith(".npy"):
+        raise FileError(f"{path}: the entry {entry!r} is not a numpy array")
+    return entry[:-4]
 
 
 def _read_npy(data: bytes, name: str, path: Path) -> npt.NDArray[Any]:

@@ -11,9 +11,9 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.engine.batching import equal_slices
-from snnc.engine.rate import validated_inputs
+from snnc.engine.rate import require_inputs, validated_inputs
 from snnc.errors import DataError
-from snnc.files import read_npz
+from snnc.files import npz_names, read_npz
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 
@@ -80,6 +80,8 @@ def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samp
     if isinstance(source, Samples):
         return source
     if isinstance(source, (str, os.PathLike)):
+        names = npz_names(Path(source))
+        require_inputs(graph, [name for name in names if name in graph.inputs or not name.startswith(LABELS)])
         source = read_npz(Path(source))
     labels = None
     if isinstance(source, Mapping) and LABELS in source and LABELS not in graph.inputs:

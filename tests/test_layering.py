@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"errors", "_version", "terminal"},
+    {"errors", "_version", "schema", "terminal"},
+    {"limits"},
     {"files", "progress"},
     {"ir"},
     {"ops"},

@@ -30,12 +30,7 @@ def validated_inputs(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict
         x = {names[0]: x}
     elif len(names) == 1 and set(x) == {"x"}:
         x = {names[0]: x["x"]}
-    for name in x:
-        if name not in names:
-            raise DataError(unknown("input", name, names))
-    missing = [name for name in names if name not in x]
-    if missing:
-        raise DataError(f"no data for input(s) {', '.join(missing)}; the model's inputs are {', '.join(names)}")
+    require_inputs(graph, x)
     shown = presentation(graph)
     arrays = {name: _as_input(name, x[name], shown.axes, graph[name].type.shape) for name in names}
     sizes = {name: len(array) for name, array in arrays.items()}
@@ -43,6 +38,22 @@ def validated_inputs(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict
         raise DataError(f"inputs have different numbers of samples: {sizes}")
     shown.check(arrays)
     return arrays
+
+
+def require_inputs(graph: Graph, given: Collection[str]) -> None:
+    """Raise DataError where the names of arrays are not those of the graph's inputs; ``x`` may stand for the only one.
+
+    Of a file this can be asked before any of its arrays is read.
+    """
+    names = graph.inputs
+    if len(names) == 1 and set(given) == {"x"}:
+        return
+    for name in given:
+        if name not in names:
+            raise DataError(unknown("input", name, names))
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise DataError(f"no data for input(s) {', '.join(missing)}; the model's inputs are {', '.join(names)}")
 
 
 def _as_input(name: str, x: AnyArray, leading: tuple[str, ...], shape: Shape) -> Array:

@@ -1,35 +1,85 @@
-"""HDF5 files that may be hostile: nothing outside is followed, and sizes are checked before memory is taken."""
+"""HDF5 files that may be hostile: libhdf5 reads them in a process of its own, with limits of time and memory."""
 
 from __future__ import annotations
 
-import io
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import h5py
 import numpy as np
 
+from snnc import limits
 from snnc.errors import FileError
-from snnc.files import FREE, MAX_JSON, RATIO, reading
+from snnc.files import FREE, RATIO, require_file
 from snnc.ir.types import AnyArray
 
+CHILD = Path(__file__).with_name("hdf5_child.py")
 MAGIC = b"\x89HDF\r\n\x1a\n"
+SECONDS, BYTES_A_SECOND = 3, 10 << 20
+"""Of processor time for a file, and how many of its bytes give it a second more; most machines read ten times that."""
+PATIENCE = 3
+"""How many times that a request may take by the clock, on a busy machine or a slow disk."""
+START = 60
+"""Seconds by the clock for the process to start."""
+MEMORY, MEMORY_A_BYTE = 1 << 30, 4
+"""Bytes that reading may take beside the libraries, and for each byte of the file."""
+
+
+def start() -> subprocess.Popen[bytes]:
+    """Start the process that reads a file; it ends when its input is closed, as it is where this process ends."""
+    alone = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(CHILD), json.dumps(sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **alone, "HDF5_PLUGIN_PRELOAD": "::"},  # a file loads no filter from a library of its choice
+    )
 
 
 class SafeHdf5:
     """One HDF5 file, read only. Soft and external links and virtual and external datasets are refused."""
 
-    def __init__(self, source: Path | bytes, path: Path) -> None:
-        """Open a file, or the bytes of one; ``path`` is what errors name."""
+    def __init__(self, source: Path, path: Path, entry: str | None = None) -> None:
+        """Open a file.
+
+        Args:
+            source: the file, or a zip that holds it.
+            path: what errors name.
+            entry: the zip's entry.
+
+        """
         self.path = path
-        self._size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        self._unpacked = 0
-        self._groups: dict[str, h5py.Group] = {}
-        with self._reading():
-            self._file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
+        size = require_file(source).stat().st_size
+        self._seconds = SECONDS + size // BYTES_A_SECOND
+        self._read = 0
+        try:
+            self._process = start()
+        except OSError as error:
+            raise FileError(f"{path}: the process that reads it cannot be started: {error}") from error
+        try:
+            self._answer(START)
+            self._ask(
+                "open",
+                path=os.path.abspath(source),
+                entry=entry,
+                free=FREE,
+                ratio=RATIO,
+                largest=limits.limit("bytes of JSON"),
+                seconds=self._seconds,
+                memory=MEMORY + MEMORY_A_BYTE * size,
+            )
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> SafeHdf5:
         return self
@@ -38,93 +88,109 @@ class SafeHdf5:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file and end the process."""
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:  # what it was to read is not wanted any more
+                    pass
+        self._process.wait()
 
     def __contains__(self, path: str) -> bool:
-        return self._find(path) is not None
+        return self._ask("kind", path=path) is not None
 
     def groups(self, path: str = "/") -> tuple[str, ...]:
         """Return the names inside a group, sorted; none if there is no such group."""
-        found = self._find(path)
-        with self._reading():
-            return tuple(sorted(found)) if isinstance(found, h5py.Group) else ()
+        return tuple(self._ask("groups", path=path))
 
     def attr(self, path: str, name: str) -> Any:
         """Return an attribute, bytes decoded and arrays as lists; None if there is none."""
-        found = self._find(path)
-        with self._reading():
-            if found is None or name not in found.attrs:
-                return None
-            size = h5py.h5a.get_info(found.id, name.encode()).data_size
-            if size > MAX_JSON:
-                raise FileError(f"{self.path}: the attribute {name!r} has {size} bytes, more than any model needs")
-            return _decoded(found.attrs[name])
+        return self._ask("attr", path=path, name=name)
 
     def names(self, path: str, attribute: str) -> list[str] | None:
         """Return a list of names, joined again where Keras had to split it (``weight_names0``, ``weight_names1``)."""
         value = self.attr(path, attribute)
         if value is None:
             parts = (self.attr(path, f"{attribute}{k}") for k in itertools.count())
-            return [name for part in itertools.takewhile(lambda part: part is not None, parts) for name in part] or None
+            value = []
+            for part in itertools.takewhile(lambda part: part is not None, parts):
+                value += part if isinstance(part, list) else [part]
+            if not value:
+                return None
         if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
             raise FileError(f"{self.path}: the attribute {attribute!r} of {path!r} is not a list of names")
         return value
 
     def array(self, path: str, dtype: str | None = None) -> AnyArray:
         """Return a dataset; ``dtype`` says what two raw bytes mean where the file does not (``"bfloat16"``)."""
-        found = self._find(path)
-        with self._reading():
-            if not isinstance(found, h5py.Dataset):
-                raise FileError(f"{self.path}: has no array {path!r}; is it a complete file?")
-            self._guard(found, path)
-            value = np.asarray(found[()])
-            if value.dtype.kind == "V" and value.dtype.itemsize == 2:
-                marked = found.attrs.get("dtype", dtype)
-                if marked not in ("bfloat16", b"bfloat16"):
-                    raise FileError(f"{self.path}: the array {path!r} has two-byte values of an unknown type")
-                return (value.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-            return value
+        kind, shape = self._ask("array", path=path, dtype=dtype)
+        stored = np.dtype(kind)
+        self._read += stored.itemsize * math.prod(shape)
+        limits.require("bytes unpacked", self._read, self.path)
+        array = np.empty(shape, stored)
+        if array.size:
+            self._fill(array.reshape(-1).view(np.uint8).data)
+        return array
 
-    def _guard(self, found: h5py.Dataset, path: str) -> None:
-        if found.is_virtual or found.external:
-            raise FileError(f"{self.path}: refused, its array {path!r} takes its values from another file")
-        if found.dtype.kind not in "fiub" and found.dtype != np.dtype("V2"):
-            raise FileError(f"{self.path}: the array {path!r} holds {found.dtype}, not numbers")
-        self._unpacked += found.nbytes
-        if self._unpacked > FREE and self._unpacked > RATIO * self._size:
-            raise FileError(
-                f"{self.path}: refused as a bomb, its arrays unpack to {self._unpacked} bytes or more from a file of "
-                f"{self._size} (at {path!r})"
-            )
+    def _ask(self, request: str, /, **arguments: Any) -> Any:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps([request, arguments]).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._died() from None
+        return self._answer(PATIENCE * self._seconds)
 
-    def _find(self, path: str) -> h5py.Group | h5py.Dataset | None:
-        """Walk to a path link by link; only hard links stay inside the file for certain."""
-        parent, _, name = path.strip("/").rpartition("/")
-        if not name:
-            return self._file
-        group = self._groups.get(parent)
-        if group is None:
-            found = self._find(parent)
-            if not isinstance(found, h5py.Group):
-                return None
-            group = self._groups[parent] = found
-        with self._reading():
-            link = name.encode()
-            if not link or not group.id.links.exists(link):
-                return None
-            if group.id.links.get_info(link).type != h5py.h5l.TYPE_HARD:
-                raise FileError(f"{self.path}: refused, {path!r} is a link that may leave the file")
-            return group[name]
+    def _answer(self, seconds: float) -> Any:
+        with _Alarm(self._process, seconds):
+            line = self._stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._died()
+        answer = json.loads(line)
+        if "refused" in answer:
+            raise FileError(f"{self.path}: {answer['refused']}")
+        if "damaged" in answer:
+            raise FileError(f"{self.path}: not a readable HDF5 file (truncated or damaged?): {answer['damaged']}")
+        return answer["value"]
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Turn what h5py raises into a FileError; a damaged file may make it raise RuntimeError or TypeError too."""
-        with reading(self.path, "HDF5 file"):
-            try:
-                yield
-            except (RuntimeError, TypeError, AttributeError) as error:
-                raise OSError(error) from error
+    def _fill(self, rest: memoryview) -> None:
+        with _Alarm(self._process, PATIENCE * self._seconds):
+            while len(rest):
+                count = self._stdout.readinto(rest)  # type: ignore[attr-defined]
+                if not count:
+                    raise self._died()
+                rest = rest[count:]
+
+    @property
+    def _stdout(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    def _died(self) -> FileError:
+        """Return the error for a process that has ended by itself, or by its limits."""
+        self._process.kill()
+        code = self._process.wait()
+        long = code in (-getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGKILL", 0))
+        what = "comes to no end" if long else f"crashes (exit code {code})"
+        return FileError(
+            f"{self.path}: not a readable HDF5 file, libhdf5 {what} over it (damaged?); save the model again"
+        )
+
+
+class _Alarm:
+    """Ends a process that takes too long by the clock."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self._timer = threading.Timer(seconds, process.kill)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
 
 class Hdf5Shards:
@@ -148,12 +214,3 @@ class Hdf5Shards:
     def array(self, path: str, dtype: str | None = None) -> AnyArray:
         """Return a dataset from the file that has it."""
         return next((file for file in self._files if path in file), self._files[0]).array(path, dtype)
-
-
-def _decoded(value: Any) -> Any:
-    """Return attributes of all ages alike: text as str, arrays as lists."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    if isinstance(value, np.ndarray):
-        return [_decoded(v) for v in value.tolist()]
-    return value.item() if isinstance(value, np.generic) else value

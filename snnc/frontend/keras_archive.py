@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnc.errors import FileError
-from snnc.files import SafeZip, read_json, require_file
+from snnc.errors import FileError, FrontendError
+from snnc.files import SafeZip, read_json, read_json_file, require_file
 from snnc.frontend.foreign import HEAD, SAVED_MODEL, TFJS, foreign, foreign_zip, named
 from snnc.frontend.hdf5 import MAGIC, Hdf5Shards, SafeHdf5
 from snnc.frontend.keras_weights import CONTAINERS, Hdf5ByClass, LegacyHdf5, WeightSource
@@ -66,8 +66,7 @@ def _zip(path: Path, stack: ExitStack) -> Archive:
             )
         config = read_json(archive.read(CONFIG), path, CONFIG)
         metadata = read_json(archive.read(METADATA), path, METADATA) if METADATA in archive else {}
-        weights = archive.read(WEIGHTS)
-    file = stack.enter_context(SafeHdf5(weights, path))
+    file = stack.enter_context(SafeHdf5(path, path, WEIGHTS))
     return Archive(config, _version(metadata, file), Hdf5ByClass(file))
 
 
@@ -76,9 +75,9 @@ def _folder(path: Path, stack: ExitStack) -> Archive:
         raise named(path, *SAVED_MODEL)
     if not (path / CONFIG).is_file():
         raise FileError(f"{path}: a folder without {CONFIG}, so not a Keras model")
-    config = read_json(require_file(path / CONFIG).read_bytes(), path, CONFIG)
-    metadata = read_json((path / METADATA).read_bytes(), path, METADATA) if (path / METADATA).is_file() else {}
-    file = stack.enter_context(SafeHdf5(require_file(path / WEIGHTS), path))
+    config = read_json_file(path / CONFIG, CONFIG)
+    metadata = read_json_file(path / METADATA, METADATA) if (path / METADATA).is_file() else {}
+    file = stack.enter_context(SafeHdf5(path / WEIGHTS, path))
     return Archive(config, _version(metadata, file), Hdf5ByClass(file))
 
 
@@ -99,7 +98,7 @@ def _hdf5(path: Path, config: Path | None, stack: ExitStack) -> Archive:
 
 def _json(path: Path, config: Path | None, stack: ExitStack) -> Archive:
     """Read weights in shards: a JSON file that says which HDF5 file beside it holds which group."""
-    index = read_json(path.read_bytes(), path, "weight index")
+    index = read_json_file(path, "weight index")
     if isinstance(index, dict) and "modelTopology" in index:
         raise named(path, *TFJS)
     shards = index.get("weight_map") if isinstance(index, dict) else None
@@ -109,7 +108,7 @@ def _json(path: Path, config: Path | None, stack: ExitStack) -> Archive:
     if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
         raise FileError(f"{path}: refused, it names files that are not beside it")
     document = _given_config(path, config)
-    files = [stack.enter_context(SafeHdf5(require_file(path.parent / n), path)) for n in dict.fromkeys(names)]
+    files = [stack.enter_context(SafeHdf5(path.parent / n, path)) for n in dict.fromkeys(names)]
     return Archive(document, _version(document, files[0]), Hdf5ByClass(Hdf5Shards(files)))
 
 
@@ -119,7 +118,7 @@ def _given_config(path: Path, config: Path | None) -> Any:
             f"{path}: holds weights but no model; give the config too (--config model.json, from model.to_json()), or "
             "save the whole model"
         )
-    return read_json(require_file(config).read_bytes(), config, "model config")
+    return read_json_file(config, "model config")
 
 
 def _version(metadata: Any, file: SafeHdf5) -> tuple[int, ...]:
@@ -136,5 +135,8 @@ def _version(metadata: Any, file: SafeHdf5) -> tuple[int, ...]:
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """Return ``"2.13.1-tf"`` as (2, 13, 1)."""
-    return tuple(int(n) for n in re.findall(r"\d+", text.split("-")[0])[:3]) or (2, 0, 0)
+    """Return ``"2.13.1-tf"`` as (2, 13, 1); raise FrontendError for what no version of Keras looks like."""
+    numbers = re.findall(r"\d+", text.split("-")[0])[:3]
+    if any(len(number) > 4 for number in numbers[:2]):
+        raise FrontendError(f"the Keras version {text[:20]!r} of the model is none; is the file damaged?")
+    return tuple(int(number[:9]) for number in numbers) or (2, 0, 0)

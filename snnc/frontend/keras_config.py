@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.errors import FrontendError
+from snnc.errors import FrontendError, SnncError
 
 TRANSPARENT = frozenset({"SpectralNormalization"})
 """Layers that do what the layer inside them does, whose weights they changed in training (Miyato et al. 2018)."""
@@ -96,15 +96,28 @@ def parse_model(document: Any, name: str = "model") -> ModelSpec:
     try:
         document = plain(document)
         spec = _nested(document, name)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        raise FrontendError(f"the model's config cannot be read ({reason}); is the file damaged?") from error
+    except SnncError:
+        raise
+    except Exception as error:  # whatever a config that Keras did not write makes of the lines above
+        raise FrontendError(f"the model's config cannot be read ({reason(error)}); is the file damaged?") from error
     if spec is None:
         raise FrontendError(
             f"the model {document.get('class_name')!r} is subclassed: its config holds no layers; rebuild it as a "
             "functional or Sequential model and save that"
         )
     return spec
+
+
+def reason(error: Exception) -> str:
+    """Return what a strange config made our code raise, in few words."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+
+
+def calls_of(model: ModelSpec) -> int:
+    """Return how many calls of layers a model makes, those of the models inside it counted at each of their calls."""
+    return sum(
+        max(len(layer.calls), 1) * (1 if layer.model is None else calls_of(layer.model)) for layer in model.layers
+    )
 
 
 def _nested(document: Mapping[str, Any], name: str) -> ModelSpec | None:

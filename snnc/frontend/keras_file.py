@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from snnc.errors import FrontendError
 from snnc.frontend.base import Frontend, Importer, ImportOptions
 from snnc.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from snnc.frontend.keras_config import ModelSpec
 
 
 class KerasFileFrontend(Frontend):
@@ -28,4 +32,18 @@ class KerasFileFrontend(Frontend):
         config = None if options.config is None else Path(options.config)
         with opened(path, config) as archive:
             model = parse_model(archive.config)
+            if archive.version >= (3,):
+                _require_names(model)
             return build_graph(model, archive.weights, importers, archive.version, options, self.kinds.op)
+
+
+def _require_names(model: ModelSpec) -> None:
+    """Raise FrontendError for a name that Keras 3 gives no layer; we join those of nested models with ``/``."""
+    for layer in model.layers:
+        if "/" in layer.name:
+            raise FrontendError(
+                f"layer {layer.name!r} ({layer.class_name}): its name has a '/', with which Keras 3 neither makes nor "
+                "loads a layer; is the file damaged? Otherwise rename the layer and save the model again"
+            )
+        if layer.model is not None:
+            _require_names(layer.model)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from snnc.errors import FrontendError, ShapeError, UnsupportedLayerError
+from snnc import limits
+from snnc.errors import FrontendError, ShapeError, SnncError, UnsupportedLayerError
 from snnc.frontend.base import (
     Builder,
     Importer,
@@ -19,7 +20,7 @@ from snnc.frontend.base import (
     Slot,
     stream_error,
 )
-from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, refs
+from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, calls_of, reason, refs
 from snnc.frontend.keras_inputs import input_ops
 from snnc.frontend.keras_layers.operators_known import computed_beforehand
 from snnc.frontend.keras_tensors import Tensors, model_inputs, with_slots
@@ -37,8 +38,6 @@ _OF_STRINGS = ("StringLookup", "TextVectorization", "Hashing", "HashedCrossing")
 _STRINGS = (
     "it reads strings, or hashes numbers as strings; do that before the model and feed it the numbers that come out"
 )
-_STRANGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What an importer raises for a config that is not what Keras writes."""
 
 
 def build_graph(
@@ -63,8 +62,28 @@ def build_graph(
         UsageError: the options do not fit the model.
         UnsupportedLayerError: layers without an importer, all of them.
         FrontendError: a layer whose configuration or weights cannot be imported.
+        BudgetError: it has more layers than the budget, each call counted.
 
     """
+    try:
+        return _build_graph(model, source, importers, version, options, kinds)
+    except SnncError:
+        raise
+    except Exception as error:  # between the layers: calls, inputs, outputs
+        raise FrontendError(
+            f"model {model.name!r}: its config cannot be read ({reason(error)}); is the file damaged?"
+        ) from error
+
+
+def _build_graph(
+    model: ModelSpec,
+    source: WeightSource,
+    importers: Mapping[str, Importer],
+    version: tuple[int, ...],
+    options: ImportOptions,
+    kinds: Mapping[str, type[Op]],
+) -> Graph:
+    limits.require("layers and nodes", calls_of(model), f"model {model.name!r}")
     if options.replace:
         model = Replacements(options.replace, importers, kinds, version).applied(model)
     table = ImporterTable(importers)
@@ -125,10 +144,8 @@ class ImporterTable:
     def roles(self, spec: LayerSpec) -> Sequence[Role]:
         """Return the weights of a layer."""
         found = self.find(spec)
-        try:
+        with readable(spec.name, spec.class_name):
             return () if found is None else found.roles(spec.config)
-        except _STRANGE as error:
-            raise unreadable(spec.name, spec.class_name, error) from error
 
 
 def _unsupported(layers: Sequence[LayerSpec], table: ImporterTable, prefix: str = "") -> Iterator[tuple[str, str, str]]:
@@ -167,10 +184,17 @@ def _class(class_name: str) -> str:
     return f"where it does what another does, say so with --replace '{class_name}=Dense' (replace=...); else {_REMEDY}"
 
 
-def unreadable(name: str, class_name: str, error: Exception) -> FrontendError:
-    """Return the error for a layer whose importer stumbles over its config."""
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-    return FrontendError(f"layer {name!r} ({class_name}): its config cannot be read ({reason}); is the file damaged?")
+@contextmanager
+def readable(name: str, class_name: str) -> Iterator[None]:
+    """Turn whatever a strange config makes an importer raise into a FrontendError that names the layer."""
+    try:
+        yield
+    except SnncError:
+        raise
+    except Exception as error:  # an importer need not know what Keras never writes
+        raise FrontendError(
+            f"layer {name!r} ({class_name}): its config cannot be read ({reason(error)}); is the file damaged?"
+        ) from error
 
 
 def _quantised(spec: LayerSpec) -> bool:
@@ -312,14 +336,13 @@ class _Build:
 
 def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str] | Known:
     """Call an importer; whatever a strange config makes it raise names the layer."""
-    try:
-        made = function(layer, inputs, builder)
-    except ShapeError as error:
-        if layer.temporal:
+    with readable(layer.name, layer.class_name):
+        try:
+            made = function(layer, inputs, builder)
+        except ShapeError as error:
+            if not layer.temporal:
+                raise
             raise stream_error(layer, f"it does not fit slices of {builder.type(inputs[0])} ({error})") from error
-        raise
-    except _STRANGE as error:
-        raise unreadable(layer.name, layer.class_name, error) from error
     if isinstance(made, Known):
         return made
     return [made] if isinstance(made, str) else list(made)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from snnc import limits
 from snnc.errors import GraphError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
 
 
 def check(graph: Graph, kinds: Mapping[str, type[Op]] | None = None) -> None:
-    """Raise GraphError with every broken invariant; ``kinds`` are the registered ops, where there is a registry."""
+    """Raise GraphError with every broken invariant; ``kinds`` are the registered ops, where there is a registry.
+
+    A graph larger than the budget is a BudgetError.
+    """
     problems = [problem for invariant in INVARIANTS for problem in invariant(graph)]
     if kinds is not None:
         problems += [
@@ -26,6 +30,11 @@ def _acyclic(graph: Graph) -> Iterator[str]:
     cycle = graph.cycle()
     if cycle:
         raise GraphError(f"the graph must be feed-forward, but has the cycle {' -> '.join(cycle)}")
+    yield from ()
+
+
+def _budget(graph: Graph) -> Iterator[str]:
+    limits.require("elements of all tensors", sum(node.type.size for node in graph), f"the graph {graph.name!r}")
     yield from ()
 
 
@@ -71,6 +80,7 @@ def _names(graph: Graph) -> Iterator[str]:
 
 INVARIANTS: tuple[Callable[[Graph], Iterator[str]], ...] = (
     _acyclic,
+    _budget,
     _outputs,
     _names,
     _slots,

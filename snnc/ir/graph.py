@@ -15,6 +15,7 @@ from typing import Any, TypeVar, overload
 
 import networkx as nx
 
+from snnc import limits
 from snnc.errors import GraphError, ShapeError
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op
@@ -238,6 +239,7 @@ class Graph:
             raise GraphError(f"the graph {self.name!r} has a node {name!r} already")
         for source in inputs:
             self[source]
+        limits.require("layers and nodes", len(self._graph) + 1, f"the graph {self.name!r}")
         origin = Origin(tuple(layers)).by(self._author)
         node = Node(name, op, self._infer_from(name, op, inputs, origin), origin)
         self._graph.add_node(name, node=node)
@@ -381,9 +383,11 @@ class Graph:
             wanted = "at least one input" if arity is None else f"{arity} input(s)"
             raise GraphError(f"node {name!r} [{origin}]: {op.kind} takes {wanted}, got {len(types)}")
         try:
-            return op.infer(*types)
+            inferred = op.infer(*types)
         except ShapeError as error:
             raise ShapeError(f"node {name!r} [{origin}]: {error}") from None
+        limits.require("elements of a tensor", inferred.size, f"node {name!r} [{origin}]")
+        return inferred
 
 
 def rewrite(graph: Graph, kind: type[A], change: Callable[[A], Op | None]) -> None:

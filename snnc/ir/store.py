@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from snnc.errors import FileError, GraphError, unknown
-from snnc.files import npz_bytes, read_json, read_npz, require_file
+from snnc.errors import FileError, GraphError, SnncError, unknown
+from snnc.files import npz_bytes, read_json_file, read_npz
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
 from snnc.ir.node import Origin
 from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
+from snnc.schema import hints_of, misfits
 
 FORMAT, VERSION = "snnc-graph", 1
 GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE = "graph.json", "source.json", "weights.npz"
@@ -29,6 +30,26 @@ class Kinds:
     op: Mapping[str, type[Op]]
     neuron: Mapping[str, type[Record]]
     synapse: Mapping[str, type[Record]]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A node in a graph file."""
+
+    name: str
+    attrs: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    layers: tuple[str, ...]
+    passes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Document:
+    """A graph file."""
+
+    name: str
+    outputs: Mapping[str, str]
+    nodes: tuple[_Entry, ...]
 
 
 def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
@@ -76,16 +97,22 @@ def _document(graph: Graph, encode: Callable[[Any], Any]) -> dict[str, Any]:
 def load(folder: Path, kinds: Kinds, name: str = GRAPH_FILE) -> Graph:
     """Return a graph in a folder; raise FileError or GraphError for a damaged one."""
     path = folder / name
-    document = read_json(require_file(path).read_bytes(), path, "graph file")
+    document = read_json_file(path, "graph file")
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise FileError(f"{path}: not a graph that snnc saved")
     if document.get("version") != VERSION:
         raise FileError(f"{path}: has format version {document.get('version')!r}, this snnc reads {VERSION}")
     arrays = read_npz(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).exists() else {}
     try:
+        for wrong in misfits(document, _Document, "graph"):
+            raise GraphError(wrong)
         return _build(document, arrays, kinds)
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise FileError(f"{path}: damaged: {type(error).__name__} {error}") from error
+    except GraphError as error:
+        raise FileError(f"{path}: damaged: {error}") from error
+    except SnncError:
+        raise
+    except Exception as error:  # whatever values of the right type but out of place make an op raise
+        raise FileError(f"{path}: damaged: {type(error).__name__} {' '.join(str(error).split())[:200]}") from error
 
 
 def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kinds) -> Graph:
@@ -113,7 +140,12 @@ def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kind
                 known: Mapping[str, type[Record]] = getattr(kinds, family.name)
                 if value[family.name] not in known:
                     raise GraphError(unknown(f"{family.name} kind", value[family.name], known))
-                return known[value[family.name]](**{k: decode(v) for k, v in value["attrs"].items()})
+                cls = known[value[family.name]]
+                attrs = {k: decode(v) for k, v in value["attrs"].items()}
+                for name, hint in hints_of(cls).items():
+                    for wrong in misfits(attrs[name], hint, f"{cls.kind}.{name}") if name in attrs else ():
+                        raise GraphError(wrong)
+                return cls(**attrs)
         raise GraphError(f"a graph file holds an unknown kind of record: {sorted(value)}")
 
     for entry in document["nodes"]:
