@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 
 from snnc import cli, hooks
 from snnc.cli import options
+from snnc.discovery import HOOKS
 from snnc.passes import BUILTIN
-from snnc.registry import HOOKS
 from tests.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("README.md")])

@@ -23,6 +23,7 @@ LAYERS = [
     {"frontend", "passes"},
     {"evaluation", "artifact", "hooks"},
     {"api", "builtin"},
+    {"discovery"},
     {"registry"},
     {"compiled"},
     {"arguments"},

@@ -1,4 +1,5 @@
 import copy
+import importlib.metadata
 import pickle
 import types
 from dataclasses import dataclass
@@ -7,17 +8,18 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-import snnc.registry as registry_module
+import snnc.discovery as discovery
 from snnc import builtin, ops
 from snnc.backend import Backend, Lowering, Lowerings
 from snnc.compiler import compile
-from snnc.errors import DuplicateNameError, PluginError, SnncError, UsageError
+from snnc.discovery import HOOKS
+from snnc.errors import DuplicateNameError, PassError, PluginError, SnncError, UsageError
 from snnc.frontend.base import importer
 from snnc.hooks import hookimpl
 from snnc.ir.op import Op, op
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
-from snnc.registry import HOOKS, Registry
+from snnc.registry import Registry
 from snnc.testing import chain
 
 
@@ -102,7 +104,7 @@ def test_a_misspelt_hook_is_an_error_that_names_the_plugin():
 
 @pytest.mark.parametrize("thing", [ops.Dense, "a string", make_pass("p")(), make_pass(None)])
 def test_a_thing_of_the_wrong_kind_is_an_error(thing):
-    with pytest.raises(PluginError, match="mine .*registered .* as a pass, which it is not"):
+    with pytest.raises(PluginError, match="'mine' .*registered .* as a pass, which it is not"):
         discover(("mine", plugin(snnc_register_passes=[thing])))
 
 
@@ -180,33 +182,102 @@ def test_an_unknown_backend_lists_the_known_ones():
 
 
 class Point:
-    """An entry point that fails to load."""
+    """An entry point of somebody's plugin."""
 
     name = "broken"
     dist = types.SimpleNamespace(name="some-package", version="1.2")
 
-    def load(self):
-        raise ImportError("no module\nnamed neuromorph")
+    def __init__(self, load):
+        self.load = load
 
 
-def test_a_plugin_that_fails_to_load_is_a_warning_and_breaks_nothing_else(monkeypatch, caplog):
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()])
-    monkeypatch.setattr("snnc.registry._installed", registry_module._installed.__wrapped__)  # what is cached is real
+def raising(error):
+    def hook(*_):
+        raise error
+
+    return hook
+
+
+class NoStage(Pass):
+    name = "no-stage"
+
+    def apply(self, graph, context):
+        """Change nothing."""
+
+
+class NoApply(Pass):
+    name, stage = "no-apply", Stage.FUSE
+
+
+def half_good(**hooks):
+    """Return a plugin with a good pass, too."""
+    return plugin(snnc_register_passes=[make_pass("good")], **hooks)
+
+
+def with_hook(name, function):
+    return types.SimpleNamespace(**{name: hookimpl(function)})
+
+
+MISSPELT = half_good(snnc_register_pases=[])
+MISBEHAVING = {
+    "fails to load": (raising(ImportError("no module\nnamed neuromorph")), "ImportError: no module named neuromorph"),
+    "exits while it loads": (raising(SystemExit(3)), "SystemExit: 3"),
+    "raises in a hook": (
+        lambda: with_hook("snnc_register_ops", raising(ZeroDivisionError("by zero"))),
+        "ZeroDivisionError: by zero",
+    ),
+    "exits in a hook": (lambda: with_hook("snnc_register_backends", raising(SystemExit("bye"))), "SystemExit: bye"),
+    "gives a number": (lambda: half_good(snnc_register_ops=5), "snnc_register_ops returned 5, not a list"),
+    "gives a text": (lambda: half_good(snnc_register_ops="relu"), "returned 'relu', not a list"),
+    "gives another thing": (lambda: half_good(snnc_register_ops=[3]), "registered 3 as a op, which it is not"),
+    "misspells a hook": (lambda: MISSPELT, "snnc_register_pases"),
+    "has a pass without stage": (lambda: plugin(snnc_register_passes=[NoStage]), "pass 'no-stage' has no 'stage'"),
+    "has a pass without apply": (lambda: plugin(snnc_register_passes=[NoApply]), "pass 'no-apply' has no apply()"),
+    "has no hooks": (lambda: types.SimpleNamespace(snnc_register_ops=list), "it provides nothing"),
+    "is nothing": (lambda: None, "it provides nothing"),
+    "is garbled": (importlib.metadata.EntryPoint("broken", "???", "snnc").load, "AttributeError"),
+}
+
+
+@pytest.fixture
+def installing(monkeypatch):
+    """Return a function that installs plugins by what their entry points load."""
+
+    def install(*loads):
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point(load) for load in loads])
+        monkeypatch.setattr("snnc.discovery._installed", discovery._installed.__wrapped__)  # what is cached is real
+        discovery._warn_of.cache_clear()
+
+    return install
+
+
+@pytest.mark.parametrize("how", MISBEHAVING)
+def test_a_plugin_that_misbehaves_is_a_warning_and_breaks_nothing_else(installing, monkeypatch, caplog, how):
+    load, reason = MISBEHAVING[how]
+    installing(load)
     registry = Registry.discover([BUILTIN])
-    assert [str(p) for p in registry.problems] == [
-        "plugin 'broken' of some-package 1.2 is left out: ImportError: no module named neuromorph"
-    ]
-    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("snnc", "WARNING", str(registry.problems[0]))
-    ]
+    (problem,) = registry.problems
+    assert str(problem).startswith("plugin 'broken' of some-package 1.2 is left out: ")
+    assert reason in str(problem) and "\n" not in str(problem)
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [("snnc", "WARNING", str(problem))]
     Registry.discover([BUILTIN])
     assert len(caplog.records) == 1, "it is told once"
-    assert "dense" in registry.ops
-    with pytest.raises(UsageError, match="unknown backend 'broken'.*left out: ImportError"):
+    assert "dense" in registry.ops and "good" not in registry.passes
+    assert plan(registry.passes, ("nengo",), 1)
+    with pytest.raises(UsageError, match="unknown backend 'broken'.*left out: "):
         registry.backend("broken")
     monkeypatch.setenv("SNNC_STRICT", "1")
-    with pytest.raises(PluginError, match="'broken' of some-package 1.2 failed to load"):
+    with pytest.raises(PluginError, match="'broken' of some-package 1.2: "):
         Registry.discover([BUILTIN])
+
+
+def test_a_pass_that_exits_is_an_error_of_that_pass():
+    class Leaving(make_pass("leaving")):
+        def apply(self, graph, context):
+            raise SystemExit(0)
+
+    with pytest.raises(PassError, match="pass 'leaving'.*SystemExit: 0"):
+        compile(chain(ops.Input(shape=(2,)), ops.Relu()), passes=[Leaving()])
 
 
 def test_all_installed_plugins_load():

@@ -110,3 +110,16 @@ def test_the_reader_of_a_pipe_may_leave(model):
         ended = subprocess.run([*SHOW[:3], *command], stdout=write, stderr=subprocess.PIPE, check=False)
         assert (ended.returncode, ended.stderr) == (0, b"")
     os.close(write)
+
+
+def test_garbled_metadata_of_any_distribution_is_one_line_that_names_it(tmp_path):
+    folder = tmp_path / "garbled-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: garbled\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[snnc]\nno equals sign\n")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    ended = subprocess.run(
+        [*SHOW[:3], "plugins"], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("snnc: the entry points of the installed distribution 'garbled' are garbled")

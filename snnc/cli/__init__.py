@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
 import sys
@@ -66,7 +67,20 @@ def _run(arguments: list[str] | None) -> int:
             return _fail(error.format_message() or "missing arguments; see snnc --help")
         if isinstance(error.__context__, BrokenPipeError):  # which click and rich turn into an exit with 1
             return 0
+        if (garbled := _garbled()) is not None:
+            return _fail(garbled)
         return _fail(f"internal error, please report it {_kept(error, arguments)}: {_name(error)}", INTERNAL)
+
+
+def _garbled() -> str | None:
+    """Return what to do about a distribution whose entry points Python cannot read: nothing with plugins works then."""
+    for distribution in importlib.metadata.distributions():
+        try:
+            distribution.entry_points  # noqa: B018 - it is read here
+        except Exception as error:
+            name = distribution.metadata["Name"]
+            return f"the entry points of the installed distribution {name!r} are garbled ({error}): install it again"
+    return None
 
 
 def _name(error: BaseException) -> str:

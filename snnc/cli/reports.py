@@ -13,10 +13,11 @@ from rich.table import Table
 
 from snnc.comparison import Compared
 from snnc.compiled import Compiled
+from snnc.discovery import HOOKS
 from snnc.evaluation.evaluate import Evaluation
 from snnc.ir.types import Array
 from snnc.passes.base import Pass
-from snnc.registry import HOOKS, Registry
+from snnc.registry import Registry
 from snnc.terminal import new_console
 from snnc.text_form import write
 from snnc.tune import Outcome, Tuned

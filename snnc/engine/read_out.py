@@ -16,6 +16,8 @@ from snnc.ir.types import Array
 class ReadOut(Record, ABC):
     """A weighted mean over the steps; the weights add up to 1."""
 
+    family: ClassVar[str] = "read-out"
+
     @abstractmethod
     def every_step(self, y: Array, dt: float) -> Array:
         """Return the read-out after each step.

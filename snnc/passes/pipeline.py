@@ -87,7 +87,7 @@ def run(
             done = [p for p in plan if last and p.stage == step.stage]
             finished += done
             _hold(graph, finished if touched else done)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             ran = ", ".join(entry.name for entry in journal) or "no other pass"
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
