@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from snnc.backend import Backend
-from snnc.compiled import Settings, require_steps
+from snnc.compiled import require_steps
 from snnc.engine.presentation import presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
+from snnc.manifest import Settings
 from snnc.neurons import SigmaDelta, SignedIf
 from snnc.passes.base import Pass
 from snnc.passes.plan import plan

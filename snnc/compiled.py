@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +17,13 @@ from snnc import artifact, limits
 from snnc import samples as calibration
 from snnc._version import __version__
 from snnc.analysis.census import Census, census
-from snnc.analysis.errors import rounded
 from snnc.analysis.rate_model import to_rate_model
 from snnc.backend import Backend, LoweringContext, Lowerings, Program
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
-from snnc.errors import SnncError, UsageError, unknown
+from snnc.errors import UsageError, unknown
 from snnc.evaluation.evaluate import Evaluation, evaluation, labels_of
 from snnc.evaluation.verify import (
     Check,
@@ -36,9 +35,11 @@ from snnc.evaluation.verify import (
     verify,
 )
 from snnc.files import new_folder
+from snnc.frontend.keras_loading import keras_outputs
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
+from snnc.manifest import Settings, without_time
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
@@ -49,31 +50,6 @@ from snnc.text_form import write
 ELEMENTS, FEWEST = 1 << 25, 16
 """Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
 times that. And the fewest samples, whatever the graph."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a compilation, as the manifest keeps them."""
-
-    backend: str
-    """With its options: ``"loihi{chips=2}"``."""
-    level: int
-    seed: int
-    dt: float
-    steps: int | None
-    read_out: str = "mean"
-    """How the outputs of all steps become one answer, in its text form."""
-
-
-MANIFEST: Mapping[str, Any] = {
-    **get_type_hints(Settings),
-    "source": Mapping[str, str | None],
-    "journal": tuple[JournalEntry, ...],
-    "checks": tuple[str, ...],
-    "notes": tuple[str, ...],
-    "report": VerifyReport | None,
-}
-"""The types of what is read from a manifest, by name."""
 
 
 @dataclass(eq=False, repr=False)
@@ -322,7 +298,7 @@ class Compiled:
             "snnc": __version__,
             "source": self.origin,
             **asdict(self.settings),
-            "journal": [_without_time(entry) for entry in self.journal],
+            "journal": [without_time(entry) for entry in self.journal],
             "checks": [write(check.name, check.options()) for check in self.checks],
             "notes": list(self.notes),
             "census": {**asdict(self.census), "spiking_share": self.census.spiking_share},
@@ -407,26 +383,3 @@ def require_steps(steps: Any) -> int:
         raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
     limits.require("steps", int(steps), "a run")
     return int(steps)
-
-
-def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Array]:
-    """Return Keras's own outputs for the samples, by output name; a path is loaded with the installed Keras."""
-    if isinstance(keras, (str, os.PathLike)):
-        from snnc.frontend.keras_live import load_with_keras
-
-        keras = load_with_keras(Path(keras))
-    inputs = [samples.inputs[name] for name in source.inputs]
-    outputs = keras.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
-    if isinstance(outputs, Mapping):
-        outputs = list(outputs.values())
-    listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    if len(listed) != len(source.outputs):
-        raise SnncError(f"Keras gives {len(listed)} outputs, the graph has {len(source.outputs)}: not the same model")
-    return dict(zip(source.outputs, (np.asarray(y, dtype=np.float32) for y in listed), strict=True))
-
-
-def _without_time(entry: JournalEntry) -> dict[str, Any]:
-    """Return a journal entry for the manifest, which must not differ between two equal compilations."""
-    document = asdict(entry)
-    del document["seconds"]
-    return dict(rounded(document, digits=2))

@@ -15,7 +15,7 @@ from snnc.analysis.expected import known_statistics
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
-from snnc.compiled import MANIFEST, Compiled, Settings
+from snnc.compiled import Compiled
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import LoweringError, UsageError
@@ -24,6 +24,7 @@ from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE
 from snnc.made_inputs import TO_SHOW, Range, samples_or_made, with_ranges
+from snnc.manifest import MANIFEST, Settings
 from snnc.neurons import SoftResetIf
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline

@@ -23,7 +23,7 @@ LAYERS = [
     {"frontend", "passes"},
     {"evaluation", "artifact", "hooks"},
     {"api", "builtin"},
-    {"discovery"},
+    {"discovery", "manifest"},
     {"registry"},
     {"compiled"},
     {"arguments"},

@@ -80,7 +80,7 @@ def verify(
     against_keras: Annotated[
         bool, typer.Option("--against-keras", help="Also compare with the installed Keras running the model.")
     ] = False,
-    model: Annotated[Path | None, typer.Option("--model", help="Where the model is now, for --against-keras.")] = None,
+    model: Annotated[Path | None, typer.Option("--model", help="The model's file, for --against-keras.")] = None,
     json: Json = False,
 ) -> None:
     """Compare an artifact with the model: import, rewrite and backend error, and the layer at fault."""
@@ -129,8 +129,10 @@ def compare(
 
 
 def _model_file(origin: Mapping[str, Any], model: Path | None) -> Path:
-    path = model or (Path(origin["path"]) if origin.get("path") else None)
-    if path is None or not path.exists():
-        where = "was compiled from a live model" if path is None else f"was compiled from {path}, which is not there"
-        raise UsageError(f"--against-keras needs the model, but this artifact {where}; say --model FILE")
-    return path
+    """Return the file that the user names; what an artifact says about its origin is told, never opened."""
+    if model is None:
+        where = f"from {origin['path']}" if origin.get("path") else "from a live model"
+        raise UsageError(
+            f"--against-keras needs the model for Keras to load: say --model FILE (it was compiled {where})"
+        )
+    return model

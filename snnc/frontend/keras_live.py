@@ -8,12 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.errors import FrontendError, MissingExtraError
+from snnc.errors import FrontendError
 from snnc.frontend.base import Frontend, Importer, ImportOptions, Role
 from snnc.frontend.keras_config import LayerSpec, ModelSpec, parse_model
 from snnc.frontend.keras_weights import (
@@ -144,25 +143,3 @@ def _values(spec: LayerSpec, layer: Any, roles: Sequence[Role]) -> Mapping[str, 
 def _numpy(variable: Any) -> AnyArray:
     array = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
     return array if array.dtype.kind in "fiub" else array.astype(np.float32)
-
-
-def load_with_keras(path: Path) -> Any:
-    """Return a file's model as the installed Keras loads it, to compare with; the one place that imports Keras.
-
-    Raises:
-        MissingExtraError: Keras is not installed.
-        FrontendError: this Keras cannot read the file.
-
-    """
-    try:
-        from tensorflow import keras
-    except ImportError:
-        try:
-            import keras
-        except ImportError as error:
-            raise MissingExtraError("keras", error) from error
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises what it likes
-        reason = " ".join(str(error).split())[:200]
-        raise FrontendError(f"{path}: the installed Keras {keras.__version__} cannot load it: {reason}") from error

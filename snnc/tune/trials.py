@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from snnc.analysis.trade_off import Goal, cost_of, meets
-from snnc.compiled import Compiled, Settings
+from snnc.compiled import Compiled
 from snnc.compiler import compile
 from snnc.errors import MissingExtraError, UsageError
 from snnc.ir.graph import Graph
+from snnc.manifest import Settings
 from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.registry import Registry
 from snnc.samples import Samples

@@ -163,7 +163,20 @@ def test_against_keras_itself(tmp_path, rng):
     np.savez(tmp_path / "x.npz", x=x)
     folder = str(tmp_path / "out")
     assert cli._run(["compile", str(tmp_path / "model.h5"), "--temporal", "--neurons", "relu", "-o", folder]) == 0
-    assert cli._run(["verify", folder, "--inputs", str(tmp_path / "x.npz"), "--against-keras"]) == 0
+    assert (
+        cli._run(
+            [
+                "verify",
+                folder,
+                "--inputs",
+                str(tmp_path / "x.npz"),
+                "--against-keras",
+                "--model",
+                str(tmp_path / "model.h5"),
+            ]
+        )
+        == 0
+    )
     c = snnc.load(folder)
     report = c.verify(x, keras=model)
     assert report.import_error < 1e-5
