@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snnc.errors import FileError
-from snnc.files import read_json_file, write_folder
+from snnc.files import read_json_file
 from snnc.ir.graph import Graph
-from snnc.ir.store import GRAPH_FILE, SOURCE_FILE, Kinds, dump, load
+from snnc.ir.store import GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE, Kinds, dump, load
+from snnc.outputs import Kind, write_folder
+from snnc.replacing import recover
 from snnc.schema import misfits
 
 MANIFEST_FILE = "manifest.json"
 FORMAT, VERSION = "snnc-artifact", 1
+FILES = (MANIFEST_FILE, GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE)
+KIND = Kind("an snnc artifact", MANIFEST_FILE, FORMAT, FILES)
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,15 @@ class Artifact:
     source: Graph
 
 
-def write(path: Path, artifact: Artifact) -> None:
-    """Write an artifact: the same bytes for the same content. Replaces an artifact, never anything else."""
+def write(path: Path, artifact: Artifact, reads: Iterable[Path] = ()) -> None:
+    """Write an artifact: the same bytes for the same content.
+
+    Replaces an artifact, never anything else, and nothing that ``reads`` names.
+    """
     manifest = {"format": FORMAT, "version": VERSION, **artifact.manifest}
     files = dump({GRAPH_FILE: artifact.graph, SOURCE_FILE: artifact.source})
     text = json.dumps(manifest, indent=1, allow_nan=False, default=str) + "\n"
-    write_folder(path, {MANIFEST_FILE: text.encode(), **files}, mark=MANIFEST_FILE)
+    write_folder(path, {MANIFEST_FILE: text.encode(), **files}, KIND, reads)
 
 
 def read(path: Path, kinds: Kinds, types: Mapping[str, Any]) -> Artifact:
@@ -44,6 +51,7 @@ def read(path: Path, kinds: Kinds, types: Mapping[str, Any]) -> Artifact:
         types: of the manifest's entries, by name.
 
     """
+    recover(path)
     if path.is_file():
         raise FileError(f"{path}: is a file, not an artifact; make one with: snnc compile {path.name} -o FOLDER")
     if path.is_dir() and not (path / MANIFEST_FILE).exists():

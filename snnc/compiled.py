@@ -34,13 +34,13 @@ from snnc.evaluation.verify import (
     populations,
     verify,
 )
-from snnc.files import new_folder
 from snnc.frontend.keras_loading import keras_outputs
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
 from snnc.manifest import Settings, without_time
 from snnc.ops.read_out_activation import stepwise
+from snnc.outputs import Kind, new_folder, write_manifest
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
@@ -50,6 +50,8 @@ from snnc.text_form import write
 ELEMENTS, FEWEST = 1 << 25, 16
 """Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
 times that. And the fewest samples, whatever the graph."""
+EXPORT_FILE = "snnc.json"
+"""In what ``export`` writes: which files are of it."""
 
 
 @dataclass(eq=False, repr=False)
@@ -293,7 +295,13 @@ class Compiled:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the artifact folder, all or nothing; replaces an artifact but never anything else."""
+        """Write the artifact folder, all or nothing.
+
+        An artifact there is replaced, which holds nothing else; never anything else, or the model itself.
+
+        Raises:
+            FileError: something else is there, or the disk says no; nothing is left behind.
+        """
         manifest = {
             "snnc": __version__,
             "source": self.origin,
@@ -305,23 +313,31 @@ class Compiled:
             "temporal": self.temporal,
             "report": self.report,
         }
-        artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source))
+        model = self.origin.get("path")
+        read = [Path(model)] if isinstance(model, str) else []
+        artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source), read)
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the program to a folder in a form that runs without snnc, all or nothing: TensorFlow's SavedModel.
 
         Raises:
             UsageError: the backend has no such form, or the program holds something that it cannot hold.
-            FileError: the folder exists and is something else.
+            FileError: the folder exists and is something else, or holds something else, too.
         """
+        kind = self.exported_kind()
+        with new_folder(Path(path), kind) as folder:
+            self.program.export(folder, self.graph)
+            write_manifest(folder, kind)
+
+    def exported_kind(self) -> Kind:
+        """Return how a folder that ``export`` writes is known; raise UsageError where the backend has no such form."""
         mark, what = self.backend.exported
         if not mark:
             raise UsageError(
                 f"backend {self.backend.name!r} has nothing to export; compile with --backend tensorflow to get a "
                 "SavedModel"
             )
-        with new_folder(Path(path), mark=mark, what=what) as folder:
-            self.program.export(folder, self.graph)
+        return Kind(what, EXPORT_FILE, f"snnc-export of {mark}")
 
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""

@@ -1,13 +1,10 @@
-"""Files that may be hostile on the way in, and all-or-nothing on the way out."""
+"""Files that may be hostile, read; and arrays as the bytes of a file."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -177,84 +174,12 @@ def _read_npy(data: bytes, name: str, path: Path) -> npt.NDArray[Any]:
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def npz_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return an uncompressed ``.npz`` of the arrays: the same bytes for the same arrays."""
+def npz_bytes(arrays: Mapping[str, npt.NDArray[Any]], comment: bytes = b"") -> bytes:
+    """Return an uncompressed ``.npz`` of the arrays, with a comment: the same bytes for the same arrays."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = comment
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write one file, all or nothing; raise FileError where the disk says no, and leave nothing behind."""
-    path = Path(os.path.abspath(path))
-    temporary: str | None = None
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}; nothing was left behind") from error
-
-
-def write_folder(path: Path, files: Mapping[str, bytes], *, mark: str) -> None:
-    """Write a folder of files, all or nothing; see ``new_folder``.
-
-    Args:
-        path: the folder.
-        files: the bytes by file name.
-        mark: the file that says a folder is ours to replace.
-
-    Raises:
-        FileError: it exists and is something else, or the disk says no; nothing is left behind.
-
-    """
-    with new_folder(path, mark=mark) as temporary:
-        for name, data in files.items():
-            with open(temporary / name, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-
-
-@contextmanager
-def new_folder(path: Path, *, mark: str, what: str = "an snnc artifact") -> Iterator[Path]:
-    """Give a temporary folder to write into, which is moved into place when the block ends without an error.
-
-    Args:
-        path: the folder. An existing one is replaced only if it is empty or has a file named ``mark``.
-        mark: the file that says a folder is ours to replace.
-        what: what a folder with such a file is.
-
-    Raises:
-        FileError: it exists and is something else, or the disk says no; nothing is left behind.
-
-    """
-    path = Path(os.path.abspath(path))
-    if path.exists() and not (path.is_dir() and ((path / mark).is_file() or not any(path.iterdir()))):
-        raise FileError(f"{path}: exists and is not {what}, so it is not replaced; choose another name")
-    temporary = old = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        os.chmod(temporary, 0o755)
-        yield temporary
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-            os.replace(path, old)
-        os.replace(temporary, path)
-    except OSError as error:
-        if old is not None and not path.exists():
-            os.replace(old, path)
-            old = None
-        raise FileError(f"{path}: cannot be written: {error.strerror or error}; nothing was left behind") from error
-    finally:
-        for leftover in (temporary, old):
-            if leftover is not None:
-                shutil.rmtree(leftover, ignore_errors=True)

@@ -7,7 +7,8 @@ import snnc
 from snnc import cli, ops
 from snnc.comparison import compare
 from snnc.errors import UsageError
-from snnc.files import npz_bytes, write_file
+from snnc.files import npz_bytes
+from snnc.outputs import write_file
 from snnc.testing import chain
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from snnc.errors import FileError
-from snnc.files import SafeZip, npz_bytes, read_json, read_npz, write_file, write_folder
+from snnc.files import SafeZip, npz_bytes, read_json, read_npz
 
 
 def test_npz_round_trip_is_the_same_bytes(tmp_path):
@@ -90,39 +90,3 @@ def test_an_entry_that_lies_about_its_size_is_refused(tmp_path):
 def test_json_nested_beyond_reason_is_one_error(tmp_path):
     with pytest.raises(FileError, match="beyond reason"):
         read_json(b"[" * 200_000, tmp_path / "x", "config")
-
-
-def test_folder_is_replaced_only_if_it_is_ours(tmp_path):
-    out = tmp_path / "deep" / "out"
-    write_folder(out, {"mark": b"1", "old": b""}, mark="mark")
-    write_folder(out, {"mark": b"2"}, mark="mark")
-    assert [p.name for p in out.iterdir()] == ["mark"]
-    assert [p.name for p in out.parent.iterdir()] == ["out"]
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(FileError, match="not an snnc artifact, so it is not replaced"):
-        write_folder(tmp_path / "mine", {"mark": b"1"}, mark="mark")
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(FileError, match="not replaced"):
-        write_folder(tmp_path / "file", {"mark": b"1"}, mark="mark")
-
-
-def test_a_failed_write_leaves_the_old_and_nothing_else(tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    write_folder(out, {"mark": b"old"}, mark="mark")
-
-    def full(_descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileError, match="No space left on device; nothing was left behind"):
-        write_folder(out, {"mark": b"new"}, mark="mark")
-    assert (out / "mark").read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["out"]
-
-
-def test_write_file_needs_a_folder(tmp_path):
-    write_file(tmp_path / "a", b"x")
-    with pytest.raises(FileError, match="cannot be written"):
-        write_file(tmp_path / "no" / "a", b"x")
-    assert [p.name for p in tmp_path.iterdir()] == ["a"]

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "_version", "schema", "terminal"},
     {"limits"},
-    {"files", "progress"},
+    {"files", "replacing", "outputs", "progress"},
     {"ir"},
     {"ops"},
     {"neurons"},

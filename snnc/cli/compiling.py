@@ -62,7 +62,7 @@ def compile_command(
         Path | None, typer.Option("--calibration", help=".npz of sample inputs to measure and verify with.")
     ] = None,
     calibration_limit: Annotated[
-        int | None, typer.Option("--calibration-limit", help="Use the first of the calibration samples only.")
+        int | None, typer.Option("--calibration-limit", min=1, help="Use the first of the calibration samples only.")
     ] = None,
     input_range: InputRange = None,
     passes: Passes = None,
@@ -89,9 +89,12 @@ def compile_command(
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
+    from snnc.artifact import KIND
     from snnc.cli import reports
     from snnc.compiler import compile
+    from snnc.outputs import require_folder_place
 
+    require_folder_place(output, KIND, [path for path in (model, calibration, config) if path is not None])
     compiled = compile(
         model,
         backend=backend if chips is None else with_option(backend, "chips", str(chips)),
@@ -146,7 +149,9 @@ def tune(
     code: Annotated[
         str | None, typer.Option("--code", help="In place of neurons: 'graded' spikes or 'counted' ones.")
     ] = None,
-    trials: Annotated[int, typer.Option("--trials", help="Settings to simulate, with those in the storage.")] = 40,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="Settings to simulate, with those in the storage.")
+    ] = 40,
     workers: Annotated[
         str, typer.Option("--workers", help="Processes, or a Dask scheduler's address, where there is no forecast.")
     ] = "1",
@@ -162,11 +167,17 @@ def tune(
 ) -> None:
     """Search the settings of level 2 for the cheapest network that keeps the accuracy."""
     from snnc import tune as search
+    from snnc.artifact import KIND
     from snnc.cli import reports
     from snnc.compiler import import_model
-    from snnc.files import write_file
+    from snnc.outputs import MARK, require_file_place, require_folder_place, write_file
     from snnc.samples import samples as samples_of
 
+    read = [path for path in (model, calibration, labels, config) if path is not None]
+    require_folder_place(output, KIND, read)
+    front = output.with_name(f"{output.name}.front.json")
+    if front.exists():
+        require_file_place(front, reads=read)
     source = import_model(model, shapes_of(input_shape), config=config, replace=meanings_of(replace))
     samples = samples_of(source, calibration, labels)
     found = search.tune(
@@ -188,9 +199,9 @@ def tune(
     )
     found.compiled.save(output)
     again = partial(search.command, model=str(model), calibration=str(calibration), samples=found.calibrated, seed=seed)
-    front = output.with_name(f"{output.name}.front.json")
     rows = [{**asdict(row), "command": again(row.settings, output=str(output))} for row in found.front]
-    write_file(front, json.dumps({"target_drop": target_drop, "minimise": minimise, "front": rows}, indent=1).encode())
+    kept = {"about": MARK.decode(), "target_drop": target_drop, "minimise": minimise, "front": rows}
+    write_file(front, json.dumps(kept, indent=1).encode(), reads=read)
     reports.tuning(found, again(found.best.settings, output=str(output)), front, minimise, target_drop)
     if not found.met:
         raise typer.Exit(1)

@@ -29,8 +29,11 @@ Minimise = Annotated[
     str | None,
     typer.Option("--minimise", help="What level 2 spares: steps, spikes or energy.", show_default="steps"),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", help="Use the first samples only.", show_default=False)]
-Jobs = Annotated[int | None, typer.Option("--jobs", help="Processes; by default as many as pay.", show_default=False)]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first samples only.", show_default=False)]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Processes; by default as many as pay.", show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are no results of snnc, too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Backend = Annotated[
     str, typer.Option("--backend", help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from snnc.engine.simulate import as_run, present
 from snnc.errors import MissingExtraError
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.verify import populations
-from snnc.files import write_file
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
+from snnc.outputs import write_files
 
 RASTER = 60
 """Neurons of each layer that the raster shows."""
@@ -27,7 +27,15 @@ DOTS = 2000
 """Neurons that the scatter shows at most."""
 
 
-def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: Mapping[str, Array]) -> list[Path]:
+def write_plots(
+    folder: Path,
+    compiled: Compiled,
+    measured: Evaluation,
+    inputs: Mapping[str, Array],
+    *,
+    force: bool = False,
+    reads: Iterable[Path] = (),
+) -> list[Path]:
     """Write ``accuracy``, ``rates``, ``raster`` and ``activations`` as PNG and SVG, and the program's own pictures.
 
     Args:
@@ -35,13 +43,15 @@ def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: 
         compiled: what was measured.
         measured: its evaluation.
         inputs: samples by name; the first few are run again for the raster and the scatter.
+        force: replace files that are no results of snnc, too.
+        reads: files and folders that are never replaced.
 
     Returns:
         The files.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        FileError: a file cannot be written.
+        FileError: a file cannot be written, or is no result of snnc; nothing has been written then.
     """
     try:
         from matplotlib.figure import Figure
@@ -54,20 +64,17 @@ def write_plots(folder: Path, compiled: Compiled, measured: Evaluation, inputs: 
         "raster": _raster(Figure(figsize=(7, 5)), compiled, few, measured.steps),
         "activations": _activations(Figure(figsize=(6, 5)), compiled, few, measured.steps),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    files = {}
     for name, figure in drawn.items():
         figure.set_layout_engine("tight")
         for kind in ("png", "svg"):
             data = io.BytesIO()
             # no date inside, so that the same evaluation gives the same file
             figure.savefig(data, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
-            write_file(folder / f"{name}.{kind}", data.getvalue())
-            written.append(folder / f"{name}.{kind}")
-    for name, content in compiled.program.pictures().items():
-        write_file(folder / name, content)
-        written.append(folder / name)
-    return written
+            files[f"{name}.{kind}"] = data.getvalue()
+    files.update(compiled.program.pictures())
+    write_files(folder, files, force=force, reads=reads)
+    return [folder / name for name in files]
 
 
 def _accuracy(figure: Any, measured: Evaluation) -> Any:

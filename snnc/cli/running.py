@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Folder, Inputs, Jobs, Json, Limit, Steps
+from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Steps
 from snnc.errors import UsageError
 
 
@@ -23,19 +23,25 @@ def run(
     steps: Steps = None,
     limit: Limit = None,
     jobs: Jobs = None,
+    force: Force = False,
 ) -> None:
     """Run an artifact on inputs; print the read-out, or write the outputs of every step."""
     from snnc.cli import reports
     from snnc.compiler import load
-    from snnc.files import npz_bytes, write_file
+    from snnc.files import npz_bytes
+    from snnc.outputs import MARK, is_stdout, require_file_place, write_file
 
+    read = (folder, inputs)
+    if output is not None:
+        require_file_place(output, force=force, reads=read)
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
     steps = compiled.steps(samples, steps)
     outputs, means = compiled.run_and_read_out(samples, steps, jobs=jobs, progress=True)
     if output is not None:
-        write_file(output, npz_bytes(outputs))
-    reports.readouts(means, steps, output)
+        write_file(output, npz_bytes(outputs, MARK), force=force, reads=read)
+    if output is None or not is_stdout(output):
+        reports.readouts(means, steps, output)
 
 
 @app.command()
@@ -51,6 +57,7 @@ def evaluate(
         ),
     ] = None,
     plots: Annotated[Path | None, typer.Option("--plots", help="Write PNG and SVG pictures to this folder.")] = None,
+    force: Force = False,
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:
@@ -65,7 +72,7 @@ def evaluate(
     if plots is not None:
         from snnc.cli.plots import write_plots
 
-        write_plots(plots, compiled, measured, samples.inputs)
+        write_plots(plots, compiled, measured, samples.inputs, force=force, reads=(folder, inputs))
 
 
 @app.command()
@@ -105,8 +112,11 @@ def export(
 ) -> None:
     """Write an artifact of the TensorFlow backend as a SavedModel, which runs without snnc."""
     from snnc.compiler import load
+    from snnc.outputs import require_folder_place
 
-    load(folder).export(output)
+    compiled = load(folder)
+    require_folder_place(output, compiled.exported_kind(), [folder])
+    compiled.export(output)
 
 
 @app.command()

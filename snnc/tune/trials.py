@@ -8,9 +8,10 @@ where it was, and several machines may work on one file.
 from __future__ import annotations
 
 import os
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -187,9 +188,12 @@ def _kept(optuna: Any, storage: Path | None) -> Iterator[Any]:
     from sqlalchemy.pool import NullPool
 
     try:
+        _require_search(storage)
         kept = optuna.storages.RDBStorage(
             f"sqlite:///{os.path.abspath(storage)}", engine_kwargs={"poolclass": NullPool}
         )
+    except UsageError:
+        raise
     except Exception as error:  # SQLAlchemy's own errors are many, and all mean the same here
         reason = str(error).splitlines()[0]
         raise UsageError(f"{storage}: cannot be used as the storage of a search: {reason}") from error
@@ -198,6 +202,15 @@ def _kept(optuna: Any, storage: Path | None) -> Iterator[Any]:
     finally:
         kept.remove_session()
         kept.engine.dispose()
+
+
+def _require_search(storage: Path) -> None:
+    """Raise UsageError for a database that is not Optuna's, which would put its tables into it."""
+    if storage.exists() and storage.stat().st_size:
+        with closing(sqlite3.connect(f"{storage.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if "studies" not in tables:
+            raise UsageError(f"{storage}: is a database of something else; choose another --storage")
 
 
 def _study(
