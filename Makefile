@@ -4,12 +4,13 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new applications bench accuracy lint fmt pages clean
+.PHONY: help demo test test-fast test-new kills applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make test-fast  only the tests of the core, which need no backend"
+	@echo "make kills  kill a hundred compilations, each of which leaves the old artifact or the new: some minutes"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
 	@echo "make accuracy  measure eleven families of networks, and other converters: some hours; docs/accuracy.md"
@@ -40,6 +41,10 @@ test-new:
 	else \
 	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
 	fi
+
+# Compilations killed at a hundred moments, over an old artifact
+kills: .venv-test/installed
+	SNNC_KILLS=100 .venv-test/bin/python -m pytest -s tests/end_to_end/test_killed.py
 
 # Every architecture of keras.applications; benchmarks/applications.py measures the numbers of docs/applications.json anew
 applications: .venv-test/installed
