@@ -8,26 +8,36 @@ from typing import Any
 
 from snnc.compiled import Compiled
 from snnc.errors import UsageError
+from snnc.evaluation.tasks import Asked
 from snnc.samples import Data
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One compilation. Accuracies are shares of the samples; spikes, operations and energy are means over them."""
+    """One compilation. Scores are of the samples; spikes, operations and energy are means over them."""
 
     name: str
     backend: str
     level: int
     engine: str
     steps: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
+    output: str
+    """The output that the following are of, as ``Evaluation`` says."""
+    task: str
+    measure: str
+    """What the score is: accuracy, or R2 where numbers are values."""
+    score: float
+    model_score: float
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
     """Of 95 % confidence."""
-    model_accuracy: float
-    agreement: float
-    """With the model."""
+    model_accuracy: float | None
+    agreement: float | None
+    """With the model, in what is decided."""
+    error: float | None
+    """Of values, against the model."""
     steps_to_model: int | None
-    """The first step from which on the accuracy stays within one point of the model's."""
+    """The first step from which on the score stays within one point of the model's."""
     neurons: int
     host_ops: int
     """Nonlinear ops that stay on the host."""
@@ -50,7 +60,13 @@ class Compared:
 
 
 def compare(
-    compilations: Mapping[str, Compiled], x: Data, steps: int | None = None, limit: int | None = None
+    compilations: Mapping[str, Compiled],
+    x: Data,
+    steps: int | None = None,
+    limit: int | None = None,
+    *,
+    output: str | None = None,
+    task: Asked = None,
 ) -> list[Compared]:
     """Return one row a compilation, each on its backend's default engine.
 
@@ -59,13 +75,15 @@ def compare(
         x: samples with labels, as for ``Compiled.evaluate``.
         steps: how many steps each sample is shown; by default what each was compiled for.
         limit: use the first samples only.
+        output: the only output to judge, as for ``Compiled.evaluate``.
+        task: what it is for, or a mapping by output.
 
     Raises:
         UsageError: they are not of one model.
 
     """
     _require_one_model(list(compilations.items()))
-    return [_row(name, compiled, x, steps, limit) for name, compiled in compilations.items()]
+    return [_row(name, compiled, x, steps, limit, output, task) for name, compiled in compilations.items()]
 
 
 def _require_one_model(named: Sequence[tuple[str, Compiled]]) -> None:
@@ -77,20 +95,28 @@ def _require_one_model(named: Sequence[tuple[str, Compiled]]) -> None:
             raise UsageError(f"{name} and {first} are not the same model; compile one model for both")
 
 
-def _row(name: str, compiled: Compiled, x: Data, steps: int | None, limit: int | None) -> Compared:
-    samples = compiled.samples(x, limit)
+def _row(
+    name: str, compiled: Compiled, x: Data, steps: int | None, limit: int | None, output: str | None, task: Asked
+) -> Compared:
+    samples = compiled.samples(x, limit, output)
     engine = compiled.backend.engines[0]
-    found = compiled.evaluate(samples, steps=steps, engine=engine)
+    found = compiled.evaluate(samples, steps=steps, output=output, task=task, engine=engine)
     return Compared(
         name=name,
         backend=compiled.settings.backend,
         level=compiled.settings.level,
         engine=engine,
         steps=found.steps,
+        output=found.output,
+        task=found.task,
+        measure=found.measure,
+        score=found.score,
+        model_score=found.model_score,
         accuracy=found.accuracy,
         accuracy_interval=found.accuracy_interval,
         model_accuracy=found.model_accuracy,
         agreement=found.agreement,
+        error=found.error,
         steps_to_model=found.steps_to_model,
         neurons=compiled.census.neurons,
         host_ops=len(compiled.census.host),

@@ -18,13 +18,15 @@ from snnc import samples as calibration
 from snnc._version import __version__
 from snnc.analysis.census import Census, census
 from snnc.analysis.rate_model import to_rate_model
+from snnc.analysis.task import Task
 from snnc.backend import Backend, LoweringContext, Lowerings, Program
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
 from snnc.errors import UsageError, unknown
-from snnc.evaluation.evaluate import Evaluation, evaluation, labels_of
+from snnc.evaluation.evaluate import Evaluation, evaluation
+from snnc.evaluation.tasks import Asked, tasks_and_targets, tasks_of
 from snnc.evaluation.verify import (
     Check,
     Measurements,
@@ -36,7 +38,7 @@ from snnc.evaluation.verify import (
 )
 from snnc.frontend.keras_loading import keras_outputs
 from snnc.ir.graph import Graph
-from snnc.ir.types import AnyArray, Array
+from snnc.ir.types import Array
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
 from snnc.manifest import Settings, without_time
 from snnc.ops.read_out_activation import stepwise
@@ -44,7 +46,7 @@ from snnc.outputs import Kind, new_folder, write_manifest
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
-from snnc.samples import Data, Samples
+from snnc.samples import Data, Labels, Samples
 from snnc.text_form import write
 
 ELEMENTS, FEWEST = 1 << 25, 16
@@ -166,9 +168,15 @@ class Compiled:
             return self.settings.steps
         return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
 
-    def samples(self, x: Data, limit: int | None = None) -> Samples:
-        """Return sample inputs (and labels) for this model, checked; every array is, once, whatever is done with it."""
-        return calibration.samples(self.source, x).head(limit)
+    def samples(self, x: Data, limit: int | None = None, output: str | None = None) -> Samples:
+        """Return samples for this model: inputs checked, once, whatever is done with them, and labels as they are.
+
+        Args:
+            x: inputs as for ``run``, and labels: ``y``, or ``y_OUTPUT`` for one of several outputs.
+            limit: the first samples only.
+            output: which output ``y`` is of.
+        """
+        return calibration.samples(self.source, x, output=output).head(limit)
 
     def run(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
@@ -213,31 +221,40 @@ class Compiled:
     def evaluate(
         self,
         x: Data,
-        y: AnyArray | None = None,
+        y: Labels | None = None,
         steps: int | None = None,
         *,
+        output: str | None = None,
+        task: Asked = None,
         engine: str | None = None,
         jobs: int | None = None,
         progress: bool = False,
     ) -> Evaluation:
-        """Return accuracy, firing rates, spikes and synaptic operations on labelled samples.
+        """Return how well each output does its task, firing rates, spikes and operations on labelled samples.
 
         Args:
-            x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``.
-            y: one class a sample, or one-hot rows.
+            x: inputs as for ``run``; an ``.npz`` or a mapping may hold the labels as ``y``, or ``y_OUTPUT`` for one of
+                several outputs.
+            y: the labels of the only output, or a mapping of them by output: classes or one-hot rows, yes or no,
+                values, all of these for each pixel or step.
             steps: how many steps each sample is shown.
+            output: the only output to judge, which ``y`` is of; by default all that have labels.
+            task: what the output is for, or a mapping by output; by default its activation and labels say:
+                ``"classes"``, ``"binary"``, ``"multi-label"``, ``"regression"``, ``"pixels"``, ``"sequences"`` or
+                ``"reconstruction"``.
             engine: what runs it, one of ``backend.engines``, by default the first. ``"numpy"`` is snnc's batched
                 evaluator, ``"program"`` what ``run`` uses.
             jobs: as for ``run``; the engine ``"numpy"`` has threads.
             progress: show a bar on a terminal.
         """
-        samples = self.samples(x)
+        samples = self.samples(x, output=output)
         if y is not None:
-            samples = Samples(samples.inputs, calibration.class_labels(y, len(samples)))
-        labels_of(self.source, samples)  # what is wrong with them is said before anything runs
+            samples = samples.labelled(self.source, y, output)
+        # what is wrong with labels is said before anything runs
+        tasks, samples = tasks_and_targets(self.source, samples, task, output=output)
         steps = self.steps(samples, steps)
         runs = self._runs(samples, steps, engine or self.backend.engines[0], jobs=jobs, progress=progress)
-        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out)
+        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out, tasks)
 
     def verify(
         self,
@@ -245,6 +262,8 @@ class Compiled:
         steps: int | None = None,
         *,
         keras: Any = None,
+        output: str | None = None,
+        task: Asked = None,
         jobs: int | None = None,
         progress: bool = False,
     ) -> VerifyReport:
@@ -254,15 +273,20 @@ class Compiled:
             x: inputs as for ``run``; random ones of the seed by default.
             steps: how many steps each sample is shown.
             keras: a live Keras model, or a file that the installed Keras can load: adds the import error.
+            output: which output labels called ``y`` are of, and a ``task`` without a name.
+            task: what is judged, as for ``evaluate``; labels only help to choose it.
             jobs: as for ``run``.
             progress: show a bar on a terminal.
 
         """
         seed = self.settings.seed
         samples = (
-            made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW) if x is None else self.samples(x)
+            made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW)
+            if x is None
+            else self.samples(x, output=output)
         )
-        return self.verify_samples(samples, self.steps(samples, steps), keras, jobs=jobs, progress=progress)
+        tasks = tasks_of(self.source, samples, task, output=output)
+        return self.verify_samples(samples, self.steps(samples, steps), tasks, keras, jobs=jobs, progress=progress)
 
     def absorb(self, trained: Any) -> Compiled:
         """Return this compilation with the parameters that its ``network`` was trained to.
@@ -367,7 +391,14 @@ class Compiled:
                 yield part, recording
 
     def verify_samples(
-        self, samples: Samples, steps: int, keras: Any = None, *, jobs: int | None = None, progress: bool = False
+        self,
+        samples: Samples,
+        steps: int,
+        tasks: Mapping[str, Task],
+        keras: Any = None,
+        *,
+        jobs: int | None = None,
+        progress: bool = False,
     ) -> VerifyReport:
         """Return the report on checked samples; see ``verify``."""
         measured = Measurements(self.source, self.graph, self.read_out.window(steps))
@@ -390,7 +421,7 @@ class Compiled:
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
         with self._alone(self.program):  # a remedy is tried by running it again
-            return verify(subject, self.checks)
+            return verify(subject, tasks, self.checks)
 
 
 def require_steps(steps: Any) -> int:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from snnc import artifact
 from snnc.analysis.census import census
 from snnc.analysis.expected import known_statistics
+from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
@@ -19,6 +20,7 @@ from snnc.compiled import Compiled
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import LoweringError, UsageError
+from snnc.evaluation.tasks import Asked, tasks_of
 from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
 from snnc.ir.graph import Graph
@@ -34,6 +36,7 @@ from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
 from snnc.samples import Data, Samples
+from snnc.samples import samples as samples_of
 from snnc.text_form import build, parse, write
 
 Source: TypeAlias = Any
@@ -122,6 +125,8 @@ def compile(
     strict: bool = False,
     build: bool = True,
     progress: bool = False,
+    task: Asked = None,
+    judge: str | None = None,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
@@ -165,6 +170,9 @@ def compile(
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
         progress: show on a terminal what is being done.
         strict: refuse a network in which any nonlinearity does not spike.
+        task: what the output is for, or a mapping by output, such as ``"binary"``; see ``Compiled.evaluate``. By
+            default its activation says, and labels in ``calibration``, where there are any that fit.
+        judge: which of several outputs labels called ``y`` are of, and a ``task`` without a name.
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
         temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
@@ -203,17 +211,20 @@ def compile(
         planned = plan_of(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
     settings = settings_of(source, registry, chosen, level, seed, dt, steps, read_out)
     measuring = any(p.needs_calibration for p in planned)
+    if calibration is not None:
+        calibration = samples_of(source, calibration, output=judge)
     samples, notes = samples_or_made(source, calibration, calibration_limit, seed, measuring)
+    tasks = tasks_of(source, samples, task, output=judge)
     shown = samples.head(CHECKED if samples.real else TO_SHOW)
     judged = shown if not samples.real else samples.held_back() if measuring else samples
     length = showing.steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
-    context = _context(source, registry, chosen, settings, samples, measuring, length, asked)
+    context = _context(source, registry, chosen, settings, samples, measuring, length, asked, tasks)
     context.notes.extend(notes)
     with progress_bar(shown=progress) as bar:
-        task = bar.add_task("compile", total=None)
-        context = dataclasses.replace(context, tell=lambda line: bar.update(task, description=line))
+        row = bar.add_task("compile", total=None)
+        context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))
         graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
     chosen.require_accepted(stepwise(graph))
     on_host = _on_host(graph, chosen, registry)
@@ -242,7 +253,7 @@ def compile(
     if verified:
         length = compiled.steps(judged)
         judged = judged.head(min(JUDGED, max(CHECKED, SHOWN // length)))
-        compiled.report = compiled.verify_samples(judged, length, jobs=1).as_dict()
+        compiled.report = compiled.verify_samples(judged, length, tasks, jobs=1).as_dict()
     return compiled
 
 
@@ -325,6 +336,7 @@ def _context(
     measuring: bool,
     steps: int,
     asked: int | None,
+    tasks: Mapping[str, Task],
 ) -> Context:
     """Return the context of the passes; half of the samples calibrate, the others decide what is kept."""
     calibrating, held_back = samples.halves() if samples.real or measuring else (None, None)
@@ -341,6 +353,7 @@ def _context(
         dt=settings.dt,
         steps=steps,
         steps_asked=asked,
+        tasks=tasks,
         read_out=registry.read_out(settings.read_out),
     )
 

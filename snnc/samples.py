@@ -1,10 +1,10 @@
-"""Sample inputs and labels: from a file or arrays, checked against the graph."""
+"""Sample inputs and labels: from a file or arrays, the inputs checked against the graph."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,22 +12,28 @@ import numpy as np
 
 from snnc.engine.batching import equal_slices
 from snnc.engine.rate import require_inputs, validated_inputs
-from snnc.errors import DataError
+from snnc.errors import DataError, unknown
 from snnc.files import npz_names, read_npz
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 
 Data: TypeAlias = "str | os.PathLike[str] | AnyArray | Mapping[str, AnyArray] | Samples"
 """The path of an ``.npz``, an array ``(batch, *shape)``, such arrays by input name, or samples that were checked."""
+Labels: TypeAlias = "AnyArray | Mapping[str, AnyArray]"
+"""The labels of the only output, or by the output's name."""
 LABELS = "y"
+"""The entry of an ``.npz`` that holds labels; ``y_NAME`` holds those of one output."""
+ANY_OUTPUT = ""
+"""The key of labels that do not say of which output they are."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Checked inputs by name, ``(batch, *shape)`` float32, and where known one class a sample."""
+    """Checked inputs by name, ``(batch, *shape)`` float32, and labels as the user has them, which nobody judged yet."""
 
     inputs: Mapping[str, Array]
-    labels: AnyArray | None = None
+    labels: Mapping[str, AnyArray] = field(default_factory=dict)
+    """By output, ``(batch, ...)`` of any type; ``ANY_OUTPUT`` where several outputs may be meant."""
     real: bool = True
     """False for made-up inputs."""
 
@@ -50,27 +56,61 @@ class Samples:
 
     def held_back(self) -> Samples:
         """Return the second half, which calibration does not see, with its labels."""
-        other = self._slice(slice(1, None, 2))
+        other = self.part(slice(1, None, 2))
         return replace(other, inputs=self.halves()[1])
 
     def parts(self, most: int) -> list[Samples]:
         """Return the samples, in their order, in parts of at most so many, as equal as can be."""
-        return [self._slice(where) for where in equal_slices(len(self), -(-len(self) // most))]
+        return [self.part(where) for where in equal_slices(len(self), -(-len(self) // most))]
 
     def head(self, count: int | None) -> Samples:
         """Return the first samples."""
-        return self._slice(slice(count))
+        return self.part(slice(count))
 
-    def _slice(self, where: slice) -> Samples:
-        labels = None if self.labels is None else self.labels[where]
+    def part(self, where: slice) -> Samples:
+        """Return some of the samples."""
+        labels = {output: y[where] for output, y in self.labels.items()}
         return Samples({name: x[where] for name, x in self.inputs.items()}, labels, self.real)
 
+    def labelled(self, graph: Graph, labels: Labels, output: str | None = None) -> Samples:
+        """Return the samples with other labels.
 
-def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samples:
-    """Return checked samples from an ``.npz`` path, an array, or arrays by input name (``y`` being the labels).
+        Args:
+            graph: whose outputs they are of.
+            labels: an array, or arrays by output.
+            output: which output an array is of; the only one by default.
 
-    Labels may be in an ``.npz`` of their own, as ``y`` or its only array. Samples are returned as they are: they were
-    checked when they were made, and nothing that takes them checks them again.
+        Raises:
+            DataError: there is no such output, or a number of labels is not that of the samples.
+        """
+        given = labels if isinstance(labels, Mapping) else {ANY_OUTPUT: labels}
+        found: dict[str, AnyArray] = {}
+        for name, values in given.items():
+            of = (output or _only(graph)) if name == ANY_OUTPUT else name
+            if of != ANY_OUTPUT and of not in graph.outputs:
+                raise DataError(unknown("output", of, graph.outputs))
+            if of in found:
+                raise DataError(f"labels of output {of!r} are given twice, as {LABELS} and as {LABELS}_{of}")
+            y = np.asarray(values)
+            if y.ndim == 0 or len(y) != len(self):
+                raise DataError(
+                    f"labels of shape {y.shape} do not fit {len(self)} samples; axis 0 of both is the batch"
+                )
+            found[of] = y
+        return replace(self, labels=found)
+
+
+def samples(graph: Graph, source: Data, labels_from: Path | None = None, output: str | None = None) -> Samples:
+    """Return samples from an ``.npz`` path, an array, or arrays by input name, labels being ``y`` or ``y_OUTPUT``.
+
+    Labels may be in an ``.npz`` of their own, as ``y``, ``y_OUTPUT`` or its only array. Samples are returned as they
+    are: their inputs were checked when they were made, and nothing that takes them checks them again.
+
+    Args:
+        graph: the model as imported.
+        source: the samples.
+        labels_from: where the labels are, if not there.
+        output: which output ``y`` is of, where the model has several.
 
     Raises:
         DataError: they do not fit the graph's inputs, hold NaN, or are none at all.
@@ -78,38 +118,38 @@ def samples(graph: Graph, source: Data, labels_from: Path | None = None) -> Samp
 
     """
     if isinstance(source, Samples):
-        return source
+        return source if output is None else source.labelled(graph, source.labels, output)
+    if output is not None and output not in graph.outputs:
+        raise DataError(unknown("output", output, graph.outputs))
     if isinstance(source, (str, os.PathLike)):
         names = npz_names(Path(source))
-        require_inputs(graph, [name for name in names if name in graph.inputs or not name.startswith(LABELS)])
+        labelling = _outputs_of(names, graph)
+        require_inputs(graph, [name for name in names if name not in labelling])
         source = read_npz(Path(source))
-    labels = None
-    if isinstance(source, Mapping) and LABELS in source and LABELS not in graph.inputs:
-        labels = source[LABELS]
-        source = {name: x for name, x in source.items() if name != LABELS}
+    labels: dict[str, AnyArray] = {}
+    if isinstance(source, Mapping):
+        labelling = _outputs_of(source, graph)
+        labels = {of: source[name] for name, of in labelling.items()}
+        source = {name: x for name, x in source.items() if name not in labelling}
     if labels_from is not None:
         found = read_npz(labels_from)
-        if LABELS not in found and len(found) != 1:
+        labels = {of: found[name] for name, of in _outputs_of(found, graph).items()}
+        if not labels and len(found) == 1:
+            labels = {ANY_OUTPUT: next(iter(found.values()))}
+        if not labels:
             raise DataError(f"{labels_from}: holds {', '.join(found)}; name the labels {LABELS}")
-        labels = found.get(LABELS, next(iter(found.values())))
-    inputs = validated_inputs(graph, source)
-    count = len(next(iter(inputs.values())))
-    return Samples(inputs, None if labels is None else class_labels(labels, count))
+    checked = Samples(validated_inputs(graph, source))
+    return checked.labelled(graph, labels, output)
 
 
-def class_labels(labels: AnyArray, count: int) -> AnyArray:
-    """Return one whole-number class a sample from classes, a column of classes, or one-hot rows."""
-    y = np.asarray(labels)
-    if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "iub" and not _is_one_hot(y):
-        raise DataError(f"labels of shape {y.shape} are no one-hot rows; give one class a sample, not one a step")
-    if y.ndim == 2:
-        y = y[:, 0] if y.shape[1] == 1 else y.argmax(axis=1)
-    if y.ndim != 1 or len(y) != count:
-        raise DataError(f"labels of shape {np.shape(labels)} do not fit {count} samples; give one class a sample")
-    if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.array_equal(y, np.round(y))):
-        raise DataError(f"labels of type {y.dtype} are no classes; give whole numbers or one-hot rows")
-    return y.astype(np.int64)
+def _outputs_of(names: Iterable[str], graph: Graph) -> dict[str, str]:
+    """Return the output, or ``ANY_OUTPUT``, that entries hold the labels of: ``y`` and ``y_OUTPUT``, if no input."""
+    return {
+        name: name.removeprefix(LABELS).removeprefix("_")
+        for name in names
+        if name not in graph.inputs and (name == LABELS or name.startswith(f"{LABELS}_"))
+    }
 
 
-def _is_one_hot(y: AnyArray) -> bool:
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all())
+def _only(graph: Graph) -> str:
+    return graph.outputs[0] if len(graph.outputs) == 1 else ANY_OUTPUT

@@ -20,14 +20,12 @@ SOFT = "soft-reset-if"
 """Neurons without a forecast."""
 
 
-def test_the_two_halves_are_disjoint_and_need_labels():
+def test_the_two_halves_are_disjoint():
     x = np.arange(40, dtype=np.float32)[:, None]
-    first, second = tune.halves(Samples({"x": x}, np.zeros(40, int)))
+    first, second = tune.halves(Samples({"x": x}, {"out": np.zeros(40, int)}))
     assert set(first.inputs["x"].ravel()).isdisjoint(second.inputs["x"].ravel())
-    with pytest.raises(DataError, match="needs labels"):
-        tune.halves(Samples({"x": x}))
     with pytest.raises(DataError, match="39 labelled samples are too few"):
-        tune.halves(Samples({"x": x[:39]}, np.zeros(39, int)))
+        tune.halves(Samples({"x": x[:39]}, {"out": np.zeros(39, int)}))
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +149,14 @@ def test_a_storage_that_is_none_is_an_error(data, tmp_path):
         search(data, neurons=SOFT, storage=tmp_path / "no.db")
 
 
+def test_labels_are_needed_and_asked_for_before_anything_runs(rng):
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    with pytest.raises(DataError, match="needs labels"):
+        tune.tune(graph, Samples({"input": rng.normal(size=(40, 3)).astype(np.float32)}))
+
+
 def test_a_temporal_model_has_no_steps_to_search_for(rng):
     graph = chain(ops.Input(shape=(3,), dt=0.001), dense(rng, 3, 2))
-    found = Samples({"input": rng.normal(size=(40, 5, 3)).astype(np.float32)}, np.arange(40) % 2)
+    found = Samples({"input": rng.normal(size=(40, 5, 3)).astype(np.float32)}, {"dense": np.arange(40) % 2})
     with pytest.raises(UsageError, match="one step a slice"):
         tune.tune(graph, found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.ir.types import AnyArray, Array
+from snnc.ir.types import AnyArray
 
 
 @dataclass
@@ -93,21 +93,24 @@ def rounded(value: Any, digits: int = 3) -> Any:
     return [rounded(v, digits) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def classes(outputs: Array) -> AnyArray:
-    """Return the arg-max class of each sample of ``(batch, ..., classes)``, as ``(batch, ...)``."""
-    return np.asarray(outputs.argmax(axis=-1))
-
-
-def agreement(got: Array, want: Array) -> float | None:
-    """Return the share of samples with the same arg-max, or None where the output is no choice among classes."""
-    if want.ndim != 2 or want.shape[-1] < 2:
-        return None
-    return float(np.mean(classes(got) == classes(want)))
-
-
-def interval(share: float, samples: int, z: float = 1.96) -> tuple[float, float]:
+def interval(share: float, samples: float, z: float = 1.96) -> tuple[float, float]:
     """Return the Wilson score interval of a share among samples, 95 % by default (Wilson 1927)."""
     middle = share + z * z / (2 * samples)
     spread = z * math.sqrt(share * (1 - share) / samples + z * z / (4 * samples * samples))
     scale = 1 + z * z / samples
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def grouped_interval(shares: AnyArray, units: int) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of shares, one a sample, each of as many decisions.
+
+    Decisions about one sample, such as its pixels, go together: they count as so many independent ones as would scatter
+    as the shares do from sample to sample, but not as fewer than there are samples (Kish 1965).
+    """
+    mean, samples = float(np.mean(shares)), len(shares)
+    count = float(samples)
+    if units > 1 and samples > 1:
+        scatter = float(np.var(shares, ddof=1)) / samples
+        if scatter > 0:
+            count = min(max(mean * (1 - mean) / scatter, count), count * units)
+    return interval(mean, count)

@@ -13,17 +13,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from snnc.analysis.reconstruct import reconstructed
+from snnc.analysis.task import Task
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
 from snnc.ops.activations import Activation, Relu
-from snnc.ops.read_out_activation import stepwise
+from snnc.ops.read_out_activation import ReadOutActivation, read_values, stepwise
 
 ROWS = 2048
 """Values of a channel, at most, on which its range is chosen."""
@@ -83,7 +86,7 @@ class Forecast:
     error: float = math.inf
     """Of the worst output on samples that were not used to choose: root mean square, relative to its deviation."""
     flips: float = 1.0
-    """The share of samples whose class is expected to change, or what counts as much (``judged``)."""
+    """The share of decisions that is expected to change, or what counts as much (``judged``), of the worst output."""
     a_point: float = FLIPS_A_POINT
     """The share of flips that stands for a point of accuracy."""
     by_error: bool = False
@@ -155,6 +158,7 @@ def forecast(
     *,
     repair: bool = False,
     ranges: Mapping[str, AnyArray] | None = None,
+    tasks: Mapping[str, Task] | None = None,
 ) -> Forecast:
     """Return the quantised model of so many levels, chosen on samples and judged on those held back.
 
@@ -167,7 +171,9 @@ def forecast(
         repair: fit the weights too.
         ranges: of the populations by name, for samples that are made up: then neither biases nor weights change, and
             the error says what is lost.
+        tasks: what each output is for; by default a vector is scores of classes.
     """
+    scores = [scores_of(graph, name, tasks or {}) for name in read_values(graph)]
     graph = stepwise(graph)
     found = Forecast(by_error=ranges is not None)
     rng = np.random.default_rng(0)
@@ -200,9 +206,14 @@ def forecast(
             most = HEADROOM * -(-levels[name] // steps) * steps
             found.populations[name] = Quantised(unit, shift, most, wrapped(graph[name]))
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
-    judgements = [judged(*outputs, others) for outputs, others in zip(run, fitted or [None] * len(run), strict=True)]
-    found.error, found.flips = (max(worst) for worst in zip(*judgements, strict=True))
-    found.a_point = min(flips_a_point(FLIPS_A_POINT, models) for _, models in run)
+    judgements = [
+        judged(*outputs, others, scored)
+        for outputs, others, scored in zip(run, fitted or [None] * len(run), scores, strict=True)
+    ]
+    found.error = max(error for error, _ in judgements)
+    points = [flips_a_point(FLIPS_A_POINT, scored(y)) for (_, y), scored in zip(run, scores, strict=True)]
+    lost = zip((flips for _, flips in judgements), points, strict=True)
+    found.flips, found.a_point = max(lost, key=lambda each: each[0] / each[1])
     return found
 
 
@@ -240,35 +251,55 @@ def _chosen(z: Array, wanted: Array, levels: int, most: int, of: Activation, rng
     return found
 
 
-def flips_a_point(most: float, want: Array) -> float:
-    """Return the share of samples whose class may change for each point of accuracy.
+def flips_a_point(most: float, want: Array | None) -> float:
+    """Return the share of decisions that may change for each point of accuracy.
 
     A model that is sure of its classes is right, mostly, as models tell by their probabilities how often they are
     (Guo et al. 2017): what changes is lost. One that is not changes one wrong class for another as often.
 
     Args:
         most: the share where the model is unsure.
-        want: its outputs ``(batch, ...)``, logits if they are scores of classes.
+        want: its scores ``(decisions, classes)``, logits; None where numbers are values.
     """
-    if not is_choice(want):
+    if want is None:
         return most
     powers = np.exp(want.astype(np.float64) - want.max(axis=-1, keepdims=True))
     confidence = float(np.mean(1 / powers.sum(axis=-1)))
     return max(SURE, most * min(1.0, (1 - confidence) / DOUBT))
 
 
-def is_choice(outputs: Array) -> bool:
-    """Return whether outputs ``(batch, ...)`` are scores of classes."""
-    return outputs.ndim == 2 and outputs.shape[-1] > 1
+Scores: TypeAlias = Callable[[Array], "Array | None"]
+"""From what a network gives to scores ``(decisions, classes)``; None where numbers are values."""
 
 
-def judged(got: Array, want: Array, others: tuple[Array, Array] | None = None) -> tuple[float, float]:
-    """Return (error, flips) of outputs ``(batch, ...)`` against the wanted ones.
+def scores_of(graph: Graph, read: str, tasks: Mapping[str, Task]) -> Scores:
+    """Return how the scores of what is read out are found, by the task of the output.
+
+    Args:
+        graph: with its tail.
+        read: one of the outputs of ``stepwise(graph)``.
+        tasks: by output; who is not there is undecided.
+    """
+    node = graph.output_nodes.get(read)
+    if node is None or read not in tasks:
+        return vector_scores
+    return partial(tasks[read].scores, logits=isinstance(graph[node].op, ReadOutActivation))
+
+
+def vector_scores(outputs: Array) -> Array | None:
+    """Return outputs ``(batch, classes)`` as they are, None for any others: what is taken where nobody says more."""
+    return outputs if outputs.ndim == 2 and outputs.shape[-1] > 1 else None
+
+
+def judged(
+    got: Array, want: Array, others: tuple[Array, Array] | None = None, scores: Scores = vector_scores
+) -> tuple[float, float]:
+    """Return (error, flips) of outputs ``(batch, ...)`` against the wanted ones, scores being what is decided by.
 
     The error is the root mean square relative to the deviation of what is wanted. Flips are the expected share of
-    samples with another arg-max if errors of that size fell at random: the mean over samples of the probability that
-    normal noise exceeds the margin between the two largest outputs, which says more than counting few samples. The
-    noise is a sample's own, mostly, as large outputs have large errors.
+    decisions, one a sample or several, with another arg-max if errors of that size fell at random: the mean over them
+    of the probability that normal noise exceeds the margin between the two largest scores, which says more than
+    counting few samples. The noise is a decision's own, mostly, as large outputs have large errors.
 
     ``others`` are outputs for samples that the network was fitted to, and what is wanted. Their margins say as much;
     their errors are too small, and taken as large as those of the others.
@@ -282,14 +313,22 @@ def judged(got: Array, want: Array, others: tuple[Array, Array] | None = None) -
     if not math.isfinite(error):
         return math.inf, 1.0
     as_values = min(100 * FLIPS_A_POINT * error**2, 1.0)
-    if not is_choice(want) or np.mean(_margins(want) == 0) > TIES:
+    wanted = scores(want)
+    if wanted is None or np.mean(_margins(wanted) == 0) > TIES:
         return error, as_values
-    flips = _flips(difference, want)
+    apart = _apart(scores(got), wanted)
+    flips = _flips(apart, wanted)
     if others is not None:
-        fitted = others[0].astype(np.float64) - others[1]
-        size = math.sqrt(float(np.median(_noise(difference))) / max(float(np.median(_noise(fitted))), TINY))
-        flips = np.concatenate([flips, _flips(fitted * size, others[1])])
+        fitted, those = _apart(scores(others[0]), scores(others[1])), scores(others[1])
+        assert those is not None
+        size = math.sqrt(float(np.median(_noise(apart))) / max(float(np.median(_noise(fitted))), TINY))
+        flips = np.concatenate([flips, _flips(fitted * size, those)])
     return error, min(float(np.mean(flips)), 4 * as_values)
+
+
+def _apart(got: Array | None, want: Array | None) -> AnyArray:
+    assert got is not None and want is not None
+    return np.asarray(got.astype(np.float64) - want)
 
 
 def _noise(difference: AnyArray) -> AnyArray:

@@ -16,6 +16,7 @@ from snnc.cli.options import (
     Config,
     InputRange,
     InputShape,
+    Judge,
     Level,
     Minimise,
     Model,
@@ -24,11 +25,13 @@ from snnc.cli.options import (
     Skip,
     Steps,
     TargetDrop,
+    TaskOf,
     Temporal,
     by_layer,
     meanings_of,
     ranges_of,
     shapes_of,
+    tasks_of,
     with_option,
 )
 
@@ -86,6 +89,8 @@ def compile_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
     ] = False,
+    task: TaskOf = None,
+    judge: Judge = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
@@ -117,6 +122,8 @@ def compile_command(
         verify=verify,
         progress=True,
         strict=strict,
+        task=tasks_of(task),
+        judge=judge,
         input_shape=shapes_of(input_shape),
         config=config,
         temporal=temporal,
@@ -136,12 +143,14 @@ def tune(
         Path, typer.Option("--output", "-o", help="The artifact of the best setting.", show_default=False)
     ],
     calibration: Annotated[
-        Path, typer.Option("--calibration", help=".npz of samples, labels as y.", show_default=False)
+        Path, typer.Option("--calibration", help=".npz of samples, labels as y, or y_OUTPUT.", show_default=False)
     ],
     labels: Annotated[
         Path | None, typer.Option("--labels", help=".npz of the labels, where they are not there.")
     ] = None,
-    target_drop: Annotated[float, typer.Option("--target-drop", help="Points of accuracy that may be lost.")] = 1.0,
+    target_drop: Annotated[
+        float, typer.Option("--target-drop", help="Points of accuracy, or of R2, that may be lost.")
+    ] = 1.0,
     minimise: Annotated[str, typer.Option("--minimise", help="steps, spikes or energy.")] = "steps",
     neurons: Annotated[
         str | None, typer.Option("--neurons", help="A neuron model; by default the backend's own of level 2.")
@@ -161,11 +170,13 @@ def tune(
     ] = None,
     backend: Backend = "nengo",
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    task: TaskOf = None,
+    judge: Judge = None,
     input_shape: InputShape = None,
     config: Config = None,
     replace: Replace = None,
 ) -> None:
-    """Search the settings of level 2 for the cheapest network that keeps the accuracy."""
+    """Search the settings of level 2 for the cheapest network that does the model's task as well."""
     from snnc import tune as search
     from snnc.artifact import KIND
     from snnc.cli import reports
@@ -179,7 +190,7 @@ def tune(
     if front.exists():
         require_file_place(front, reads=read)
     source = import_model(model, shapes_of(input_shape), config=config, replace=meanings_of(replace))
-    samples = samples_of(source, calibration, labels)
+    samples = samples_of(source, calibration, labels, judge)
     found = search.tune(
         model,
         samples,
@@ -192,13 +203,23 @@ def tune(
         storage=storage or output.with_name(f"{output.name}.tune.db"),
         seed=seed,
         watch=reports.front_member,
+        task=tasks_of(task),
+        judge=judge,
         backend=backend,
         input_shape=shapes_of(input_shape),
         config=config,
         replace=meanings_of(replace),
     )
     found.compiled.save(output)
-    again = partial(search.command, model=str(model), calibration=str(calibration), samples=found.calibrated, seed=seed)
+    said = [word for kind in task or () for word in ("--task", kind)] + (["--judge", judge] if judge else [])
+    again = partial(
+        search.command,
+        model=str(model),
+        calibration=str(calibration),
+        samples=found.calibrated,
+        seed=seed,
+        further=said,
+    )
     rows = [{**asdict(row), "command": again(row.settings, output=str(output))} for row in found.front]
     kept = {"about": MARK.decode(), "target_drop": target_drop, "minimise": minimise, "front": rows}
     write_file(front, json.dumps(kept, indent=1).encode(), reads=read)

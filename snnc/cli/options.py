@@ -18,7 +18,24 @@ Model = Annotated[Path, typer.Argument(help="A .keras or .h5 file, or a saved gr
 Folder = Annotated[Path, typer.Argument(help="An artifact that snnc compile wrote.", show_default=False)]
 Inputs = Annotated[
     Path,
-    typer.Option("--inputs", help=".npz of inputs by name (or x), labels as y.", show_default=False),
+    typer.Option("--inputs", help=".npz of inputs by name (or x), labels as y, or y_OUTPUT.", show_default=False),
+]
+TaskOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        help="What an output is for: KIND or OUTPUT=KIND, of classes, binary, multi-label, regression, pixels, "
+        "sequences, reconstruction. May be repeated.",
+        show_default="by its activation and labels",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "--judge", help="The only output to judge, whose labels y are.", show_default=False),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge", help="The only output to judge, whose labels y are.", show_default=False),
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="Time steps a sample is shown.", show_default=False)]
 TargetDrop = Annotated[
@@ -73,13 +90,13 @@ Replace = Annotated[
 
 
 def by_layer(values: list[str] | None, what: str, kind: Callable[[str], T]) -> Any:
-    """Return one value, or values by layer, from ``VALUE`` and ``LAYER=VALUE`` words; None from none."""
+    """Return one value, or values by layer or output, from ``VALUE`` and ``NAME=VALUE`` words; None from none."""
     found: dict[str, T] = {}
     for word in values or ():
         match = _KEYED.fullmatch(word)
         key, text = match.groups() if match else ("*", word)
         if key in found:
-            raise UsageError(f"--{what} is given twice for {'all layers' if key == '*' else key}")
+            raise UsageError(f"--{what} is given twice for {'all' if key == '*' else key}")
         try:
             found[key] = kind(text)
         except ValueError:
@@ -131,3 +148,11 @@ def _numbers(values: list[str] | None, kind: Callable[[str], T], problem: str) -
         except ValueError:
             raise UsageError(problem.format(text)) from None
     return found["*"] if set(found) == {"*"} else found or None
+
+
+def tasks_of(values: list[str] | None) -> Any:
+    """Return a kind of task, or kinds by output, from ``KIND`` and ``OUTPUT=KIND`` words; None from none."""
+    found = by_layer(values, "task", str)
+    if isinstance(found, dict) and "*" in found:
+        raise UsageError("--task: say OUTPUT=KIND for each, or one KIND for the only output")
+    return found

@@ -38,6 +38,8 @@ def write_plots(
 ) -> list[Path]:
     """Write ``accuracy``, ``rates``, ``raster`` and ``activations`` as PNG and SVG, and the program's own pictures.
 
+    ``accuracy`` shows R2 where numbers are values.
+
     Args:
         folder: where to; made if it is missing.
         compiled: what was measured.
@@ -80,10 +82,11 @@ def write_plots(
 def _accuracy(figure: Any, measured: Evaluation) -> Any:
     axes = figure.subplots()
     steps = np.arange(1, measured.steps + 1)
-    axes.plot(steps, measured.accuracy_by_step, label="accuracy")
-    axes.plot(steps, measured.agreement_by_step, label="agreement with the model", linestyle=":")
-    axes.axhline(measured.model_accuracy, color="gray", linewidth=1, label="the model's accuracy")
-    axes.set(xlabel="steps", ylabel="share of the samples", ylim=(0, 1.02))
+    axes.plot(steps, measured.score_by_step, label=measured.measure)
+    if measured.agreement_by_step is not None:
+        axes.plot(steps, measured.agreement_by_step, label="agreement with the model", linestyle=":")
+    axes.axhline(measured.model_score, color="gray", linewidth=1, label=f"the model's {measured.measure}")
+    axes.set(xlabel="steps", ylabel=f"output {measured.output}, {measured.task}", ylim=(0, 1.02))
     axes.legend()
     return figure
 

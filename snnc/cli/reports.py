@@ -15,6 +15,7 @@ from snnc.comparison import Compared
 from snnc.compiled import Compiled
 from snnc.discovery import HOOKS
 from snnc.evaluation.evaluate import Evaluation
+from snnc.evaluation.measures import OutputEvaluation
 from snnc.ir.types import Array
 from snnc.passes.base import Pass
 from snnc.registry import Registry
@@ -122,7 +123,8 @@ def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
     of = f" of {row['output']}" if several else ""
     if row["agreement"] is not None:
         low, high = row["agreement_interval"]
-        table.add_row(f"  agreement{of} of the arg-max", f"{row['agreement']:.1%} ({low:.1%} to {high:.1%})")
+        what = {"samples": "arg-max" if row["task"] in ("classes", "undecided") else "answer"}.get(row["of"], row["of"])
+        table.add_row(f"  agreement{of} of the {what}", f"{row['agreement']:.1%} ({low:.1%} to {high:.1%})")
     if row["by"] != "agreement":
         low, high = (_number(end, share=True) for end in row["error_interval"])
         error = f"{_number(row['error'], share=True)} ({low} to {high})"
@@ -132,15 +134,12 @@ def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
 def evaluation(measured: Evaluation) -> None:
     """Print an evaluation."""
     console = new_console()
-    low, high = measured.accuracy_interval
-    close = "never" if measured.steps_to_model is None else str(measured.steps_to_model)
+    for each in measured.outputs:
+        console.print(each.said)
     spent = measured.cost
     table = _table(f"{measured.samples} samples, {measured.steps} steps", "measure", "value")
-    table.add_row("accuracy of the spiking network", _number(measured.accuracy, share=True))
-    table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
-    table.add_row("accuracy of the model", _number(measured.model_accuracy, share=True))
-    table.add_row("agreement with the model", _number(measured.agreement, share=True))
-    table.add_row("steps to come within 1 point of the model, and stay", close)
+    for each in measured.outputs:
+        _output(table, each, several=len(measured.outputs) > 1)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
     table.add_row("  per neuron", _number(measured.spikes_per_neuron))
     if measured.payload > 1:
@@ -160,10 +159,42 @@ def evaluation(measured: Evaluation) -> None:
         console.print("the network is silent: it gives every sample the same answer, so that it saves nothing")
     if measured.layers:
         _layer_table(console, measured)
-    table = _table("accuracy after", "steps", "accuracy", "agreement")
-    for step in sorted({1, *np.linspace(1, measured.steps, 8, dtype=int).tolist()}):
-        accuracy, agreement = measured.accuracy_by_step[step - 1], measured.agreement_by_step[step - 1]
-        table.add_row(str(step), _number(accuracy, share=True), _number(agreement, share=True))
+    for each in measured.outputs:
+        if each.score_by_step is not None and each.measure is not None:
+            _by_step(console, each, measured.steps, several=len(measured.outputs) > 1)
+
+
+def _output(table: Table, each: OutputEvaluation, *, several: bool) -> None:
+    """Add what came of one output's task."""
+    of = f" of {each.output}" if several else ""
+    for name, value in each.metrics.items():
+        share = name not in ("R2", "MSE", "MAE")
+        table.add_row(f"{name}{of} of the spiking network", _number(value, share=share))
+        if name == each.measure and each.score_interval is not None:
+            low, high = each.score_interval
+            table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
+        table.add_row(f"{name}{of} of the model", _number(each.model_metrics[name], share=share))
+    if each.agreement is not None:
+        table.add_row(f"agreement{of} with the model", _number(each.agreement, share=True))
+    if each.error is not None:
+        table.add_row(f"distance{of} from the model, relative to its deviation", _number(each.error, share=True))
+    if each.score is not None:
+        close = "never" if each.steps_to_model is None else str(each.steps_to_model)
+        table.add_row("steps to come within 1 point of the model, and stay", close)
+
+
+def _by_step(console: Console, each: OutputEvaluation, steps: int, *, several: bool) -> None:
+    """Print the score of an output after some of the steps."""
+    assert each.score_by_step is not None and each.measure is not None
+    near, name = (
+        (each.agreement_by_step, "agreement") if each.error_by_step is None else (each.error_by_step, "distance")
+    )
+    of = f" of {each.output}" if several else ""
+    table = _table(f"{each.measure}{of} after", "steps", each.measure, name)
+    for step in sorted({1, *np.linspace(1, steps, 8, dtype=int).tolist()}):
+        beside = None if near is None else near[step - 1]
+        score = _number(each.score_by_step[step - 1], share=each.measure != "R2")
+        table.add_row(str(step), score, _number(beside, share=True))
     console.print(table)
 
 
@@ -173,10 +204,8 @@ def comparison(rows: Sequence[Compared]) -> None:
         ("backend", lambda row: row.backend),
         ("level, engine", lambda row: f"{row.level}, {row.engine}"),
         ("steps", lambda row: str(row.steps)),
-        ("accuracy", lambda row: _number(row.accuracy, share=True)),
-        ("  its 95 % confidence interval", lambda row: " to ".join(f"{end:.1%}" for end in row.accuracy_interval)),
-        ("accuracy of the model", lambda row: _number(row.model_accuracy, share=True)),
-        ("agreement with the model", lambda row: _number(row.agreement, share=True)),
+        ("output, its task", lambda row: f"{row.output}, {row.task}"),
+        *_scores(rows),
         (
             "steps to come within 1 point",
             lambda row: "never" if row.steps_to_model is None else str(row.steps_to_model),
@@ -198,6 +227,23 @@ def comparison(rows: Sequence[Compared]) -> None:
     for name in names:
         table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
     new_console().print(table)
+
+
+def _scores(rows: Sequence[Compared]) -> list[tuple[str, Callable[[Compared], str]]]:
+    """Return the rows of the score: an accuracy and its interval, or an R2 and its distance from the model's."""
+    measure = rows[0].measure
+    if measure != "accuracy":
+        return [
+            (measure, lambda row: _number(row.score)),
+            (f"{measure} of the model", lambda row: _number(row.model_score)),
+            ("distance from the model", lambda row: _number(row.error, share=True)),
+        ]
+    return [
+        ("accuracy", lambda row: _number(row.accuracy, share=True)),
+        ("  its 95 % confidence interval", lambda row: " to ".join(f"{e:.1%}" for e in row.accuracy_interval or ())),
+        ("accuracy of the model", lambda row: _number(row.model_accuracy, share=True)),
+        ("agreement with the model", lambda row: _number(row.agreement, share=True)),
+    ]
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:
@@ -226,27 +272,33 @@ def _joules(value: float) -> str:
 def front_member(found: Outcome, front: Sequence[Outcome]) -> None:
     """Print an outcome of a search while it runs, on stderr, and whether it belongs to the front so far."""
     mark = "* " if found in front else "  "
-    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {_joules(found.energy)}, {found.accuracy:.2%}"
+    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {_joules(found.energy)}, {_score(found)}"
     new_console(stderr=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
+
+
+def _score(found: Outcome) -> str:
+    if found.accuracy is not None:
+        return f"{found.accuracy:.2%}"
+    return f"{found.measure} {_number(found.score)}"
 
 
 def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: float) -> None:
     """Print the front of a search, the best setting and how to make it again."""
     console = new_console()
     table = _table(
-        f"the front: accuracy against {minimise}, {found.trials} settings, {found.trials - found.stopped} of them "
-        "simulated on all samples",
-        "setting", "steps", "spikes", "energy", "accuracy", "drop",
+        f"the front: {found.best.measure} against {minimise}, {found.trials} settings, "
+        f"{found.trials - found.stopped} of them simulated on all samples",
+        "setting", "steps", "spikes", "energy", found.best.measure, "drop",
     )  # fmt: skip
     for row in found.front:
         mark = "* " if row == found.best else "  "
-        energy, accuracy = _joules(row.energy), _number(row.accuracy, share=True)
+        energy, score = _joules(row.energy), _score(row)
         table.add_row(
-            mark + _setting(row.settings), str(row.steps), f"{row.spikes:,.0f}", energy, accuracy, f"{row.drop:.2f}"
+            mark + _setting(row.settings), str(row.steps), f"{row.spikes:,.0f}", energy, score, f"{row.drop:.2f}"
         )
     console.print(table)
     if not found.met:
-        console.print(f"no setting lost at most {target_drop:g} points; the most accurate one was written")
+        console.print(f"no setting lost at most {target_drop:g} points; the one that lost least was written")
     console.print(f"the front is in {kept}")
     console.print(command)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Steps
+from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Output, Steps, TaskOf, tasks_of
 from snnc.errors import UsageError
 
 
@@ -48,6 +48,8 @@ def run(
 def evaluate(
     folder: Folder,
     inputs: Inputs,
+    output: Output = None,
+    task: TaskOf = None,
     steps: Steps = None,
     limit: Limit = None,
     engine: Annotated[
@@ -61,13 +63,15 @@ def evaluate(
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:
-    """Measure accuracy, firing rates, spikes and synaptic operations on labelled samples."""
+    """Measure how well outputs do their task, firing rates, spikes and synaptic operations on labelled samples."""
     from snnc.cli import reports
     from snnc.compiler import load
 
     compiled = load(folder)
-    samples = compiled.samples(inputs, limit)
-    measured = compiled.evaluate(samples, steps=steps, engine=engine, jobs=jobs, progress=True)
+    samples = compiled.samples(inputs, limit, output)
+    measured = compiled.evaluate(
+        samples, steps=steps, output=output, task=tasks_of(task), engine=engine, jobs=jobs, progress=True
+    )
     reports.as_json(measured.as_dict()) if json else reports.evaluation(measured)
     if plots is not None:
         from snnc.cli.plots import write_plots
@@ -81,6 +85,8 @@ def verify(
     inputs: Annotated[
         Path | None, typer.Option("--inputs", help=".npz of inputs; a few random ones by default.")
     ] = None,
+    output: Output = None,
+    task: TaskOf = None,
     steps: Steps = None,
     limit: Limit = None,
     jobs: Jobs = None,
@@ -95,9 +101,9 @@ def verify(
     from snnc.compiler import load
 
     compiled = load(folder)
-    samples = None if inputs is None else compiled.samples(inputs, limit)
+    samples = None if inputs is None else compiled.samples(inputs, limit, output)
     keras = _model_file(compiled.origin, model) if against_keras else None
-    report = compiled.verify(samples, steps, keras=keras, jobs=jobs, progress=True)
+    report = compiled.verify(samples, steps, keras=keras, output=output, task=tasks_of(task), jobs=jobs, progress=True)
     reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
     if report.passed is False:
         raise typer.Exit(1)
@@ -125,6 +131,8 @@ def compare(
         list[Path], typer.Argument(help="Artifacts of one model, two or more.", show_default=False, metavar="FOLDER...")
     ],
     inputs: Inputs,
+    output: Output = None,
+    task: TaskOf = None,
     steps: Steps = None,
     limit: Limit = None,
     json: Json = False,
@@ -134,7 +142,9 @@ def compare(
     from snnc.comparison import compare as compare_all
     from snnc.compiler import load
 
-    rows = compare_all({str(folder): load(folder) for folder in folders}, inputs, steps, limit)
+    rows = compare_all(
+        {str(folder): load(folder) for folder in folders}, inputs, steps, limit, output=output, task=tasks_of(task)
+    )
     reports.as_json([row.as_dict() for row in rows]) if json else reports.comparison(rows)
 
 

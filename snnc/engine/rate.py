@@ -28,8 +28,8 @@ def validated_inputs(graph: Graph, x: AnyArray | Mapping[str, AnyArray]) -> dict
         if len(names) != 1:
             raise DataError(f"the model has {len(names)} inputs ({', '.join(names)}); give one array by each name")
         x = {names[0]: x}
-    elif len(names) == 1 and set(x) == {"x"}:
-        x = {names[0]: x["x"]}
+    elif len(names) == 1 and "x" in x and names[0] not in x:
+        x = {names[0] if name == "x" else name: array for name, array in x.items()}
     require_inputs(graph, x)
     shown = presentation(graph)
     arrays = {name: _as_input(name, x[name], shown.axes, graph[name].type.shape) for name in names}
@@ -46,11 +46,11 @@ def require_inputs(graph: Graph, given: Collection[str]) -> None:
     Of a file this can be asked before any of its arrays is read.
     """
     names = graph.inputs
-    if len(names) == 1 and set(given) == {"x"}:
-        return
+    only = names[0] if len(names) == 1 else None
+    given = [only if name == "x" and only is not None and only not in given else name for name in given]
     for name in given:
         if name not in names:
-            raise DataError(unknown("input", name, names))
+            raise DataError(f"{unknown('input', name, names)}; labels are named y, or y_OUTPUT")
     missing = [name for name in names if name not in given]
     if missing:
         raise DataError(f"no data for input(s) {', '.join(missing)}; the model's inputs are {', '.join(names)}")

@@ -1,32 +1,30 @@
-"""Evaluation on labelled samples: accuracy, cost, and the loss of each layer."""
+"""Evaluation on labelled samples: how well each output does its task, cost, and the loss of each layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from snnc.analysis.cost import Activity, Cost, cost, giving_values
-from snnc.analysis.errors import classes, interval, relative_rms, squares
+from snnc.analysis.errors import relative_rms, squares
 from snnc.analysis.quantised import quantised_graph, threshold
+from snnc.analysis.task import Task
 from snnc.engine.answers import finish_each
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
-from snnc.errors import DataError
+from snnc.evaluation.measures import ByStep, OutputEvaluation, measure_of
 from snnc.ir.graph import Graph
-from snnc.ir.types import AnyArray, Array
+from snnc.ir.types import Array
 from snnc.neurons import Neurons
 from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.split_activations import SplitActivations
 from snnc.samples import Samples
-
-CLOSE = 0.01
-"""How far below the model's an accuracy may be to count as come close."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +65,38 @@ class LayerEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Accuracies are shares of the samples; spikes and operations are means over them."""
+    """Scores of each output; spikes and operations are means over the samples.
+
+    What stands beside ``outputs`` is of one output: the only one with labels, the one that was named, or of several the
+    one that loses most against the model. Accuracies and agreements are None where numbers are values.
+    """
 
     samples: int
     steps: int
-    accuracy: float
-    """Of the read-out after all steps."""
-    accuracy_interval: tuple[float, float]
-    """Its 95 % confidence interval (Wilson)."""
-    accuracy_by_step: tuple[float, ...]
+    output: str
+    """The output that the following are of."""
+    task: str
+    """What it is for: classes, binary, multi-label, regression, pixels, sequences or reconstruction."""
+    score: float
+    """Of the read-out after all steps: the accuracy, or R2 where numbers are values."""
+    score_by_step: tuple[float, ...]
     """Of the read-out after 1, 2, … steps."""
-    agreement: float
-    """Share of samples for which network and model choose the same class."""
-    agreement_by_step: tuple[float, ...]
-    model_accuracy: float
+    model_score: float
     """Of the imported model on the same samples."""
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
+    """Its 95 % confidence interval (Wilson's; pixels of one sample are not taken to be independent)."""
+    accuracy_by_step: ByStep
+    agreement: float | None
+    """Share of decisions in which network and model agree."""
+    agreement_by_step: ByStep
+    model_accuracy: float | None
+    error: float | None
+    """Of values: root mean squared difference from the model, relative to the deviation of its outputs."""
     steps_to_model: int | None
-    """The first step from which on the accuracy stays within one point of the model's; None if it never does."""
+    """The first step from which on the score stays within one point of the model's; None if it never does."""
+    outputs: tuple[OutputEvaluation, ...]
+    """Each output by its task; without labels only how far it is from the model."""
     rates: dict[str, float]
     """Mean firing rate of each spiking layer, in Hz."""
     spikes: float
@@ -103,6 +116,16 @@ class Evaluation:
     layers: tuple[LayerEvaluation, ...]
     cost: Cost
 
+    @property
+    def measure(self) -> str:
+        """Return what the score is: ``accuracy`` or ``R2``."""
+        return "R2" if self.accuracy is None else "accuracy"
+
+    @property
+    def drop(self) -> float:
+        """Return how many points, hundredths of the score, the network is below the model."""
+        return 100 * (self.model_score - self.score)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers for JSON."""
         return asdict(self)
@@ -115,90 +138,78 @@ def evaluation(
     steps: int,
     dt: float,
     read_out: ReadOut,
+    tasks: Mapping[str, Task],
 ) -> Evaluation:
     """Return the evaluation of recorded runs with every population watched.
 
     Args:
         source: the graph as imported.
         graph: the graph that ran.
-        runs: samples with labels, and what they gave: part by part, so that not all need be in memory at a time.
+        runs: samples with targets for labels (``tasks_and_targets``), and what they gave: part by part, so that not all
+            need be in memory at a time.
         steps: how many steps each sample was shown.
         dt: seconds a step.
         read_out: how the outputs of all steps become one answer.
-
-    Raises:
-        DataError: there are no labels, or the model's output is no choice among classes.
+        tasks: of every output, of which one or more have targets.
     """
-    output = source.outputs[0]
-    choices: list[tuple[AnyArray, AnyArray, AnyArray]] = []
-    activity, layers = Activity(), _Layers(graph, steps, read_out.window(steps), dt)
+    measures = {name: measure_of(task) for name, task in tasks.items()}
+    activity, layers, count = Activity(), _Layers(graph, steps, read_out.window(steps), dt), 0
     shown, of_model = presentation(source), Activity()
     model, _ = pipeline.run(source, [SplitActivations()], Context())  # what an activation gives is a value of its own
-    valued, constant, first = giving_values(model), True, None
+    asked = model.output_nodes
+    valued, constant, first = giving_values(model), True, dict[str, Array]()
     for samples, recording in runs:
-        every = {name: read_out.every_step(y, dt) for name, y in recording.outputs.items()}
-        y = finish_each(graph, every)[output]
-        chosen = classes(y)
-        values = evaluate_nodes(model, samples.inputs, {*valued, model.output_nodes[output]})
-        said = shown.answer({output: values[model.output_nodes[output]]}, read_out, dt)
-        choices.append((labels_of(source, samples), chosen, classes(said[output])))
+        read = {name: read_out.every_step(y, dt) for name, y in recording.outputs.items()}
+        every = finish_each(graph, read)
+        if any(task.each_step for task in tasks.values()):
+            now = finish_each(graph, recording.outputs)
+            every = {name: now[name] if tasks[name].each_step else y for name, y in every.items()}
+        values = evaluate_nodes(model, samples.inputs, {*valued, *asked.values()})
+        given = {name: values[node] for name, node in asked.items()}
+        said = shown.answer(given, read_out, dt)
+        for name, measure in measures.items():
+            theirs = given[name] if tasks[name].each_step else said[name]
+            measure.add(every[name], theirs, samples.labels.get(name))
+            constant = constant and bool((every[name] == first.setdefault(name, every[name][:1])).all())
         activity.add(graph, samples.inputs, recording)
         of_model.add_values(model, {name: values[name] for name in valued})
         layers.add(samples, recording)
-        first = y[:1] if first is None else first
-        constant = constant and bool((y == first).all())
-    labels, chosen, theirs = (np.concatenate(parts) for parts in zip(*choices, strict=True))
-    accuracy = np.mean(chosen == labels[:, None], axis=0)
-    agreement = np.mean(chosen == theirs[:, None], axis=0)
-    model_accuracy = float(np.mean(theirs == labels))
+        count += len(samples)
+    outputs = tuple(measure.result() for measure in measures.values())
+    told = max((each for each in outputs if each.score is not None), key=lambda each: each.drop)
+    assert told.score is not None and told.model_score is not None and told.score_by_step is not None
+    decides = tasks[told.output].choice is not None
     spent = cost(graph, activity, steps, dt, model, of_model.shares())
     rows = layers.rows(activity, spent)
     spikes, neurons = sum(row.spikes for row in rows), sum(row.neurons for row in rows)
     return Evaluation(
-        samples=len(labels),
+        samples=count,
         steps=steps,
-        accuracy=float(accuracy[-1]),
-        accuracy_interval=interval(float(accuracy[-1]), len(labels)),
-        accuracy_by_step=tuple(accuracy.tolist()),
-        agreement=float(agreement[-1]),
-        agreement_by_step=tuple(agreement.tolist()),
-        model_accuracy=model_accuracy,
-        steps_to_model=stays_from(accuracy.tolist(), model_accuracy - CLOSE),
+        output=told.output,
+        task=told.task,
+        score=told.score,
+        score_by_step=told.score_by_step,
+        model_score=told.model_score,
+        accuracy=told.score if decides else None,
+        accuracy_interval=told.score_interval,
+        accuracy_by_step=told.score_by_step if decides else None,
+        agreement=told.agreement,
+        agreement_by_step=told.agreement_by_step,
+        model_accuracy=told.model_score if decides else None,
+        error=told.error,
+        steps_to_model=told.steps_to_model,
+        outputs=outputs,
         rates={row.layer: row.rate for row in rows},
         spikes=spikes,
         messages=sum(row.messages for row in rows),
         payload=max((row.payload for row in rows), default=0),
         unit_spikes=sum(row.unit_spikes for row in rows),
         spikes_per_neuron=spikes / neurons if neurons else None,
-        silent=bool(rows) and (not spikes or (constant and len(labels) > 1)),
+        silent=bool(rows) and (not spikes or (constant and count > 1)),
         synops=spent.synops,
         layers=rows,
         cost=spent,
     )
-
-
-def labels_of(source: Graph, samples: Samples) -> AnyArray:
-    """Return one class a sample, as the model's first output knows them.
-
-    Raises:
-        DataError: there are no labels, or the output is no choice among classes that they fit.
-    """
-    output, labels = source.outputs[0], samples.labels
-    shape = source[source.output_nodes[output]].type.shape
-    if labels is None:
-        raise DataError("evaluation needs labels: put them into the .npz as 'y', one class a sample")
-    if len(shape) != 1 or shape[0] < 2:
-        raise DataError(f"output {output!r} of shape {shape} is no choice among classes, so it has no accuracy")
-    if labels.min() < 0 or labels.max() >= shape[0]:
-        raise DataError(f"labels run from {labels.min()} to {labels.max()}, the model has {shape[0]} classes")
-    return labels
-
-
-def stays_from(accuracy: Sequence[float], wanted: float) -> int | None:
-    """Return the first step (counted from 1) from which on all accuracies are at least the wanted one."""
-    below = [t for t, value in enumerate(accuracy, 1) if value < wanted - 1e-9]
-    first = below[-1] + 1 if below else 1
-    return first if first <= len(accuracy) else None
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Judge a spiking network by the model's answers: classes by their agreement, anything else by its error.
+"""Judge a spiking network by the model's answers: what is decided by its agreement, values by their error.
 
 A share of few samples says little, so that each measure has a 95 % confidence interval. A network has failed only where
 the whole interval is beyond the limit, and has passed where the measure itself is within it. In between there are too
@@ -8,13 +8,14 @@ few samples to tell.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from snnc.analysis.errors import agreement, interval
+from snnc.analysis.errors import grouped_interval
+from snnc.analysis.task import Task
 from snnc.backend import Tolerance
 from snnc.ir.types import AnyArray, Array
 
@@ -34,23 +35,25 @@ class OutputJudgement:
     output: str
     verdict: Verdict
     by: By
-    """What was judged: the agreement of classes, the error of values, or, of numbers that may be either, both, of which
-    one has to be within its limit."""
+    """What was judged: the agreement of decisions, the error of values, or, of numbers that may be scores of classes or
+    values, both, of which one has to be within its limit."""
     agreement: float | None
-    """Share of samples of the model's class; None where the output is no choice among classes."""
+    """Share of decisions that are the model's: of classes, labels, pixels; None where numbers are values."""
     agreement_interval: Interval | None
     error: float
     """Root mean squared difference, relative to the deviation of the model's values from sample to sample."""
     error_interval: Interval
+    task: str = "undecided"
+    """What the output is for."""
+    of: str = "samples"
+    """What is decided: samples, labels, steps or pixels."""
 
 
 def judge(
     got: Mapping[str, Array],
     want: Mapping[str, Array],
     limits: Tolerance,
-    *,
-    labelled: bool = False,
-    bent: Collection[str] = (),
+    tasks: Mapping[str, Task],
 ) -> tuple[OutputJudgement, ...]:
     """Return a judgement for each output.
 
@@ -58,16 +61,9 @@ def judge(
         got: answers of the network, ``(batch, *shape)`` by output name.
         want: those of the model.
         limits: what is accepted.
-        labelled: whether the samples have classes, so that the first output is a choice among them.
-        bent: the outputs that a nonlinearity gives; unless they are probabilities, they are no logits of classes.
+        tasks: what each output is for.
     """
-    first = next(iter(want))
-    found = []
-    for name, y in want.items():
-        classes = (labelled and name == first) or are_probabilities(y)
-        by: By = "agreement" if classes else "error" if name in bent else "either"
-        found.append(_judged(name, got[name], y, limits, by))
-    return tuple(found)
+    return tuple(_judged(tasks[name], got[name], y, limits) for name, y in want.items())
 
 
 def overall(judgements: tuple[OutputJudgement, ...]) -> Verdict:
@@ -76,17 +72,30 @@ def overall(judgements: tuple[OutputJudgement, ...]) -> Verdict:
     return "failed" if "failed" in verdicts else "passed" if verdicts == {"passed"} else "not judged"
 
 
-def _judged(name: str, got: Array, want: Array, limits: Tolerance, by: By) -> OutputJudgement:
-    share, (error, errors) = agreement(got, want), error_of(got, want)
+def _judged(task: Task, got: Array, want: Array, limits: Tolerance) -> OutputJudgement:
+    shares, (error, errors) = agreements(task, got, want), error_of(got, want)
     as_values: Verdict = "passed" if error <= limits.error else "failed" if errors[0] > limits.error else "not judged"
-    if share is None:
-        return OutputJudgement(name, as_values, "error", None, None, error, errors)
-    shares = interval(share, len(want))
-    low = limits.agreement
-    as_classes: Verdict = "passed" if share >= low else "failed" if shares[1] < low else "not judged"
-    asked = {"agreement": (as_classes,), "error": (as_values,), "either": (as_classes, as_values)}[by]
+    of, kind = task.what, task.kind
+    if shares is None:
+        return OutputJudgement(task.output, as_values, "error", None, None, error, errors, kind, of)
+    by: By = "either" if task.kind == "undecided" and not are_probabilities(want) else "agreement"
+    share, low = float(shares.mean()), limits.agreement
+    between = grouped_interval(shares, int(np.prod(task.positions)) if task.choice else 1)
+    as_decided: Verdict = "passed" if share >= low else "failed" if between[1] < low else "not judged"
+    asked = (as_decided,) if by == "agreement" else (as_decided, as_values)
     verdict: Verdict = "passed" if "passed" in asked else "not judged" if "not judged" in asked else "failed"
-    return OutputJudgement(name, verdict, by, share, shares, error, errors)
+    return OutputJudgement(task.output, verdict, by, share, between, error, errors, kind, of)
+
+
+def agreements(task: Task, got: Array, want: Array) -> AnyArray | None:
+    """Return the share of each sample's decisions that are the model's, ``(batch,)``; None where numbers are values."""
+    if task.choice is not None:
+        same = task.decide(got) == task.decide(want)
+    elif task.kind == "undecided" and want.ndim == 2 and want.shape[-1] > 1:
+        same = got.argmax(axis=-1) == want.argmax(axis=-1)
+    else:
+        return None
+    return np.asarray(same.reshape(len(same), -1).mean(axis=-1))
 
 
 def are_probabilities(want: AnyArray) -> bool:
@@ -121,7 +130,11 @@ def shortfall(judged: OutputJudgement, samples: int, limits: Tolerance) -> str:
     """Return by how much an output failed, on how many samples, and the limit."""
     if judged.by != "error" and judged.agreement is not None and judged.agreement_interval is not None:
         low, high = judged.agreement_interval
-        how, limit = f"agrees with the model on {judged.agreement:.1%} of", f"less than {limits.agreement:.0%}"
+        of = "" if judged.of == "samples" else f"the {judged.of} of "
+        how, limit = (
+            f"agrees with the model on {judged.agreement:.1%} of {of}".rstrip(),
+            f"less than {limits.agreement:.0%}",
+        )
     else:
         low, high = judged.error_interval
         how, limit = f"is off by {judged.error:.1%} of the output's deviation on", f"more than {limits.error:.0%}"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.analysis.errors import agreement
+from snnc.analysis.task import Task
 from snnc.engine.answers import decode
 from snnc.engine.presentation import presentation
 from snnc.engine.simulate import as_run, present
-from snnc.evaluation.judgement import OutputJudgement, error_of
+from snnc.evaluation.judgement import OutputJudgement, agreements, error_of
 from snnc.evaluation.subject import Subject
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
@@ -33,6 +33,7 @@ def remedy(
     got: Mapping[str, Array],
     answered: Mapping[str, Array],
     *,
+    task: Task,
     calibrated: bool,
 ) -> str:
     """Return what to do about an output that failed.
@@ -46,6 +47,7 @@ def remedy(
         judged: the output that failed.
         got: answers of the network, by output name, ``(batch, *shape)``.
         answered: those of the model.
+        task: what the output is for.
         calibrated: whether it was calibrated on samples.
     """
     few = {name: x[:TRIED] for name, x in subject.samples.inputs.items()}
@@ -56,20 +58,20 @@ def remedy(
         steps = 2 * steps
         run = subject.program.run(few, steps)
         then = decode(subject.graph, run.outputs, subject.read_out, subject.dt)[judged.output]
-        helps, measured = _better(then, got[judged.output][:TRIED], want, judged)
+        helps, measured = _better(then, got[judged.output][:TRIED], want, judged, task)
         if helps:
             return "; ".join([*advice, f"run more steps: --steps {steps} gives {measured}"])
         advice.append(f"twice the steps are no remedy: --steps {steps} gives {measured}")
     return "; ".join([*_culprit(subject, few, steps), *advice]) or "choose other --neurons, or add a --synapse"
 
 
-def _better(then: Array, now: Array, want: Array, judged: OutputJudgement) -> tuple[bool, str]:
+def _better(then: Array, now: Array, want: Array, judged: OutputJudgement, task: Task) -> tuple[bool, str]:
     """Return whether answers got better by the measure that failed, and that measure in words."""
     errors = [error_of(y, want)[0] for y in (then, now)]
     on = f"on {len(want)} of the samples"
     if judged.by == "error":
         return errors[0] <= HELPS * errors[1], f"an error of {errors[0]:.1%} {on}, not {errors[1]:.1%}"
-    shares = [agreement(y, want) or 0.0 for y in (then, now)]
+    shares = [0.0 if (each := agreements(task, y, want)) is None else float(each.mean()) for y in (then, now)]
     helps = 1 - shares[0] <= HELPS * (1 - shares[1])
     return helps, f"an agreement of {shares[0]:.1%} {on}, not {shares[1]:.1%}"
 

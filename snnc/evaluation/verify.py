@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from snnc.analysis.errors import LargestError, RmsError, relative_error, rounded
+from snnc.analysis.task import Task
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.batching import joined
 from snnc.engine.presentation import presentation
@@ -19,7 +21,7 @@ from snnc.evaluation.subject import LayerError, Subject
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import ReadOutActivation, read_values
+from snnc.ops.read_out_activation import read_values
 from snnc.ops.stateful import Causal, Stateful
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.pipeline import JournalEntry
@@ -63,7 +65,7 @@ class VerifyReport:
     backend_error: float
     """The final graph in rate mode against what the program's read-out gives."""
     agreement: float | None
-    """Share of samples for which the program chooses the class that the reference chooses, in the first output."""
+    """Share of what program and reference decide alike, in the output where it is least; None where all are values."""
     agreement_interval: Interval | None
     """Its 95 % confidence interval (Wilson)."""
     outputs: tuple[OutputJudgement, ...]
@@ -132,8 +134,14 @@ def changes_over_time(graph: Graph) -> bool:
     return any(isinstance(n.op, Stateful) and n.op.stateful and not isinstance(n.op, Causal) for n in graph)
 
 
-def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
-    """Return the report on a program that has run; pure, so that it can be asked again with other samples."""
+def verify(subject: Subject, tasks: Mapping[str, Task], checks: Sequence[Check] = ()) -> VerifyReport:
+    """Return the report on a program that has run; pure, so that it can be asked again with other samples.
+
+    Args:
+        subject: what ran.
+        tasks: what each output is for.
+        checks: those of plugins.
+    """
     graph, wanted = subject.graph, subject.wanted
     shown = presentation(subject.source)
     final = (finish_each if shown.temporal else finish)(graph, subject.rates)
@@ -146,8 +154,8 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
     elif shown.temporal:  # without spikes, every step has to be right
         ran = finish_each(graph, subject.recording.outputs)
     rewrite, calibration = _rewrite_errors(subject.journal, relative_error(final, wanted))
-    bent = {name for name, node in graph.output_nodes.items() if isinstance(graph[node].op, ReadOutActivation)}
-    judged = judge(got, answered, subject.tolerance, labelled=subject.samples.labels is not None, bent=bent)
+    judged = judge(got, answered, subject.tolerance, tasks)
+    least = min(judged, key=lambda each: math.inf if each.agreement is None else each.agreement)
     report = VerifyReport(
         samples=len(subject.samples),
         steps=subject.steps,
@@ -159,14 +167,14 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
         rewrite_error=rewrite,
         calibration_error=calibration,
         backend_error=relative_error(ran, meant),
-        agreement=judged[0].agreement,
-        agreement_interval=judged[0].agreement_interval,
+        agreement=least.agreement,
+        agreement_interval=least.agreement_interval,
         outputs=judged,
         layers=subject.layers,
         starts_at=_starts_at(subject, dynamic=dynamic, rewritten=calibration is None and _promised(subject.journal)),
         problems=(),
     )
-    report = _judged_spiking(report, subject, got, answered) if dynamic else report
+    report = _judged_spiking(report, subject, got, answered, tasks) if dynamic else report
     findings = tuple(finding for check in checks for finding in check.inspect(subject, report))
     wrong = _wrong(report, subject)
     failed = tuple(f"{f.name}: {f.text}" for f in findings if not f.passed)
@@ -179,7 +187,11 @@ def verify(subject: Subject, checks: Sequence[Check] = ()) -> VerifyReport:
 
 
 def _judged_spiking(
-    report: VerifyReport, subject: Subject, got: Mapping[str, Array], answered: Mapping[str, Array]
+    report: VerifyReport,
+    subject: Subject,
+    got: Mapping[str, Array],
+    answered: Mapping[str, Array],
+    tasks: Mapping[str, Task],
 ) -> VerifyReport:
     """Return the report with a judgement of the spiking part, and the remedy where it failed."""
     if not report.real:
@@ -192,7 +204,7 @@ def _judged_spiking(
     calibrated = any(_is_calibration(entry) for entry in subject.journal)
     lines = [
         f"{shortfall(each, report.samples, subject.tolerance)}; "
-        f"{remedy(subject, each, got, answered, calibrated=calibrated)}"
+        f"{remedy(subject, each, got, answered, task=tasks[each.output], calibrated=calibrated)}"
         for each in report.outputs
         if each.verdict == "failed"
     ]

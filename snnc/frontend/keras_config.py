@@ -341,6 +341,15 @@ def refs(value: Any) -> Iterator[Ref]:
             yield from refs(value[key])
 
 
+def named_refs(value: Any) -> Iterator[tuple[str, Ref]]:
+    """Yield a model's inputs or outputs in the order of ``refs``, each with its key, or else its layer's name."""
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from ((key, ref) for ref in refs(value[key]))
+    else:
+        yield from ((ref.layer, ref) for ref in refs(value))
+
+
 def plain(value: Any) -> Any:
     """Return a config with the marked-up values of Keras made plain: tensors as ``Ref``, arrays as lists, slices."""
     if isinstance(value, dict):

@@ -20,8 +20,18 @@ from snnc.frontend.base import (
     Slot,
     stream_error,
 )
-from snnc.frontend.keras_config import TRANSPARENT, Call, LayerSpec, ModelSpec, Ref, calls_of, reason, refs
-from snnc.frontend.keras_inputs import input_ops
+from snnc.frontend.keras_config import (
+    TRANSPARENT,
+    Call,
+    LayerSpec,
+    ModelSpec,
+    Ref,
+    calls_of,
+    named_refs,
+    reason,
+    refs,
+)
+from snnc.frontend.keras_inputs import model_inputs as inputs_of
 from snnc.frontend.keras_layers.operators_known import computed_beforehand
 from snnc.frontend.keras_tensors import Tensors, model_inputs, with_slots
 from snnc.frontend.keras_time import Inside, distribute
@@ -90,15 +100,15 @@ def _build_graph(
     unsupported = list(_unsupported(model.layers, table))
     if unsupported:
         raise UnsupportedLayerError(unsupported)
-    inputs = input_ops(model, options.input_shape, temporal=options.temporal)
+    inputs = inputs_of(model, options.input_shape, temporal=options.temporal)
     weights = source.read(model, table.roles)
 
     def built(way: ModelSpec) -> Graph:
         build = _Build(Graph(model.name), table, weights, version)
-        for name, op in inputs.items():
-            build.graph.add(name, op, layers=[name])
+        for name, given in inputs.items():
+            build.graph.add(name, given.op, layers=[given.layer])
         if options.temporal:
-            build.sequences = Sequences(set(inputs), next((op.length for op in inputs.values() if op.length), None))
+            build.sequences = Sequences(set(inputs), next((i.op.length for i in inputs.values() if i.op.length), None))
         outputs = build.model(way, "", list(inputs))
         build.graph.set_outputs(_output_names(model, outputs))
         build.graph.prune()
@@ -203,12 +213,14 @@ def _quantised(spec: LayerSpec) -> bool:
 
 
 def _output_names(model: ModelSpec, nodes: Sequence[str]) -> dict[str, str]:
-    """Return the node of each output, named after the output layers."""
+    """Return the node of each output, named by its key, or after the output layers."""
     outputs: dict[str, str] = {}
-    for ref, node in zip(refs(model.outputs), nodes, strict=True):
-        name, k = ref.layer, 1
+    for (key, _), node in zip(named_refs(model.outputs), nodes, strict=True):
+        name, k = key, 1
         while name in outputs:
-            name, k = f"{ref.layer}_{k}", k + 1
+            name, k = f"{key}_{k}", k + 1
+        if not name or not name.isprintable():
+            raise FrontendError(f"model {model.name!r}: its output {name!r} has no printable name; name it otherwise")
         outputs[name] = node
     return outputs
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from snnc.errors import FrontendError, UsageError, unknown
-from snnc.frontend.keras_config import LayerSpec, ModelSpec, refs
+from snnc.frontend.keras_config import LayerSpec, ModelSpec, named_refs
 from snnc.frontend.keras_weights import leaves
 from snnc.ir.types import Shape
 from snnc.ops.layers import Input
@@ -17,8 +19,19 @@ DT = 0.001
 """Seconds a slice, where the model does not say."""
 
 
-def input_ops(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, Input]:
-    """Return the op of each input in the order of the model.
+@dataclass(frozen=True)
+class ModelInput:
+    """One input of a model."""
+
+    layer: str
+    """The name of its layer."""
+    op: Input
+
+
+def model_inputs(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, ModelInput]:
+    """Return each input in the order of the model, by the key that a dict of inputs has, or by the layer's name.
+
+    A key that begins with the name of another layer is none: nodes of that layer have such names.
 
     Args:
         model: whose inputs they are.
@@ -31,21 +44,28 @@ def input_ops(model: ModelSpec, given: Given, *, temporal: bool) -> dict[str, In
 
     """
     layers = {spec.name: spec for spec in model.layers}
-    names = list(dict.fromkeys(ref.layer for ref in refs(model.inputs)))
+    named: dict[str, str] = {}
+    for key, ref in named_refs(model.inputs):
+        if ref.layer not in named.values():
+            taken = key in named or (key != ref.layer and re.split("[/.]", key)[0] in layers)
+            named[ref.layer if taken or not key or not key.isprintable() else key] = ref.layer
+    names = list(named)
     for name in given if isinstance(given, Mapping) else ():
         if name not in names:
             raise UsageError(f"input_shape: {unknown('input', name, names)}")
-    inputs, dt = {}, slice_seconds(model) if temporal else None
+    inputs, dt = dict[str, ModelInput](), slice_seconds(model) if temporal else None
     for name in names:
-        spec = _input(layers.get(name), name)
+        spec = _input(layers.get(named[name]), named[name])
         stored, length = _stored(spec), None
         if temporal and stored is not None:
             if not stored:
                 raise FrontendError(f"layer {name!r} (InputLayer): it has no time axis; compile without --temporal")
             length, *rest = stored
             stored = tuple(rest)
-        inputs[name] = Input(shape=_shape(spec, stored, given, alone=len(names) == 1), dt=dt, length=length)
-    lengths = {name: op.length for name, op in inputs.items() if op.length is not None}
+        wish = given.get(name) if isinstance(given, Mapping) else given
+        shape = _shape(spec, stored, wish, each=isinstance(given, Mapping) or len(names) == 1)
+        inputs[name] = ModelInput(spec.name, Input(shape=shape, dt=dt, length=length))
+    lengths = {name: each.op.length for name, each in inputs.items() if each.op.length is not None}
     if len(set(lengths.values())) > 1:
         raise FrontendError(
             f"the inputs have different numbers of steps ({', '.join(f'{k}: {n}' for k, n in lengths.items())}), and "
@@ -79,10 +99,10 @@ def _input(spec: LayerSpec | None, name: str) -> LayerSpec:
     return spec
 
 
-def _shape(spec: LayerSpec, stored: tuple[int | None, ...] | None, given: Given, *, alone: bool) -> Shape:
-    wish = given.get(spec.name) if isinstance(given, Mapping) else given
+def _shape(spec: LayerSpec, stored: tuple[int | None, ...] | None, wish: Shape | None, *, each: bool) -> Shape:
+    """Return the shape of an input; a wish that is not of ``each`` alone is for those that are open."""
     is_open = stored is None or None in stored
-    if wish is None or (not alone and not is_open and not isinstance(given, Mapping)):
+    if wish is None or (not each and not is_open):
         if stored is None:
             raise FrontendError(f"layer {spec.name!r} (InputLayer): the model has no input shape; {_REMEDY}")
         if is_open:

@@ -59,10 +59,15 @@ def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Arra
     """
     if not hasattr(keras, "predict"):
         keras = load_with_keras(Path(keras))
-    inputs = [samples.inputs[name] for name in source.inputs]
-    outputs = keras.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
+    inputs: Any = [samples.inputs[name] for name in source.inputs]
+    if isinstance(getattr(keras, "input", None), Mapping) and set(keras.input) == set(source.inputs):
+        inputs = dict(samples.inputs)
+    elif len(inputs) == 1:
+        (inputs,) = inputs
+    outputs = keras.predict(inputs, verbose=0)
     if isinstance(outputs, Mapping):
-        outputs = list(outputs.values())
+        # nested outputs have no names of their own, and come by sorted key
+        outputs = [outputs[key] for key in (source.outputs if set(outputs) == set(source.outputs) else sorted(outputs))]
     listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     if len(listed) != len(source.outputs):
         raise SnncError(f"Keras gives {len(listed)} outputs, the graph has {len(source.outputs)}: not the same model")

@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from snnc.analysis.expected import Statistics
+from snnc.analysis.task import Task
 from snnc.engine.read_out import MeanReadOut, ReadOut
 from snnc.engine.simulate import as_run, present
 from snnc.errors import UsageError, unknown
@@ -56,6 +57,8 @@ class Context:
     model: Graph | None = None
     """The reference for calibration: the graph after the stage SPIKE, with ideal ReLU rates, or before a pass that
     approximates. None before that."""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    """What each output of the model is for, by its name."""
     seed: int = 0
     dt: float = 0.001
     """Seconds a step."""

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.analysis.expected import expected_ranges
-from snnc.analysis.forecast import ERROR_A_POINT, flips_a_point, is_choice, judged
+from snnc.analysis.forecast import ERROR_A_POINT, FLIPS_A_POINT, Scores, flips_a_point, judged, scores_of
+from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal, meets, require_goal
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate, evaluate_nodes
@@ -50,9 +51,9 @@ class Tried:
     error: float
     """As ``judged`` says."""
     flips: float
-    """The share of samples whose class changes: what is expected, or what is counted, whichever is more."""
-    classes: bool
-    """Whether any output is a choice among classes."""
+    """The share of decisions that change: what is expected, or what is counted, whichever is more."""
+    decides: bool
+    """Whether anything is decided by an output, such as a class."""
     a_point: float = CHANGED_A_POINT
     """The share of flips that stands for a point of accuracy."""
     by_error: bool = False
@@ -111,9 +112,7 @@ class ChooseLevels(Pass):
         _set_levels(graph, names, chosen.levels, chosen.spikes)
         if not presentation(graph).temporal:
             context.choices["steps"] = chosen.steps
-        changes = (
-            f", {chosen.flips:.1%} are expected to change their class" if chosen.classes and not context.made else ""
-        )
+        changes = f", {chosen.flips:.1%} {_words(context.tasks)}" if chosen.decides and not context.made else ""
         several = "" if chosen.spikes == 1 else f"at most {chosen.spikes} "
         kind = "made-up inputs" if context.made else "samples"
         context.note(
@@ -161,6 +160,7 @@ class Trials:
         assert context.held_back is not None
         self.names, self.context, self.held_back = names, context, context.held_back
         self.graph = stepwise(graph)
+        self.scores = {name: scores_of(graph, name, context.tasks) for name in self.graph.outputs}
         self.how = presentation(self.graph)
         self.wanted = self.how.read_out(evaluate(self.graph, self.held_back), context.read_out, context.dt)
         for name, y in self.wanted.items():
@@ -179,13 +179,25 @@ class Trials:
         run = present(as_run(self.graph), self.held_back, most, window=window, dt=context.dt, seed=context.seed)
         if self.how.temporal:
             given = {name: context.read_out(y, context.dt) for name, y in run.outputs.items()}
-            return [_judged(levels, spikes, most, given, self.wanted, context.made)]
+            return [self._judged(levels, spikes, most, given)]
         return [
-            _judged(
-                levels, spikes, steps, {n: y[:, steps - 1] for n, y in run.outputs.items()}, self.wanted, context.made
-            )
+            self._judged(levels, spikes, steps, {name: y[:, steps - 1] for name, y in run.outputs.items()})
             for steps in range(fewest, most + 1)
         ]
+
+    def _judged(self, levels: int, spikes: int, steps: int, given: Mapping[str, Array]) -> Tried:
+        """Return a choice with its error and flips, those of the worst output."""
+        errors, lost, decides = [], [], False
+        for name, y in given.items():
+            want, scores = self.wanted[name], self.scores[name]
+            error, expected = judged(y, want, scores=scores)
+            scored = scores(want)
+            decides = decides or scored is not None
+            errors.append(error)
+            a_point = FLIPS_A_POINT if scored is None else flips_a_point(CHANGED_A_POINT, scored)
+            lost.append((max(expected, _changed(y, want, scores)), a_point))
+        flips, a_point = max(lost, key=lambda each: each[0] / each[1])
+        return Tried(levels, spikes, steps, max(errors), flips, decides, a_point, self.context.made)
 
 
 def _set_ranges(graph: Graph, names: Sequence[str], context: Context) -> None:
@@ -210,24 +222,22 @@ def _set_levels(graph: Graph, names: Sequence[str], levels: int, spikes: int) ->
         graph.replace(name, replace(op, model=replace(op.model, levels=levels, spikes=spikes)))
 
 
-def _judged(
-    levels: int, spikes: int, steps: int, given: Mapping[str, Array], wanted: Mapping[str, Array], made: bool
-) -> Tried:
-    """Return a choice with its error and flips, those of the worst output."""
-    errors, flips = zip(*(judged(y, wanted[name]) for name, y in given.items()), strict=True)
-    counted = [_changed(y, wanted[name]) for name, y in given.items() if is_choice(wanted[name])]
-    a_point = min(flips_a_point(CHANGED_A_POINT, want) for want in wanted.values())
-    return Tried(levels, spikes, steps, max(errors), max([*flips, *counted]), bool(counted), a_point, made)
-
-
-def _changed(given: Array, wanted: Array) -> float:
-    """Return the share of samples with another class to be reckoned with, where the model chooses one.
+def _changed(given: Array, wanted: Array, scores: Scores) -> float:
+    """Return the share of decisions that change, to be reckoned with; 0 where the model decides nothing.
 
     Of many samples it is the mean of what the count leaves possible (the rule of succession), as a count of two among
     a hundred may stand for four.
     """
-    chosen = wanted.argmax(axis=-1)
-    clear = np.sum(wanted == wanted.max(axis=-1, keepdims=True), axis=-1) == 1
-    changed = np.count_nonzero(clear & (given.argmax(axis=-1) != chosen))
-    samples = len(wanted)
-    return float((changed + 1) / (samples + 2)) if samples >= MANY else changed / samples
+    ours, models = scores(given), scores(wanted)
+    if ours is None or models is None:
+        return 0.0
+    chosen = models.argmax(axis=-1)
+    clear = np.sum(models == models.max(axis=-1, keepdims=True), axis=-1) == 1
+    changed, count = np.count_nonzero(clear & (ours.argmax(axis=-1) != chosen)), len(models)
+    return float((changed + 1) / (count + 2)) if len(wanted) >= MANY else changed / count
+
+
+def _words(tasks: Mapping[str, Task]) -> str:
+    """Return what is expected of decisions."""
+    of = {task.what for task in tasks.values()} - {"samples"}
+    return f"of the {' and '.join(sorted(of))} are expected to change" if of else "are expected to change their class"

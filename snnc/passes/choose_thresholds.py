@@ -74,7 +74,7 @@ class Trials:
         self.samples, self.held_back = (
             {name: x[:SAMPLES] for name, x in half.items()} for half in (context.samples, context.held_back)
         )
-        self.asked = context.steps_asked
+        self.asked, self.tasks = context.steps_asked, context.tasks
         self.meets, self.reads = fan_out(graph), value_operations(graph, {})
         known = context.known if context.made else None
         self.ranges = None if known is None else expected_ranges(graph, names, self.samples, known)
@@ -87,7 +87,16 @@ class Trials:
 
     def tried(self, levels: Mapping[str, int], steps: int, repair: bool = True) -> Tried:
         """Return the forecast of levels by population and steps, with the weights fitted or not."""
-        found = forecast(self.graph, levels, self.samples, self.held_back, steps, repair=repair, ranges=self.ranges)
+        found = forecast(
+            self.graph,
+            levels,
+            self.samples,
+            self.held_back,
+            steps,
+            repair=repair,
+            ranges=self.ranges,
+            tasks=self.tasks,
+        )
         energy = energy_of_values(self.graph, self.reads, steps) + AC_45NM * found.synops(self.meets)
         self.tell(f"{steps} steps, {found.spikes:.3g} spikes: {found.drop:.2g} points lost")
         return Tried(found, levels, steps, energy)

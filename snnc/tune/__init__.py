@@ -14,10 +14,12 @@ from snnc.arguments import neurons_of
 from snnc.compiler import Source, compile, import_model
 from snnc.engine.presentation import is_temporal
 from snnc.errors import UsageError
+from snnc.evaluation.tasks import Asked, tasks_and_targets
 from snnc.registry import Registry
 from snnc.samples import Samples
+from snnc.samples import samples as samples_of
 from snnc.tune.forecasts import FORECAST, FORECASTABLE, search
-from snnc.tune.outcomes import Outcome, Tuned, Watch, Watched, arguments, command, halves
+from snnc.tune.outcomes import Judged, Outcome, Tuned, Watch, Watched, arguments, command, halves
 
 
 def tune(
@@ -33,6 +35,8 @@ def tune(
     storage: Path | None = None,
     seed: int = 0,
     watch: Watch | None = None,
+    task: Asked = None,
+    judge: str | None = None,
     **options: Any,
 ) -> Tuned:
     """Return the front and the best setting.
@@ -40,7 +44,7 @@ def tune(
     Args:
         model: as for ``compile``; a live model is imported once.
         samples: labelled samples. The first half calibrates, the second half, which no pass sees, decides.
-        target_drop: percentage points of accuracy that may be lost.
+        target_drop: points, hundredths of the accuracy or of R2, that may be lost; of several outputs by each.
         minimise: ``"steps"``, ``"spikes"`` or ``"energy"``.
         neurons: a neuron model; by default the backend's own of level 2.
         code: ``"graded"`` or ``"counted"``, in place of neurons.
@@ -50,6 +54,8 @@ def tune(
         storage: an SQLite file that keeps the search, for neurons without a forecast; None keeps it in memory.
         seed: of the search and of every compilation.
         watch: called with each outcome and the front so far.
+        task: what the output is for, or a mapping by output; see ``Compiled.evaluate``.
+        judge: the only output to judge, which labels called ``y`` are of; by default all that have labels.
         options: as for ``compile``: backend, input_shape, …
 
     Raises:
@@ -58,12 +64,16 @@ def tune(
         UsageError: the model is temporal, or there is no such goal.
     """
     require_goal(minimise)
-    calibrating, deciding = halves(samples)
     registry = options.get("registry") or Registry.discover()
     reading = {key: options.pop(key) for key in ("input_shape", "config", "replace") if key in options}
     graph = import_model(model, **reading, registry=registry)
     if is_temporal(graph):
         raise UsageError("tune searches for few steps, and a temporal model runs for one step a slice; compile it")
+    samples = samples_of(graph, samples, output=judge)
+    tasks_and_targets(graph, samples, task, output=judge)  # what is wrong with labels is said before anything runs
+    calibrating, others = halves(samples)
+    deciding = Judged(others, task, judge)
+    options = {**options, "task": task, "judge": judge}
     if code is not None:
         neurons = neurons_of(code, neurons)
     usual = registry.build_backend(options.get("backend", "nengo")).defaults(2).neurons

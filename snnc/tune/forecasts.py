@@ -24,7 +24,7 @@ from snnc.passes.choose_levels import Trials as Runs
 from snnc.passes.choose_levels import Tried as Levels
 from snnc.passes.choose_thresholds import MOST, ChooseThresholds, Trials, Tried
 from snnc.samples import Samples
-from snnc.tune.outcomes import Watched, outcome
+from snnc.tune.outcomes import Judged, Watched, outcome
 
 FORECASTABLE = (SigmaDelta.kind, SignedIf.kind)
 """Neurons of which passes know beforehand what they come to."""
@@ -132,7 +132,7 @@ class Graded:
 def search(
     graph: Graph,
     calibrating: Samples,
-    deciding: Samples,
+    deciding: Judged,
     watched: Watched,
     kind: str,
     fixed: Mapping[str, Any],
@@ -176,7 +176,7 @@ def search(
     within = [one for one in members if one.drop <= NEAR * target_drop] or members[-1:]
     count = min(most, SIMULATED, len(within))
     for i in np.linspace(0, len(within) - 1, count).round().astype(int):
-        watched.add(outcome({**fixed, **within[i].settings}, compiled(**within[i].made).evaluate(deciding)))
+        watched.add(outcome({**fixed, **within[i].settings}, deciding.evaluation(compiled(**within[i].made))))
     return len(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ from snnc.analysis.trade_off import front as front_of
 from snnc.compiled import Compiled
 from snnc.errors import DataError
 from snnc.evaluation.evaluate import Evaluation
+from snnc.evaluation.tasks import Asked
 from snnc.samples import Samples
 from snnc.text_form import write
 
@@ -21,14 +22,19 @@ class Outcome:
     """The results of one setting on the samples that it was not calibrated with."""
 
     settings: dict[str, Any]
-    accuracy: float
+    accuracy: float | None
+    """None where the task is no choice."""
     drop: float
-    """Percentage points below the model on the same samples."""
+    """Points, hundredths of the score, below the model on the same samples; of several outputs the most."""
     steps: int
     spikes: float
     """Per input."""
     energy: float
     """Joules per input, 45 nm; see ``snnc.analysis.cost``."""
+    score: float | None = None
+    """Accuracy, or R2 where numbers are values."""
+    measure: str = "accuracy"
+    """What the score is."""
 
 
 Watch: TypeAlias = Callable[[Outcome, tuple[Outcome, ...]], object]
@@ -57,8 +63,9 @@ class Tuned:
 
 def outcome(settings: Mapping[str, Any], found: Evaluation) -> Outcome:
     """Return what an evaluation says about settings; a silent network loses everything, whatever it spares."""
-    drop = 100.0 if found.silent else 100 * (found.model_accuracy - found.accuracy)
-    return Outcome(dict(settings), found.accuracy, drop, found.steps, found.spikes, found.cost.energy_45nm)
+    drop = 100.0 if found.silent else found.drop
+    energy = found.cost.energy_45nm
+    return Outcome(dict(settings), found.accuracy, drop, found.steps, found.spikes, energy, found.score, found.measure)
 
 
 class Watched:
@@ -81,15 +88,25 @@ class Watched:
         return front_of(self.outcomes, self.minimise)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What is judged, on the samples that decide."""
+
+    samples: Samples
+    task: Asked
+    output: str | None
+
+    def evaluation(self, compiled: Compiled, limit: int | None = None) -> Evaluation:
+        """Return the evaluation on all samples, or on the first."""
+        return compiled.evaluate(self.samples.head(limit), output=self.output, task=self.task)
+
+
 def halves(samples: Samples) -> tuple[Samples, Samples]:
     """Return the first half, to calibrate with, and the second, to decide with."""
-    if samples.labels is None:
-        raise DataError("tune needs labels: put them into the .npz as 'y', or give --labels")
     if len(samples) < 40:
         raise DataError(f"{len(samples)} labelled samples are too few to tune with: give at least 40, better 500")
     half = len(samples) // 2
-    second = Samples({name: x[half:] for name, x in samples.inputs.items()}, samples.labels[half:])
-    return samples.head(half), second
+    return samples.head(half), samples.part(slice(half, None))
 
 
 def arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +116,15 @@ def arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"level": 2, **own, "options": passes}
 
 
-def command(settings: Mapping[str, Any], model: str, calibration: str, samples: int, seed: int, output: str) -> str:
+def command(
+    settings: Mapping[str, Any],
+    model: str,
+    calibration: str,
+    samples: int,
+    seed: int,
+    output: str,
+    further: Sequence[str] = (),
+) -> str:
     """Return the command line that compiles the same artifact."""
     words = ["snnc", "compile", model, "--level", "2"]
     words += ["--calibration", calibration, "--calibration-limit", str(samples)]
@@ -108,4 +133,4 @@ def command(settings: Mapping[str, Any], model: str, calibration: str, samples: 
             words += ["--pass", write(key, value)]
         elif value is not None:
             words += ["--" + key.replace("_", "-"), str(value)]
-    return shlex.join([*words, "--seed", str(seed), "-o", output])
+    return shlex.join([*words, *further, "--seed", str(seed), "-o", output])

@@ -25,7 +25,7 @@ from snnc.manifest import Settings
 from snnc.passes.calibrate_scales import CalibrateScales
 from snnc.registry import Registry
 from snnc.samples import Samples
-from snnc.tune.outcomes import Outcome, Watched, arguments, outcome
+from snnc.tune.outcomes import Judged, Outcome, Watched, arguments, outcome
 
 BATCH = 6
 """Trials that are proposed together. Fixed, so that the search does not depend on the number of workers."""
@@ -61,7 +61,7 @@ FIRST_STEPS = (8, 4, 16)
 def search(
     graph: Graph,
     calibrating: Samples,
-    deciding: Samples,
+    deciding: Judged,
     watched: Watched,
     neurons: str | None,
     target_drop: float,
@@ -110,7 +110,7 @@ class _Task:
 
     graph: Graph
     calibrating: Samples
-    deciding: Samples
+    deciding: Judged
     seed: int
     options: dict[str, Any]
 
@@ -128,9 +128,8 @@ class _Task:
 
     def measure(self, settings: Mapping[str, Any], graph: Graph, asked: Settings, images: int | None = None) -> Outcome:
         """Return what a compiled graph gives on the first images of the half that decides, or on all."""
-        shown = self.deciding.head(images)
         compiled = Compiled(graph, self.graph, asked, self.options.get("registry") or Registry.discover())
-        return outcome(as_arguments(settings), compiled.evaluate(shown))
+        return outcome(as_arguments(settings), self.deciding.evaluation(compiled, images))
 
 
 def _run_batch(

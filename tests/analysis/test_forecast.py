@@ -196,4 +196,4 @@ def test_what_a_sure_model_changes_is_lost():
     assert flips_a_point(0.035, sure) == SURE
     between = np.log(np.float32([[0.95, 0.025, 0.025]] * 5))
     assert flips_a_point(0.04, between) == pytest.approx(0.02)
-    assert flips_a_point(0.035, rng.normal(size=(50, 4, 10)).astype(np.float32)) == 0.035  # no choice among classes
+    assert flips_a_point(0.035, None) == 0.035  # no choice among classes

@@ -82,7 +82,7 @@ def test_evaluate_takes_labels_beside_or_inside_the_inputs(model, x, tmp_path):
     assert c.evaluate(tmp_path / "d.npz", steps=40) == measured
     with pytest.raises(DataError, match="needs labels"):
         c.evaluate(x, steps=40)
-    with pytest.raises(DataError, match="labels run from 4 to 9, the model has 3 classes"):
+    with pytest.raises(DataError, match="the model has classes 0 to 2, the labels run from 4 to 9"):
         c.evaluate(x, np.arange(4, 10) % 10, steps=40)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from snnc.analysis.errors import interval
+from snnc.analysis.task import Task
 from snnc.backend import Tolerance
 from snnc.evaluation.judgement import are_probabilities, error_of, judge, overall, shortfall
 
@@ -14,8 +15,13 @@ def one_hot(classes, n=3):
     return np.eye(n, dtype=np.float32)[np.asarray(classes, dtype=int)]
 
 
-def judged(got, want, **options):
-    (found,) = judge({"y": got}, {"y": want}, LIMITS, **options)
+def task(kind, shape, name="y"):
+    choice = {"classes": "largest", "pixels": "largest", "multi-label": "threshold", "binary": "threshold"}.get(kind)
+    return Task(name, kind, tuple(shape), choice)
+
+
+def judged(got, want, kind="undecided"):
+    (found,) = judge({"y": got}, {"y": want}, LIMITS, {"y": task(kind, want.shape[1:])})
     return found
 
 
@@ -59,9 +65,9 @@ def test_logits_may_be_classes_or_values_and_pass_as_either(rng):
     assert (judged(got, want).by, judged(got, want).verdict) == ("either", "passed")
     assert judged(got[::-1], want).verdict == "failed"
     assert judged(3 * want, want).verdict == "passed"
-    assert judged(3 * want, want, bent={"y"}).verdict == "failed"
-    assert judged(3 * want, want, bent={"y"}).by == "error"
-    assert judged(3 * want, want, labelled=True).by == "agreement"
+    assert judged(3 * want, want, "regression").verdict == "failed"
+    assert judged(3 * want, want, "regression").by == "error"
+    assert judged(3 * want, want, "classes").by == "agreement"
 
 
 def test_probabilities_and_their_logarithms_are_classes(rng):
@@ -82,7 +88,12 @@ def test_what_does_not_differ_is_measured_by_itself_and_what_is_no_number_failed
 
 def test_one_output_that_failed_fails_the_network_and_says_by_how_much():
     want = {"a": one_hot([0] * 40), "b": np.arange(40, dtype=np.float32)[:, None]}
-    found = judge({"a": want["a"], "b": -want["b"]}, want, LIMITS)
+    found = judge(
+        {"a": want["a"], "b": -want["b"]},
+        want,
+        LIMITS,
+        {"a": task("classes", (3,), "a"), "b": task("regression", (1,), "b")},
+    )
     assert [each.verdict for each in found] == ["passed", "failed"]
     assert overall(found) == "failed"
     assert overall(found[:1]) == "passed"
@@ -92,3 +103,31 @@ def test_one_output_that_failed_fails_the_network_and_says_by_how_much():
     assert "agrees with the model on 50.0% of 40 samples (35.2% to 64.8% at 95 % confidence), less than 90%" in (
         shortfall(agreeing(20, 40), 40, LIMITS)
     )
+
+
+def test_a_yes_or_no_and_labels_are_judged_by_their_agreement(rng):
+    want = rng.normal(size=(60, 1)).astype(np.float32)
+    near = judged(want * np.float32(3), want, "binary")
+    assert (near.verdict, near.by, near.agreement, near.of) == ("passed", "agreement", 1.0, "samples")
+    assert judged(-want, want, "binary").verdict == "failed"
+    labels = rng.normal(size=(60, 4)).astype(np.float32)
+    wrong = labels * np.where(np.arange(4) == 0, -1, 1).astype(np.float32)
+    found = judged(wrong, labels, "multi-label")
+    assert (found.agreement, found.of, found.verdict) == (0.75, "labels", "failed")
+    assert "agrees with the model on 75.0% of the labels of 60 samples" in shortfall(found, 60, LIMITS)
+
+
+def test_pixels_of_one_sample_are_not_taken_to_be_independent():
+    """Of three samples one is all wrong: 3072 single answers would fail, and three samples are too few to tell."""
+    want = np.zeros((3, 32, 32, 2), dtype=np.float32)
+    want[..., 0] = 1
+    got = want.copy()
+    got[0] = got[0, ..., ::-1]
+    found = judged(got, want, "pixels")
+    assert (found.agreement, found.of) == (pytest.approx(2 / 3), "pixels")
+    assert found.agreement_interval == pytest.approx(interval(2 / 3, 3))
+    assert found.verdict == "not judged"
+    mixed = want.copy()
+    mixed[:, ::3] = mixed[:, ::3, :, ::-1]  # a third of each is wrong: that is sure, whatever the number of samples
+    mixed[0, 1, :5] = mixed[0, 1, :5, ::-1]
+    assert judged(mixed, want, "pixels").verdict == "failed"

@@ -54,6 +54,33 @@ def test_inputs_and_outputs_are_in_the_order_of_the_model(tmp_path):
     assert dict(graph.output_nodes) == {"sum": "sum", "b": "b", "sum_1": "sum"}
 
 
+def test_dicts_of_inputs_and_outputs_give_their_keys_for_names(tmp_path):
+    layers = [source("one", 3), source("two", 3), layer("Add", "sum", [[("one", 0, 0), ("two", 0, 0)]])]
+    inputs = {"image": ["two", 0, 0], "about": ["one", 0, 0]}
+    outputs = {"total": ["sum", 0, 0], "again": ["one", 0, 0], "both": [["one", 0, 0], ["two", 0, 0]]}
+    graph = no_weights(tmp_path, functional(inputs, outputs, *layers), input_shape={"image": (3,)})
+    check(graph)
+    assert graph.inputs == ("about", "image")
+    assert graph.sources("sum") == ("about", "image")
+    assert graph["image"].origin.layers == ("two",)
+    assert dict(graph.output_nodes) == {"again": "about", "both": "about", "both_1": "image", "total": "sum"}
+    with pytest.raises(UsageError, match="unknown input 'two'"):
+        no_weights(tmp_path, functional(inputs, outputs, *layers), input_shape={"two": (3,)})
+
+
+def test_a_key_that_layers_have_for_a_name_is_no_name_of_an_input(tmp_path):
+    layers = [source("one", 3), source("two", 3), layer("Add", "sum", [[("one", 0, 0), ("two", 0, 0)]])]
+    graph = no_weights(
+        tmp_path, functional({"sum": ["two", 0, 0], "two": ["one", 0, 0]}, {"sum": ["sum", 0, 0]}, *layers)
+    )
+    check(graph)
+    assert graph.inputs == ("two", "one")
+    graph = no_weights(tmp_path, functional({"": ["two", 0, 0], "sum.x": ["one", 0, 0]}, ["sum", 0, 0], *layers))
+    assert graph.inputs == ("two", "one")
+    with pytest.raises(FrontendError, match="has no printable name"):
+        no_weights(tmp_path, functional(["one", 0, 0], {"a\nb": ["one", 0, 0]}, layers[0]))
+
+
 def test_calls_of_a_shared_layer_share_its_arrays(rng, tmp_path):
     document = functional(
         ["x", 0, 0],

@@ -125,8 +125,8 @@ def test_the_shifts_go_into_the_biases(rng):
 
 @pytest.mark.parametrize(("flips", "kept"), [(0.09, True), (0.099, False)])
 def test_weights_are_fitted_to_counts_and_kept_where_samples_held_back_get_better(rng, monkeypatch, flips, kept):
-    def promising(*arguments, repair, ranges):
-        found = forecast(*arguments, repair=repair, ranges=ranges)
+    def promising(*arguments, repair, **others):
+        found = forecast(*arguments, repair=repair, **others)
         found.flips = flips if repair else 0.1
         return found
 
