@@ -54,6 +54,7 @@ from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
 from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.write_scales import WriteScales
+from snnc.processes import in_processes
 from snnc.progress import progress_bar
 
 __all__ = [
@@ -159,6 +160,7 @@ __all__ += [
     "decoder_of",
     "for_batch",
     "fuse_linear",
+    "in_processes",
     "interpolation_matrix",
     "matmul",
     "matvec",

@@ -26,8 +26,9 @@ GOLDEN = {
         linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,
     "First-party": """
-        External Stepper convolve decoder_of for_batch fuse_linear interpolation_matrix matmul matvec one_thread present
-        progress_bar read_out_tail read_values refitted samples_for schedule with_batch with_ideal_rates
+        External Stepper convolve decoder_of for_batch fuse_linear in_processes interpolation_matrix matmul matvec
+        one_thread present progress_bar read_out_tail read_values refitted samples_for schedule with_batch
+        with_ideal_rates
     """,
 }
 

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "_version", "schema", "terminal"},
     {"limits"},
-    {"files", "replacing", "outputs", "progress"},
+    {"files", "replacing", "outputs", "processes", "progress"},
     {"ir"},
     {"ops"},
     {"neurons"},

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count, delayed
 
-from snnc.api import AnyArray, Array, Recording, one_thread
+from snnc.api import AnyArray, Array, Recording, in_processes, one_thread
 from snnc_nengo.building import building
 from snnc_nengo.simulate import Job, Simulation
 
@@ -45,7 +45,7 @@ def show_all(
     # as an array, the network goes to all processes by shared memory
     pickled = np.frombuffer(pickle.dumps(job), dtype=np.uint8)
     work = (delayed(_work)(job.key, pickled, piece, steps) for piece in pieces)
-    for shown in Parallel(n_jobs=jobs, return_as="generator")(work):
+    for shown in in_processes(work, jobs):
         yield from shown
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 import tempfile
 import traceback
+import warnings
 from contextlib import suppress
 from typing import NoReturn
 
@@ -30,13 +33,41 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     stderr = logging.StreamHandler()
     stderr.setFormatter(_OneLine("%(name)s: %(message)s"))
     logging.getLogger("snnc").addHandler(stderr)
+    ended = _tidily()
     code = _run(arguments)
+    if code == INTERRUPTED:
+        _end(ended[0] if ended else code)
     try:
         sys.stdout.flush()
     except OSError as error:
         code = code if isinstance(error, BrokenPipeError) else _fail(f"standard output: {error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
     sys.exit(code)
+
+
+def _tidily() -> list[int]:
+    """Let what ends processes do as Ctrl-C does, so that nothing is left behind; return its exit code when it came."""
+    warnings.filterwarnings("ignore", message=".*still being processed by the workers")  # joblib's, of the rest
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        came.append(128 + number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # and not one that is ignored, as nohup has it
+            signal.signal(number, end)
+    return came
+
+
+def _end(code: int) -> NoReturn:
+    """End with a code after an interruption; Python's own end has another one where that hit an ``exec``."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 class _OneLine(logging.Formatter):
@@ -56,7 +87,7 @@ def _run(arguments: list[str] | None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        return _fail(f"{error.filename or _deleted() or 'input or output'}: {error.strerror or error}")
     except MemoryError as error:
         return _fail(f"out of memory ({error}): give fewer samples (--limit), fewer steps, or a smaller model")
     except (KeyboardInterrupt, typer.Abort):
@@ -70,6 +101,14 @@ def _run(arguments: list[str] | None) -> int:
         if (garbled := _garbled()) is not None:
             return _fail(garbled)
         return _fail(f"internal error, please report it {_kept(error, arguments)}: {_name(error)}", INTERNAL)
+
+
+def _deleted() -> str:
+    """Return what to say where libraries cannot be loaded because we are in no folder."""
+    try:
+        return os.getcwd() and ""
+    except OSError:
+        return "the folder that you are in was deleted, go to another"
 
 
 def _garbled() -> str | None:

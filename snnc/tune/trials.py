@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from snnc.errors import MissingExtraError, UsageError
 from snnc.ir.graph import Graph
 from snnc.manifest import Settings
 from snnc.passes.calibrate_scales import CalibrateScales
+from snnc.processes import in_processes
 from snnc.registry import Registry
 from snnc.samples import Samples
 from snnc.tune.outcomes import Judged, Outcome, Watched, arguments, outcome
@@ -145,7 +147,7 @@ def _run_batch(
     """Try a batch on a few images, let the pruner stop what is bad, and return the outcomes of the rest on all."""
     from joblib import delayed
 
-    firsts = parallel(delayed(_Task.first)(task, s) for s in settings)
+    firsts = list(parallel(delayed(_Task.first)(task, s) for s in settings))
     going = []
     for trial, setting, (graph, asked, first) in zip(batch, settings, firsts, strict=True):
         trial.report(_value(first, target_drop, minimise), step=1)
@@ -153,7 +155,7 @@ def _run_batch(
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             going.append((trial, setting, graph, asked))
-    outcomes: list[Outcome] = parallel(delayed(_Task.measure)(task, *rest) for _, *rest in going)
+    outcomes: list[Outcome] = list(parallel(delayed(_Task.measure)(task, *rest) for _, *rest in going))
     for (trial, *_), found in zip(going, outcomes, strict=True):
         trial.set_user_attr("outcome", asdict(found))
         study.tell(trial, _value(found, target_drop, minimise))
@@ -246,11 +248,11 @@ def _counted(study: Any) -> int:
 
 
 def _cluster(workers: int | str) -> AbstractContextManager[Any]:
-    """Return a context that gives a joblib ``Parallel``: in processes, or on the cluster of a Dask scheduler."""
+    """Return a context that gives what does joblib's ``delayed`` calls: processes, or a Dask scheduler's cluster."""
     from joblib import Parallel, parallel_config
 
     if isinstance(workers, int) or workers.isdigit():
-        return nullcontext(Parallel(n_jobs=max(1, int(workers))))
+        return nullcontext(partial(in_processes, jobs=max(1, int(workers))))
     try:
         from distributed import Client
     except ImportError as error:
