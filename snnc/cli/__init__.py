@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 import warnings
 from contextlib import suppress
@@ -63,6 +64,7 @@ def _tidily() -> list[int]:
 
 def _end(code: int) -> NoReturn:
     """End with a code after an interruption; Python's own end has another one where that hit an ``exec``."""
+    threading._shutdown()  # type: ignore[attr-defined]  # as at Python's own end: joblib kills its processes there
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

@@ -89,7 +89,7 @@ def test_processes_are_started_when_a_batch_is_slow_enough(cnn: Graph, monkeypat
     inputs = random_inputs(cnn, 6)
     want = program(cnn).run(inputs, 5, jobs=1).outputs
     used = []
-    monkeypatch.setattr(parallel, "Parallel", lambda **options: used.append(options["n_jobs"]) or list_of_calls)
+    monkeypatch.setattr(parallel, "in_processes", lambda work, jobs: used.append(jobs) or list_of_calls(work))
     monkeypatch.setattr(parallel, "cpu_count", lambda: 3)
     program(cnn).run(inputs, 5)
     assert used == []
