@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc import ops
+from snnc.analysis.choose_task import task_of
 from snnc.analysis.forecast import ENOUGH
+from snnc.analysis.task import Task
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate
 from snnc.ir.graph import Graph
@@ -176,7 +178,9 @@ def fit(source: Graph, name: str, inputs: Mapping[str, Array]) -> Fit | None:
 
 
 def confidence(source: Graph, inputs: Mapping[str, Array]) -> float | None:
-    """Return how sure a classifier is of its answers on inputs, 0 for as good as guessing to 1; None for other models.
+    """Return how sure a model is of what it decides, 0 for as good as guessing to 1; None where it says no probability.
+
+    That is the mean over the outputs that are probabilities, of classes or of yes.
 
     Args:
         source: a model as imported.
@@ -184,8 +188,18 @@ def confidence(source: Graph, inputs: Mapping[str, Array]) -> float | None:
     """
     with np.errstate(all="ignore"):
         outputs = evaluate(source, inputs)
-    y = next(iter(outputs.values())).astype(np.float64)
-    classes = y.shape[-1]
-    if y.ndim < 2 or classes < 2 or not (np.allclose(y.sum(axis=-1), 1, atol=1e-3) and (y >= 0).all()):
+    found = [
+        float((likely.mean() - 1 / task.classes) / (1 - 1 / task.classes))
+        for task in (task_of(source, name) for name in outputs)
+        if (likely := _likely(task, outputs[task.output].astype(np.float64))) is not None
+    ]
+    return float(np.mean(found)) if found else None
+
+
+def _likely(task: Task, y: AnyArray) -> AnyArray | None:
+    """Return the probability of each decision."""
+    if task.choice is None or not (y >= 0).all() or not (y <= 1 + 1e-3).all():
         return None
-    return float((y.max(axis=-1).mean() - 1 / classes) / (1 - 1 / classes))
+    if task.choice == "threshold":
+        return np.maximum(y, 1 - y)
+    return np.asarray(y.max(axis=task.axis)) if np.allclose(y.sum(axis=task.axis), 1, atol=1e-3) else None

@@ -150,7 +150,7 @@ def _numbers(values: list[str] | None, kind: Callable[[str], T], problem: str) -
     return found["*"] if set(found) == {"*"} else found or None
 
 
-def tasks_of(values: list[str] | None) -> Any:
+def kinds_of(values: list[str] | None) -> Any:
     """Return a kind of task, or kinds by output, from ``KIND`` and ``OUTPUT=KIND`` words; None from none."""
     found = by_layer(values, "task", str)
     if isinstance(found, dict) and "*" in found:

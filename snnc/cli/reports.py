@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from snnc.analysis.task import Task
 from snnc.comparison import Compared
 from snnc.compiled import Compiled
 from snnc.discovery import HOOKS
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.measures import OutputEvaluation
-from snnc.ir.types import Array
+from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Pass
 from snnc.registry import Registry
 from snnc.terminal import new_console
@@ -285,10 +287,12 @@ def _score(found: Outcome) -> str:
 def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: float) -> None:
     """Print the front of a search, the best setting and how to make it again."""
     console = new_console()
+    measures = {row.measure for row in found.front}
+    score = measures.pop() if len(measures) == 1 else "score"
     table = _table(
-        f"the front: {found.best.measure} against {minimise}, {found.trials} settings, "
+        f"the front: {score} against {minimise}, {found.trials} settings, "
         f"{found.trials - found.stopped} of them simulated on all samples",
-        "setting", "steps", "spikes", "energy", found.best.measure, "drop",
+        "setting", "steps", "spikes", "energy", score, "drop",
     )  # fmt: skip
     for row in found.front:
         mark = "* " if row == found.best else "  "
@@ -311,20 +315,23 @@ def _setting(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in flat.items() if key != "steps" and value is not None)
 
 
-def readouts(outputs: Mapping[str, Array], steps: int, written: Path | None) -> None:
-    """Print the read-out of the first samples of each output."""
+def readouts(outputs: Mapping[str, Array], tasks: Mapping[str, Task], steps: int, written: Path | None) -> None:
+    """Print the read-out of the first samples of each output, and what is decided by it."""
     console = new_console()
     for name, y in outputs.items():
-        table = _table(
-            f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", "arg-max", "values"
-        )
+        task = tasks[name] if tasks[name].kind != "undecided" else replace(tasks[name], choice="largest")
+        column = {"largest": ["arg-max"], "threshold": ["yes"], None: []}[task.choice]
+        table = _table(f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", *column, "values")
         for i, row in enumerate(y[:SHOWN]):
-            flat = row.ravel()
-            values = " ".join(f"{v:.3g}" for v in flat[:SHOWN]) + (" …" if flat.size > SHOWN else "")
-            table.add_row(str(i), str(int(flat.argmax())), values)
+            decided = [_few(task.decide(row).ravel(), "d")] if column else []
+            table.add_row(str(i), *decided, _few(row.ravel(), ".3g"))
         console.print(table)
     if written is not None:
         console.print(f"wrote {written}")
+
+
+def _few(flat: AnyArray, form: str) -> str:
+    return " ".join(f"{v:{form}}" for v in flat[:SHOWN].tolist()) + (" …" if flat.size > SHOWN else "")
 
 
 def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:

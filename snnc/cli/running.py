@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from snnc.cli.app import app
-from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Output, Steps, TaskOf, tasks_of
+from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Output, Steps, TaskOf, kinds_of
 from snnc.errors import UsageError
 
 
@@ -28,6 +28,7 @@ def run(
     """Run an artifact on inputs; print the read-out, or write the outputs of every step."""
     from snnc.cli import reports
     from snnc.compiler import load
+    from snnc.evaluation.tasks import tasks_of
     from snnc.files import npz_bytes
     from snnc.outputs import MARK, is_stdout, require_file_place, write_file
 
@@ -41,7 +42,7 @@ def run(
     if output is not None:
         write_file(output, npz_bytes(outputs, MARK), force=force, reads=read)
     if output is None or not is_stdout(output):
-        reports.readouts(means, steps, output)
+        reports.readouts(means, tasks_of(compiled.source, samples), steps, output)
 
 
 @app.command()
@@ -70,7 +71,7 @@ def evaluate(
     compiled = load(folder)
     samples = compiled.samples(inputs, limit, output)
     measured = compiled.evaluate(
-        samples, steps=steps, output=output, task=tasks_of(task), engine=engine, jobs=jobs, progress=True
+        samples, steps=steps, output=output, task=kinds_of(task), engine=engine, jobs=jobs, progress=True
     )
     reports.as_json(measured.as_dict()) if json else reports.evaluation(measured)
     if plots is not None:
@@ -103,7 +104,7 @@ def verify(
     compiled = load(folder)
     samples = None if inputs is None else compiled.samples(inputs, limit, output)
     keras = _model_file(compiled.origin, model) if against_keras else None
-    report = compiled.verify(samples, steps, keras=keras, output=output, task=tasks_of(task), jobs=jobs, progress=True)
+    report = compiled.verify(samples, steps, keras=keras, output=output, task=kinds_of(task), jobs=jobs, progress=True)
     reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
     if report.passed is False:
         raise typer.Exit(1)
@@ -143,7 +144,7 @@ def compare(
     from snnc.compiler import load
 
     rows = compare_all(
-        {str(folder): load(folder) for folder in folders}, inputs, steps, limit, output=output, task=tasks_of(task)
+        {str(folder): load(folder) for folder in folders}, inputs, steps, limit, output=output, task=kinds_of(task)
     )
     reports.as_json([row.as_dict() for row in rows]) if json else reports.comparison(rows)
 
