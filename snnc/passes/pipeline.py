@@ -34,8 +34,9 @@ class JournalEntry:
     """How much the rate-mode outputs moved on the sample inputs, relative to the largest; None if not measured."""
     kept: bool = True
     """False for a measured pass that was taken back."""
-    loss: tuple[float, float] | None = None
-    """For a measured pass: the spiking network's error on the samples held back, before and after it."""
+    loss: tuple[float | None, float | None] | None = None
+    """For a measured pass: the spiking network's error on the samples held back, before and after it; of a network in
+    which a layer is dead infinite, and None where it was read from a file."""
 
 
 def run(

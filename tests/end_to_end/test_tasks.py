@@ -27,7 +27,7 @@ def fitted(x, targets, activation=None):
     rng = np.random.default_rng(1)
     weight, bias = rng.normal(size=(2, 60)), rng.normal(size=60)
     hidden = np.maximum(x @ weight + bias, 0)
-    last = np.linalg.lstsq(np.c_[hidden, np.ones(len(x))], targets, rcond=1e-6)[0]
+    last = np.linalg.lstsq(np.c_[hidden, np.ones(len(x))], targets, rcond=1e-3)[0]
     graph = Graph("fitted")
     graph.add("x", ops.Input(shape=(2,)))
     graph.add("hidden", ops.Dense(weight=weight, bias=bias, activation=ops.Relu()), ["x"])
@@ -147,7 +147,7 @@ def test_a_search_loses_points_of_the_score(name, measure, x):
     graph, y = TASKS[name](x)
     found = tune(graph, samples_of(graph, data(x, y)), target_drop=2.0, trials=3)
     assert found.met and {row.measure for row in found.front} == {measure}
-    assert found.best.drop <= 2.0
+    assert found.best.drop <= 2.0 + 1e-6
     measured = found.compiled.evaluate(samples_of(graph, data(x, y)).part(slice(BATCH // 2, None)))
     assert (measured.score, measured.drop) == (found.best.score, found.best.drop)
 
