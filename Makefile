@@ -11,6 +11,7 @@ help:
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make kills  kill a hundred compilations, each of which leaves the old artifact or the new: some minutes"
+	@echo "make fuzz   read 50,000 damaged models, artifacts, samples and plugins; FUZZ=1000 reads fewer: half an hour"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
 	@echo "make accuracy  measure eleven families of networks, and other converters: some hours; docs/accuracy.md"
@@ -45,6 +46,12 @@ test-new:
 # Compilations killed at a hundred moments, over an old artifact
 kills: .venv-test/installed
 	SNNC_KILLS=100 .venv-test/bin/python -m pytest -s tests/end_to_end/test_killed.py
+
+# What a defect was found in is kept in out/fuzz; FUZZ_SEED=N FUZZ=1 reads one case again. make test reads some hundred
+FUZZ = 50000
+FUZZ_SEED = 0
+fuzz: .venv-test/installed
+	.venv-test/bin/python -m tests.fuzz --count $(FUZZ) --seed $(FUZZ_SEED)
 
 # Every architecture of keras.applications; benchmarks/applications.py measures the numbers of docs/applications.json anew
 applications: .venv-test/installed

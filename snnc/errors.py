@@ -8,6 +8,10 @@ from collections.abc import Iterable, Sequence
 class SnncError(Exception):
     """The root of all deliberate errors. Its text is one line that says what is wrong and how to mend it."""
 
+    def __str__(self) -> str:
+        """Return the text in one line, whatever names of a file it tells."""
+        return " ".join(super().__str__().split())
+
 
 class UsageError(SnncError):
     """An option or argument that cannot be used as given."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,14 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from snnc import limits
-from snnc.errors import FileError
+from snnc.errors import FileError, SnncError
 
 FREE = 64 << 20
 """Bytes that the entries of a zip, or the datasets of an HDF5 file, may unpack to without a question, all together."""
 RATIO = 50
 """Beyond that, how many times their packed size they may have: weights pack 1 to 4 times, bombs 1000 times."""
-_DAMAGE = (OSError, EOFError, ValueError, LookupError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
-"""What the readers of the standard library and of h5py raise for bytes that are not what they should be."""
 
 
 def require_file(path: Path) -> Path:
@@ -42,9 +38,11 @@ def reading(path: Path, what: str) -> Iterator[None]:
     """Turn whatever a damaged file raises into one FileError."""
     try:
         yield
+    except SnncError:
+        raise
     except (MemoryError, RecursionError, OverflowError) as error:
         raise FileError(f"{path}: this {what} is nested or sized beyond reason") from error
-    except _DAMAGE as error:
+    except Exception as error:  # there is no end to what readers raise for bytes that are not what they should be
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileError(f"{path}: not a readable {what} (truncated or damaged?): {reason[:200]}") from error
 

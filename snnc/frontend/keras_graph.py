@@ -94,6 +94,8 @@ def _build_graph(
     kinds: Mapping[str, type[Op]],
 ) -> Graph:
     limits.require("layers and nodes", calls_of(model), f"model {model.name!r}")
+    if not list(refs(model.inputs)) or not list(refs(model.outputs)):
+        raise FrontendError(f"model {model.name!r} has no inputs or no outputs")
     if options.replace:
         model = Replacements(options.replace, importers, kinds, version).applied(model)
     table = ImporterTable(importers)

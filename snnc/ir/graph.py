@@ -386,6 +386,8 @@ class Graph:
             inferred = op.infer(*types)
         except ShapeError as error:
             raise ShapeError(f"node {name!r} [{origin}]: {error}") from None
+        if inferred.size < 1:
+            raise ShapeError(f"node {name!r} [{origin}]: {op.kind} gives {inferred}, a tensor without elements")
         limits.require("elements of a tensor", inferred.size, f"node {name!r} [{origin}]")
         return inferred
 

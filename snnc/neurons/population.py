@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -86,7 +87,7 @@ class Synapse(Stateful):
     model: SynapseModel
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        if self.model.tau <= 0:
+        if not 0 < self.model.tau < math.inf:
             raise ShapeError(f"a synapse needs a positive time constant, got {self.model.tau} s")
         return TensorType(inputs[0].shape)
 

@@ -47,6 +47,8 @@ class ConvTranspose(Op):
             raise ShapeError(f"bias {self.bias.shape} does not fit kernel {self.kernel.shape}")
         if not len(self.strides) == len(self.dilation) == len(self.crops) == rank:
             raise ShapeError(f"strides, dilation and crops need {rank} entries each")
+        if min(*self.strides, *self.dilation, 1) < 1:
+            raise ShapeError(f"strides {self.strides} and dilation {self.dilation} must be positive")
         out = tuple(n - a - b for n, (a, b) in zip(self._full(x.shape[:-1]), self.crops, strict=True))
         if min(out) < 1:
             raise ShapeError(f"nothing is left of {x} after crops of {self.crops}")

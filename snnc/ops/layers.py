@@ -160,7 +160,7 @@ class Pool(Op):
     def infer(self, *inputs: TensorType) -> TensorType:
         (x,) = inputs
         rank = len(self.size)
-        if len(x.shape) != rank + 1 or len(self.strides) != rank:
+        if len(x.shape) != rank + 1 or len(self.strides) != rank or min(*self.size, *self.strides, 1) < 1:
             raise ShapeError(f"a pool of {self.size} takes {rank} spatial axes and channels, got {x}")
         space = x.shape[:-1]
         out = convolve.output_size(space, self.size, self.strides, (1,) * rank, self.pads(space))

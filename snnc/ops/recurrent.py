@@ -47,6 +47,11 @@ class Recurrent(Op):
         """Return the number of units."""
         return int(self.recurrent.shape[0])
 
+    @property
+    def bias_shape(self) -> Shape:
+        """Return the shape that the bias has to have."""
+        return (self.gates * self.units,)
+
     def state(self, shape: Shape) -> Shape:
         """Return the shape of a state, given that of a slice of x; raise ShapeError where the weights do not fit."""
         wide = self.gates * self.units
@@ -59,6 +64,8 @@ class Recurrent(Op):
         if len(x.shape) < 2:
             raise ShapeError(f"a recurrent layer needs steps of features, got {x}")
         state = self.state(x.shape[1:])
+        if self.bias.shape != self.bias_shape:
+            raise ShapeError(f"the bias has shape {self.bias.shape}, not {self.bias_shape}")
         if self.gives not in GIVES[: 2 + self.memories] or self.states not in (0, self.memories):
             raise ShapeError(f"gives {self.gives!r} or {self.states} initial state(s) are not of this layer")
         want = [(x.shape[0],)] * self.masked + [state] * self.states
@@ -159,6 +166,11 @@ class Gru(Recurrent):
     gates: ClassVar[int] = 3
     gate: Activation | None = Sigmoid()
     reset_after: bool = True
+
+    @property
+    def bias_shape(self) -> Shape:
+        wide = self.gates * self.units
+        return (2, wide) if self.reset_after else (wide,)
 
     def project(self, xp: Namespace, x: Any) -> Any:
         return xp.matmul(x, self.kernel) + (self.bias[0] if self.reset_after else self.bias)

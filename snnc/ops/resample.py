@@ -155,8 +155,8 @@ class Embedding(Op):
     table: Array
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        if self.table.ndim != 2:
-            raise ShapeError(f"a table has two axes, got {self.table.shape}")
+        if self.table.ndim != 2 or not len(self.table):
+            raise ShapeError(f"a table has two axes and an entry, got {self.table.shape}")
         return TensorType((*inputs[0].shape, self.table.shape[1]))
 
     def evaluate(self, *inputs: Array) -> Array:
