@@ -28,6 +28,7 @@ from snnc.ir.store import GRAPH_FILE
 from snnc.made_inputs import TO_SHOW, Range, samples_or_made, with_ranges
 from snnc.manifest import MANIFEST, Settings
 from snnc.neurons import SoftResetIf
+from snnc.ops.kernels.blas import reproducible
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass
@@ -100,6 +101,7 @@ def _as_asked(graph: Graph, temporal: bool) -> Graph:
     return graph
 
 
+@reproducible()
 def compile(
     model: Source,
     *,

@@ -11,6 +11,9 @@ import numpy as np
 
 from snnc.ir.types import AnyArray
 
+NOISE = 1e-6
+"""Relative errors below this are those of float32."""
+
 
 @dataclass
 class LargestError:
@@ -85,9 +88,15 @@ def rms_error(got: AnyArray, want: AnyArray) -> float:
 
 
 def rounded(value: Any, digits: int = 3) -> Any:
-    """Return numbers inside dicts and lists to so many digits, for files: more is noise, and no number is None."""
+    """Return numbers inside dicts and lists to so many digits, for files: more is noise, and no number is None.
+
+    Small ones have two digits at most, and less than a millionth is none: there the rounding of the arithmetic begins,
+    which is another on another processor.
+    """
     if isinstance(value, float):
-        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        return 0.0 if abs(value) < NOISE else float(f"{value:.{min(digits, 2) if abs(value) < 0.01 else digits}g}")
     if isinstance(value, dict):
         return {k: rounded(v, digits) for k, v in value.items()}
     return [rounded(v, digits) for v in value] if isinstance(value, (list, tuple)) else value

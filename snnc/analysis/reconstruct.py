@@ -38,6 +38,7 @@ def reconstructed(op: Op, x: Array, wanted: Array, rng: np.random.Generator) -> 
     columns, targets = _columns(op, x, rows), wanted.reshape(-1, channels)[rows]
     # (groups, rows, inputs), (groups, inputs, outputs), (groups, rows, outputs)
     taps = weight.size // (weight.shape[-2] * channels)
+    columns = columns.astype(np.float64)  # the last bits of what is solved in float32 differ from BLAS to BLAS
     read = columns.reshape(len(rows), taps, groups, -1).transpose(2, 0, 1, 3).reshape(groups, len(rows), -1)
     w = weight.reshape(taps, -1, groups, channels // groups).transpose(2, 0, 1, 3).reshape(groups, read.shape[2], -1)
     missing = (targets - op.bias).reshape(len(rows), groups, -1).transpose(1, 0, 2) - read @ w
@@ -45,11 +46,11 @@ def reconstructed(op: Op, x: Array, wanted: Array, rng: np.random.Generator) -> 
     change = _ridge(read - mean, missing - off)
     bias = op.bias + (off - mean @ change).reshape(channels)
     parts = (w + change).reshape(groups, taps, -1, channels // groups).transpose(1, 2, 0, 3)
-    fitted = np.ascontiguousarray(parts.reshape(weight.shape))
+    fitted = np.ascontiguousarray(parts.reshape(weight.shape), dtype=np.float32)
     return replace(op, weight=fitted, bias=bias) if isinstance(op, ops.Dense) else replace(op, kernel=fitted, bias=bias)
 
 
-def _columns(op: ops.Dense | ops.Conv, x: Array, rows: AnyArray) -> Array:
+def _columns(op: ops.Dense | ops.Conv, x: Array, rows: AnyArray) -> AnyArray:
     """Return what some of the outputs read, ``(rows, taps, channels)``."""
     if isinstance(op, ops.Dense):
         return x.reshape(-1, 1, x.shape[-1])[rows]
@@ -60,11 +61,11 @@ def _columns(op: ops.Dense | ops.Conv, x: Array, rows: AnyArray) -> Array:
     return picked.reshape(len(rows), math.prod(op.size), x.shape[-1])
 
 
-def _ridge(x: Array, y: Array) -> Array:
+def _ridge(x: AnyArray, y: AnyArray) -> AnyArray:
     """Return d of the least ``|x d - y|^2 + ridge |d|^2``; x ``(groups, rows, inputs)``, y the same with outputs."""
     across = x.transpose(0, 2, 1)
     rows, inputs = x.shape[1:]
-    ridge = RIDGE * np.square(x).sum(axis=(1, 2), keepdims=True) / inputs + np.float32(1e-12)
+    ridge = RIDGE * np.square(x).sum(axis=(1, 2), keepdims=True) / inputs + 1e-12
     if rows < inputs:
-        return np.asarray(across @ np.linalg.solve(x @ across + ridge * np.eye(rows, dtype=np.float32), y))
-    return np.asarray(np.linalg.solve(across @ x + ridge * np.eye(inputs, dtype=np.float32), across @ y))
+        return np.asarray(across @ np.linalg.solve(x @ across + ridge * np.eye(rows), y))
+    return np.asarray(np.linalg.solve(across @ x + ridge * np.eye(inputs), across @ y))

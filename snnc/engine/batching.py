@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import pairwise
 from typing import TypeVar
 
@@ -14,6 +15,9 @@ from snnc.ir.types import Array
 from snnc.ops.kernels.blas import cores, one_thread
 
 T = TypeVar("T")
+PARTS, SHARE = 8, 64
+"""The most parts that a batch which needs not be divided is divided into, so that cores may share the work; and the
+samples that a part should have, because every part costs something by itself."""
 
 
 def part_of_batch(graph: Graph, least: int, most: int | None = None) -> int:
@@ -47,13 +51,15 @@ def over_batch(
 ) -> Sequence[T]:
     """Return the results of ``work`` for parts of a batch, in order; each core does one part at a time.
 
+    The parts do not depend on the number of cores, on which the last bits of the results would depend then.
+
     Args:
         inputs: ``(batch, *shape)`` by name.
         work: called with the same names and a part of the batch each.
         largest: how many samples a part has at most.
     """
     samples = min((len(array) for array in inputs.values()), default=1)
-    count = min(cores(), samples)
+    count = min(samples, max(2, min(samples // SHARE, PARTS)))
     if largest is not None:
         count = max(count, -(-samples // largest))
     parts = [{name: array[where] for name, array in inputs.items()} for where in equal_slices(samples, count)]
@@ -61,4 +67,5 @@ def over_batch(
         if len(parts) == 1:
             return [work(parts[0])]
         with ThreadPoolExecutor(min(cores(), len(parts))) as pool:
-            return list(pool.map(work, parts))
+            contexts = [copy_context() for _ in parts]
+            return list(pool.map(lambda context, part: context.run(work, part), contexts, parts))

@@ -12,6 +12,8 @@ from snnc.errors import DataError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.types import AnyArray, Array, Shape
+from snnc.ops.kernels.blas import is_reproducible
+from snnc.ops.pure import PureOp
 
 _ELEMENTS = 1 << 23
 """Of the largest tensor, over all slices, that a part of the batch holds at a time."""
@@ -107,10 +109,14 @@ def _run(
     values = dict(inputs)
     waiting = {node.name: len(graph.readers(node.name)) for node, _ in steps}
     kept: dict[str, Array] = {}
+    wide = is_reproducible()
     with np.errstate(all="ignore"):
         for node, sources in steps:
             if sources:
-                y = apply(node.op, *(values[s] for s in sources))
+                read = [values[s] for s in sources]
+                if wide and isinstance(node.op, PureOp):
+                    read = [x.astype(np.float64) for x in read]
+                y = apply(node.op, *read)
                 values[node.name] = np.asarray(y, dtype=np.float32)
             for source in sources:
                 waiting[source] -= 1

@@ -190,8 +190,8 @@ def test_the_interval_is_wilsons():
 
 
 def test_numbers_for_files_are_short_and_finite():
-    given = {"a": 1.23456, "b": [float("nan"), float("inf"), 2], "c": {"d": (0.000123456, "text", None, True)}}
-    assert rounded(given) == {"a": 1.23, "b": [None, None, 2], "c": {"d": [0.000123, "text", None, True]}}
+    given = {"a": 1.23456, "b": [float("nan"), float("inf"), 2], "c": {"d": (0.000123456, -1e-7, "text", None, True)}}
+    assert rounded(given) == {"a": 1.23, "b": [None, None, 2], "c": {"d": [0.00012, 0.0, "text", None, True]}}
 
 
 def test_the_report_tells_messages_payload_and_spikes_of_the_smallest_size(rng):

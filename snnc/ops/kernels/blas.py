@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,15 @@ from snnc.ir.types import AnyArray
 def matmul(a: AnyArray, b: AnyArray, out: AnyArray | None = None) -> AnyArray:
     """Return ``a @ b`` for matrices (rows, inner) and (inner, columns), computed in float32.
 
-    Where a contiguous ``out`` of float64 is given, they are multiplied in float64.
+    Where a contiguous ``out`` of float64 is given, they are multiplied in float64; see ``reproducible``, too.
     """
     if min(*a.shape, *b.shape) == 0:
         return np.matmul(a, b, out=out)
     if out is None:
         out = np.empty((a.shape[0], b.shape[1]), dtype=np.float32)
+    if _reproducible.get() and out.dtype == np.float32:
+        out[...] = matmul(a, b, np.empty(out.shape))
+        return out
     a, b = np.ascontiguousarray(a, dtype=out.dtype), np.ascontiguousarray(b, dtype=out.dtype)
     inner, columns = b.shape
     assert a.shape[1] == inner and out.shape == (a.shape[0], columns) and out.flags.c_contiguous
@@ -37,6 +41,13 @@ def matmul(a: AnyArray, b: AnyArray, out: AnyArray | None = None) -> AnyArray:
     terms = real(1), b.ctypes.data, m, a.ctypes.data, k, real(0), out.ctypes.data, m
     _routine(kind + "gemm", "cciiirpipirpi")(b"N", b"N", m, n, k, *terms)
     return out
+
+
+def matmuls(a: AnyArray, b: AnyArray) -> AnyArray:
+    """Return ``a @ b`` for stacks of float32 matrices (..., rows, inner) and (..., inner, columns)."""
+    if _reproducible.get():
+        return np.matmul(a, b, dtype=np.float64).astype(np.float32)
+    return np.matmul(a, b)
 
 
 def matvec(a: AnyArray, x: AnyArray, out: AnyArray) -> None:
@@ -79,6 +90,31 @@ def _routine(name: str, arguments: str) -> Any:
         "p": ctypes.c_void_p,
     }
     return ctypes.CFUNCTYPE(None, *(types[letter] for letter in arguments))(address)
+
+
+_reproducible: ContextVar[bool] = ContextVar("reproducible", default=False)
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Let what is measured inside a block depend neither on the cores, nor on the BLAS, nor on the processor.
+
+    A sum of float32 products comes out differently in its last bits by the order in which a BLAS adds, which differs
+    from one processor to the next. In here sums are made in float64, each by one thread, and rounded to float32: then
+    they are the same, but for a few in 10^8 that lie between two float32 numbers. The block is the calling thread's,
+    and that of the threads among which it shares a batch.
+    """
+    token = _reproducible.set(True)
+    try:
+        with one_thread():
+            yield
+    finally:
+        _reproducible.reset(token)
+
+
+def is_reproducible() -> bool:
+    """Return whether this is inside a block of ``reproducible``."""
+    return _reproducible.get()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from snnc.ir.types import AnyArray
+from snnc.ops.kernels.blas import matmuls
 
 
 def contract(equation: str, *inputs: AnyArray) -> AnyArray:
@@ -28,7 +29,7 @@ def contract(equation: str, *inputs: AnyArray) -> AnyArray:
     inner = [k for k in a if k in b and k not in result]
     rows, columns = [k for k in a if k not in b], [k for k in b if k not in a]
     size = dict(zip(a, x.shape, strict=True)) | dict(zip(b, y.shape, strict=True))
-    product = np.matmul(
+    product = matmuls(
         _grouped(x, a, size, shared, rows, inner),
         _grouped(y, b, size, shared, inner, columns),
     )

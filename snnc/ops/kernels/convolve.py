@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from snnc.ir.types import Array, Shape
-from snnc.ops.kernels.blas import matmul
+from snnc.ops.kernels.blas import matmul, matmuls
 
 Pads = tuple[tuple[int, int], ...]
 _BLOCK = 1 << 21
@@ -147,7 +147,7 @@ def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: S
             matmul(block.reshape(rows, -1), weight[0], y[start : start + step].reshape(rows, outputs))
             continue
         columns = block.reshape(rows, taps, groups, per_group).transpose(2, 0, 1, 3).reshape(groups, rows, -1)
-        y[start : start + step] = (columns @ weight).transpose(1, 0, 2).reshape(block.shape[0], *out, outputs)
+        y[start : start + step] = matmuls(columns, weight).transpose(1, 0, 2).reshape(block.shape[0], *out, outputs)
     return y
 
 
