@@ -16,7 +16,7 @@ from typing import Any, TypeVar, overload
 import networkx as nx
 
 from snnc import limits
-from snnc.errors import GraphError, ShapeError
+from snnc.errors import BudgetError, GraphError, ShapeError
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, TensorType
@@ -384,8 +384,8 @@ class Graph:
             raise GraphError(f"node {name!r} [{origin}]: {op.kind} takes {wanted}, got {len(types)}")
         try:
             inferred = op.infer(*types)
-        except ShapeError as error:
-            raise ShapeError(f"node {name!r} [{origin}]: {error}") from None
+        except (ShapeError, BudgetError) as error:
+            raise type(error)(f"node {name!r} [{origin}]: {error}") from None
         if inferred.size < 1:
             raise ShapeError(f"node {name!r} [{origin}]: {op.kind} gives {inferred}, a tensor without elements")
         limits.require("elements of a tensor", inferred.size, f"node {name!r} [{origin}]")

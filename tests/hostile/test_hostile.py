@@ -69,6 +69,13 @@ def nested(depth):
 
 RECIPES = {
     "a tensor of ten billion": (repeated(10**10), "elements of a tensor"),
+    "a padding of ten billion": (
+        sequential(
+            layer("InputLayer", "x", batch_shape=[None, 8, 4]),
+            layer("AveragePooling1D", "p", pool_size=[10**10], strides=[10**10], padding="same"),
+        ),
+        "padding: asks for .* elements of a tensor",
+    ),
     "a number without end": (repeated(10**400), "RepeatVector|elements|cannot be read"),
     "a size that is text": (repeated("many"), "layer 'repeat'"),
     "a size that is nothing": (repeated(None), "layer 'repeat'"),

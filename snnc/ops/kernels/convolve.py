@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from snnc import limits
 from snnc.ir.types import Array, Shape
 from snnc.ops.kernels.blas import matmul, matmuls
 
@@ -36,7 +37,12 @@ def pads_for(padding: str | Pads, size: Shape, kernel: Shape, strides: Shape, di
 
 
 def output_size(size: Shape, kernel: Shape, strides: Shape, dilation: Shape, pads: Pads) -> Shape:
-    """Return the spatial shape of the output (an entry below 1 means that the kernel does not fit)."""
+    """Return the spatial shape of the output (an entry below 1 means that the kernel does not fit).
+
+    Raises BudgetError where the padded input is larger than the budget.
+    """
+    padded = math.prod(n + a + b for n, (a, b) in zip(size, pads, strict=True))
+    limits.require("elements of a tensor", padded, "padding")
     return tuple(
         (n + a + b - span(k, d)) // s + 1
         for n, k, s, d, (a, b) in zip(size, kernel, strides, dilation, pads, strict=True)
