@@ -130,15 +130,14 @@ def restrict(seconds: int, memory: int) -> None:
     except ImportError:  # no Unix
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    taken = 0
-    if os.path.exists("/proc/self/statm"):
-        with open("/proc/self/statm") as stream:
-            taken = int(stream.read().split()[0]) * resource.getpagesize()
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + 1 + seconds,
-        resource.RLIMIT_AS: taken + memory,
     }
+    if os.path.exists("/proc/self/statm"):  # elsewhere nobody says what is taken, and such a limit is often refused
+        with open("/proc/self/statm") as stream:
+            taken = int(stream.read().split()[0]) * resource.getpagesize()
+        limits[resource.RLIMIT_AS] = taken + memory
     for kind, most in limits.items():
         hard = resource.getrlimit(kind)[1]
         wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
