@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.errors import UsageError
 from snnc.evaluation.tasks import Asked
@@ -59,6 +60,7 @@ class Compared:
         return asdict(self)
 
 
+@checked
 def compare(
     compilations: Mapping[str, Compiled],
     x: Data,

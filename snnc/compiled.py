@@ -20,6 +20,7 @@ from snnc.analysis.census import Census, census
 from snnc.analysis.rate_model import to_rate_model
 from snnc.analysis.task import Task
 from snnc.backend import Backend, LoweringContext, Lowerings, Program
+from snnc.checked import checked
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import ReadOut
@@ -168,6 +169,7 @@ class Compiled:
             return self.settings.steps
         return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
 
+    @checked
     def samples(self, x: Data, limit: int | None = None, output: str | None = None) -> Samples:
         """Return samples for this model: inputs checked, once, whatever is done with them, and labels as they are.
 
@@ -178,6 +180,7 @@ class Compiled:
         """
         return calibration.samples(self.source, x, output=output).head(limit)
 
+    @checked
     def run(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> dict[str, Array]:
@@ -196,6 +199,7 @@ class Compiled:
         """
         return self.run_and_read_out(x, steps, jobs=jobs, progress=progress)[0]
 
+    @checked
     def predict(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> Array | dict[str, Array]:
@@ -207,6 +211,7 @@ class Compiled:
         outputs = finish(self.graph, raw)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
+    @checked
     def run_and_read_out(
         self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
     ) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -218,6 +223,7 @@ class Compiled:
             raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
+    @checked
     def evaluate(
         self,
         x: Data,
@@ -256,6 +262,7 @@ class Compiled:
         runs = self._runs(samples, steps, engine or self.backend.engines[0], jobs=jobs, progress=progress)
         return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out, tasks)
 
+    @checked
     def verify(
         self,
         x: Data | None = None,
@@ -318,6 +325,7 @@ class Compiled:
             checks=self.checks,
         )
 
+    @checked
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the artifact folder, all or nothing.
 
@@ -341,6 +349,7 @@ class Compiled:
         read = [Path(model)] if isinstance(model, str) else []
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source), read)
 
+    @checked
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the program to a folder in a form that runs without snnc, all or nothing: TensorFlow's SavedModel.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
+from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
@@ -50,6 +52,7 @@ SHOWN = 2048
 """The steps for which these are shown, all together: many steps take fewer samples, but as many as ``CHECKED``."""
 
 
+@checked
 def import_model(
     model: Source,
     input_shape: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None,
@@ -88,7 +91,7 @@ def import_model(
             importers = {i.class_name: i for i in registry.importers.values() if i.frontend == frontend.family}
             options = ImportOptions(input_shape, None if config is None else Path(config), temporal, replace or {})
             return _as_asked(frontend.load(source, importers, options), temporal)
-    raise UsageError(f"{model!r} is neither a model file, nor a saved graph, nor a Keras model")
+    raise UsageError(f"model: {reprlib.repr(model)} is neither a model file, nor a saved graph, nor a Keras model")
 
 
 def _as_asked(graph: Graph, temporal: bool) -> Graph:
@@ -101,6 +104,7 @@ def _as_asked(graph: Graph, temporal: bool) -> Graph:
     return graph
 
 
+@checked
 @reproducible()
 def compile(
     model: Source,
@@ -259,6 +263,7 @@ def compile(
     return compiled
 
 
+@checked
 def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> Compiled:
     """Return the compiled model in an artifact folder; raise FileError for anything else."""
     registry = Registry.discover() if registry is None else registry

@@ -128,6 +128,8 @@ def samples(graph: Graph, source: Data, labels_from: Path | None = None, output:
         source = read_npz(Path(source))
     labels: dict[str, AnyArray] = {}
     if isinstance(source, Mapping):
+        if not all(isinstance(name, str) for name in source):
+            raise DataError("the samples are named by something else than text; give arrays by input name")
         labelling = _outputs_of(source, graph)
         labels = {of: source[name] for name, of in labelling.items()}
         source = {name: x for name, x in source.items() if name not in labelling}

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 LAYERS = [
     {"errors", "_version", "schema", "terminal"},
-    {"limits"},
+    {"limits", "checked"},
     {"files", "replacing", "outputs", "processes", "progress"},
     {"ir"},
     {"ops"},

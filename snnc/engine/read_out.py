@@ -119,5 +119,5 @@ class LowPassReadOut(ReadOut):
 
 READ_OUTS: tuple[type[ReadOut], ...] = (MeanReadOut, LastReadOut, LowPassReadOut)
 """The built-in read-outs."""
-AnyReadOut: TypeAlias = "float | str | ReadOut"
+AnyReadOut: TypeAlias = float | str | ReadOut
 """The share of steps that a mean leaves out, or text such as ``last`` and ``low-pass{tau=0.01}``."""

@@ -15,7 +15,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray
 from snnc.samples import ANY_OUTPUT, Samples
 
-Asked: TypeAlias = "str | Mapping[str, str] | None"
+Asked: TypeAlias = str | Mapping[str, str] | None
 """A kind of task for the only output, or kinds by output, as the user says."""
 
 

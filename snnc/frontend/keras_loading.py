@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.errors import FileError, FrontendError, MissingExtraError, SnncError
+from snnc.errors import FileError, FrontendError, MissingExtraError, SnncError, UsageError
 from snnc.files import SafeZip, require_file
 from snnc.frontend.hdf5 import MAGIC
 from snnc.frontend.keras_archive import CONFIG, METADATA, WEIGHTS, opened
@@ -57,6 +58,8 @@ def keras_outputs(keras: Any, source: Graph, samples: Samples) -> dict[str, Arra
         samples: the inputs.
 
     """
+    if not hasattr(keras, "predict") and not isinstance(keras, (str, os.PathLike)):
+        raise UsageError(f"verify: keras is {type(keras).__name__!r}, neither a model of Keras nor the path of one")
     if not hasattr(keras, "predict"):
         keras = load_with_keras(Path(keras))
     inputs: Any = [samples.inputs[name] for name in source.inputs]

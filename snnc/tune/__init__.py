@@ -11,6 +11,7 @@ from typing import Any
 
 from snnc.analysis.trade_off import Goal, choose, front, meets, require_goal
 from snnc.arguments import neurons_of
+from snnc.checked import checked
 from snnc.compiler import Source, compile, import_model
 from snnc.engine.presentation import is_temporal
 from snnc.errors import UsageError
@@ -22,6 +23,7 @@ from snnc.tune.forecasts import FORECAST, FORECASTABLE, search
 from snnc.tune.outcomes import Judged, Outcome, Tuned, Watch, Watched, arguments, command, halves
 
 
+@checked
 def tune(
     model: Source,
     samples: Samples,
