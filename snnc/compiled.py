@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +16,11 @@ from snnc._version import __version__
 from snnc.analysis.census import Census, census
 from snnc.analysis.rate_model import to_rate_model
 from snnc.analysis.task import Task
-from snnc.backend import Backend, LoweringContext, Lowerings, Program
 from snnc.checked import checked
 from snnc.engine.answers import decode, finish, finish_each
 from snnc.engine.presentation import is_temporal, presentation
-from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
-from snnc.errors import UsageError, unknown
+from snnc.errors import UsageError
 from snnc.evaluation.evaluate import Evaluation, evaluation
 from snnc.evaluation.tasks import Asked, tasks_and_targets, tasks_of
 from snnc.evaluation.verify import (
@@ -38,15 +33,13 @@ from snnc.evaluation.verify import (
     verify,
 )
 from snnc.frontend.keras_loading import keras_outputs
-from snnc.ir.graph import Graph
 from snnc.ir.types import Array
+from snnc.lowered import Lowered
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
-from snnc.manifest import Settings, without_time
-from snnc.ops.read_out_activation import stepwise
+from snnc.manifest import without_time
 from snnc.outputs import Kind, new_folder, write_manifest
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
-from snnc.registry import Registry
 from snnc.samples import Data, Labels, Samples
 from snnc.text_form import write
 
@@ -58,16 +51,9 @@ EXPORT_FILE = "snnc.json"
 
 
 @dataclass(eq=False, repr=False)
-class Compiled:
+class Compiled(Lowered):
     """A compiled model: run it, measure it, save it."""
 
-    graph: Graph
-    """The graph as lowered."""
-    source: Graph
-    """The graph as imported."""
-    settings: Settings
-    registry: Registry
-    """The plugins that it was compiled with, or loaded."""
     journal: tuple[JournalEntry, ...] = ()
     """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""
     notes: tuple[str, ...] = ()
@@ -78,79 +64,6 @@ class Compiled:
     """The checks of plugins that verify asks."""
     report: Mapping[str, Any] | None = None
     """The verify report of the compilation as in the manifest, or None."""
-
-    def __post_init__(self) -> None:
-        self._turn = threading.RLock()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return all but the lowered program, which is built again: it holds open simulators."""
-        return {name: value for name, value in vars(self).items() if name in self.__dataclass_fields__}
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(state)
-        self.__post_init__()
-
-    @cached_property
-    def backend(self) -> Backend:
-        """Return the backend, with its options."""
-        return self.registry.build_backend(self.settings.backend)
-
-    @cached_property
-    def read_out(self) -> ReadOut:
-        """Return how the outputs of all steps become one answer."""
-        return self.registry.read_out(self.settings.read_out)
-
-    @property
-    def program(self) -> Program:
-        """Return the lowered program; built when first asked for.
-
-        Its own methods are for one thread at a time, unless it is ``shareable``. Those of this class take turns.
-        """
-        with self._turn:
-            return self._lowered
-
-    @cached_property
-    def _lowered(self) -> Program:
-        lowerings = self.registry.lowerings_for(self.backend.name)
-        others = {name: self.registry.lowerings_for(name) for name in self.backend.uses}
-        graph = stepwise(self.graph)
-        self.backend.require_accepted(graph)
-        return self.backend.lower(graph, self._context(lowerings, others))
-
-    def engine(self, name: str) -> Program:
-        """Return the program that one of the backend's engines runs; for ``"numpy"`` nothing needs to be lowered.
-
-        Raises:
-            UsageError: the backend has no such engine.
-        """
-        if name not in self.backend.engines:
-            raise UsageError(unknown("engine", name, self.backend.engines))
-        if name == "numpy":
-            return Program(stepwise(self.graph), self._context(Lowerings(name, {}), {}))
-        return self.program.using(name)
-
-    def _context(self, lowerings: Lowerings, others: Mapping[str, Lowerings]) -> LoweringContext:
-        dt, seed = self.settings.dt, self.settings.seed
-        return LoweringContext(lowerings, dt=dt, seed=seed, read_out=self.read_out, others=others)
-
-    @contextmanager
-    def _alone(self, program: Program) -> Iterator[Program]:
-        """Give the program when no other thread runs it, unless threads may share it."""
-        if program.shareable:
-            yield program
-        else:
-            with self._turn:
-                yield program
-
-    @property
-    def network(self) -> Any:
-        """Return the ``nengo.Network``, or None where the backend has none."""
-        return self.program.network
-
-    @property
-    def network_map(self) -> Mapping[str, Any]:
-        """Return the backend's object for each layer of the model, by name."""
-        return self.program.network_map
 
     @property
     def census(self) -> Census:
@@ -206,7 +119,7 @@ class Compiled:
         """Return the read-out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
         samples, dt = self.samples(x), self.settings.dt
         steps = self.steps(samples, steps)
-        with self._alone(self.program) as program:
+        with self.alone(self.program) as program:
             raw = program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
         outputs = finish(self.graph, raw)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
@@ -219,7 +132,7 @@ class Compiled:
         samples = self.samples(x)
         steps = self.steps(samples, steps)
         self._require_outputs(len(samples), steps)
-        with self._alone(self.program) as program:
+        with self.alone(self.program) as program:
             raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
@@ -395,7 +308,7 @@ class Compiled:
         with progress_bar(shown=progress and several) as bar:
             for part in bar.track(parts, description=self.backend.name):
                 shown = progress and not several
-                with self._alone(program):
+                with self.alone(program):
                     recording = program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
                 yield part, recording
 
@@ -429,7 +342,7 @@ class Compiled:
             journal=self.journal,
             keras=None if keras is None else keras_outputs(keras, self.source, samples),
         )
-        with self._alone(self.program):  # a remedy is tried by running it again
+        with self.alone(self.program):  # a remedy is tried by running it again
             return verify(subject, tasks, self.checks)
 
 

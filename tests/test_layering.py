@@ -25,6 +25,7 @@ LAYERS = [
     {"api", "builtin"},
     {"discovery", "manifest"},
     {"registry"},
+    {"lowered"},
     {"compiled"},
     {"arguments"},
     {"compiler"},
