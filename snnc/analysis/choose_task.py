@@ -193,7 +193,8 @@ class _Output:
         if choice == "threshold" and int(np.prod(self.shape)) == 1 and not each_step:
             return "binary"
         of_vectors: Kind = "classes" if choice == "largest" else "multi-label"
-        return of_vectors if rank < 2 else "sequences" if rank == 2 else "pixels"
+        of_image = any(len(self.graph[name].type.shape) == 3 for name in self.graph.inputs) and not each_step
+        return of_vectors if rank < 2 else "sequences" if rank == 2 and not of_image else "pixels"
 
     def steps_and_rest(self, y: AnyArray) -> tuple[bool, Shape]:
         """Return whether labels are of each slice of a stream, and their shape without samples and slices."""

@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
+from snnc.analysis.read_tasks import ReadTasks, Scores, vector_scores
 from snnc.analysis.reconstruct import reconstructed
 from snnc.analysis.task import Task
 from snnc.ir.graph import Graph
@@ -26,7 +25,7 @@ from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
 from snnc.ops.activations import Activation, Relu
-from snnc.ops.read_out_activation import ReadOutActivation, read_values, stepwise
+from snnc.ops.read_out_activation import stepwise
 
 ROWS = 2048
 """Values of a channel, at most, on which its range is chosen."""
@@ -173,7 +172,7 @@ def forecast(
             the error says what is lost.
         tasks: what each output is for; by default a vector is scores of classes.
     """
-    scores = [scores_of(graph, name, tasks or {}) for name in read_values(graph)]
+    seen = ReadTasks(graph, tasks or {})
     graph = stepwise(graph)
     found = Forecast(by_error=ranges is not None)
     rng = np.random.default_rng(0)
@@ -196,9 +195,13 @@ def forecast(
         found.counts[node.name] = np.abs(counts).mean(axis=0, dtype=np.float64)
         return counts * chosen.unit
 
-    fitted: list[tuple[Array, Array] | None] = []
+    def compared(pairs: list[tuple[Array, Array]]) -> dict[str, tuple[Array, Array]]:
+        ours, models = (seen.compared(dict(zip(graph.outputs, y, strict=True))) for y in zip(*pairs, strict=True))
+        return {name: (ours[name], models[name]) for name in ours}
+
+    fitted: dict[str, tuple[Array, Array]] = {}
     if ranges is None:
-        fitted += walk(graph, samples, names, choose, fit if repair else None)
+        fitted = compared(walk(graph, samples, names, choose, fit if repair else None))
     else:
         for name in names:
             unit = np.asarray(ranges[name] / levels[name], dtype=np.float32)
@@ -206,13 +209,13 @@ def forecast(
             most = HEADROOM * -(-levels[name] // steps) * steps
             found.populations[name] = Quantised(unit, shift, most, wrapped(graph[name]))
     run = walk(graph, held_back, names, count, lambda node, x, wanted: found.repaired.get(node.name, node.op))
-    judgements = [
-        judged(*outputs, others, scored)
-        for outputs, others, scored in zip(run, fitted or [None] * len(run), scores, strict=True)
-    ]
-    found.error = max(error for error, _ in judgements)
-    points = [flips_a_point(FLIPS_A_POINT, scored(y)) for (_, y), scored in zip(run, scores, strict=True)]
-    lost = zip((flips for _, flips in judgements), points, strict=True)
+    lost = []
+    found.error = 0.0
+    for name, (ours, models) in compared(run).items():
+        scores = seen.scores(name)
+        error, flips = judged(ours, models, fitted.get(name), scores)
+        found.error = max(found.error, error)
+        lost.append((flips, flips_a_point(FLIPS_A_POINT, scores(models))))
     found.flips, found.a_point = max(lost, key=lambda each: each[0] / each[1])
     return found
 
@@ -266,29 +269,6 @@ def flips_a_point(most: float, want: Array | None) -> float:
     powers = np.exp(want.astype(np.float64) - want.max(axis=-1, keepdims=True))
     confidence = float(np.mean(1 / powers.sum(axis=-1)))
     return max(SURE, most * min(1.0, (1 - confidence) / DOUBT))
-
-
-Scores: TypeAlias = Callable[[Array], "Array | None"]
-"""From what a network gives to scores ``(decisions, classes)``; None where numbers are values."""
-
-
-def scores_of(graph: Graph, read: str, tasks: Mapping[str, Task]) -> Scores:
-    """Return how the scores of what is read out are found, by the task of the output.
-
-    Args:
-        graph: with its tail.
-        read: one of the outputs of ``stepwise(graph)``.
-        tasks: by output; who is not there is undecided.
-    """
-    node = graph.output_nodes.get(read)
-    if node is None or read not in tasks:
-        return vector_scores
-    return partial(tasks[read].scores, logits=isinstance(graph[node].op, ReadOutActivation))
-
-
-def vector_scores(outputs: Array) -> Array | None:
-    """Return outputs ``(batch, classes)`` as they are, None for any others: what is taken where nobody says more."""
-    return outputs if outputs.ndim == 2 and outputs.shape[-1] > 1 else None
 
 
 def judged(

@@ -35,13 +35,18 @@ class Task:
     """How an answer is decided: the largest along ``axis``, each number by ``threshold``; None where numbers are
     values."""
     threshold: float = 0.0
-    """From which on a number means yes: 0.5 of a probability, 0 of a logit."""
+    """Above which a number means yes: 0.5 of a probability, 0 of a logit."""
     axis: int = -1
     """The axis of the classes, counted from the end."""
     each_step: bool = False
     """Whether every step of a sequence that is presented slice by slice has an answer of its own."""
     by: str = ""
     """By what the task was chosen, in words."""
+
+    @property
+    def of_values(self) -> bool:
+        """Return whether numbers are values, and known to be."""
+        return self.choice is None and self.kind != "undecided"
 
     @property
     def classes(self) -> int:

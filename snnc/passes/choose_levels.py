@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from snnc.analysis.expected import expected_ranges
-from snnc.analysis.forecast import ERROR_A_POINT, FLIPS_A_POINT, Scores, flips_a_point, judged, scores_of
+from snnc.analysis.forecast import ERROR_A_POINT, FLIPS_A_POINT, flips_a_point, judged
+from snnc.analysis.read_tasks import ReadTasks, Scores
 from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal, meets, require_goal
 from snnc.engine.presentation import presentation
@@ -160,10 +161,11 @@ class Trials:
         assert context.held_back is not None
         self.names, self.context, self.held_back = names, context, context.held_back
         self.graph = stepwise(graph)
-        self.scores = {name: scores_of(graph, name, context.tasks) for name in self.graph.outputs}
+        self.seen = ReadTasks(graph, {} if context.made else context.tasks)
         self.how = presentation(self.graph)
-        self.wanted = self.how.read_out(evaluate(self.graph, self.held_back), context.read_out, context.dt)
-        for name, y in self.wanted.items():
+        wanted = self.how.read_out(evaluate(self.graph, self.held_back), context.read_out, context.dt)
+        self.wanted = self.seen.compared(wanted)
+        for name, y in wanted.items():
             if not np.isfinite(y).all():
                 raise DataError(
                     f"output {name!r} is infinite or NaN in the model itself; look at its weights and inputs"
@@ -188,8 +190,8 @@ class Trials:
     def _judged(self, levels: int, spikes: int, steps: int, given: Mapping[str, Array]) -> Tried:
         """Return a choice with its error and flips, those of the worst output."""
         errors, lost, decides = [], [], False
-        for name, y in given.items():
-            want, scores = self.wanted[name], self.scores[name]
+        for name, y in self.seen.compared(given).items():
+            want, scores = self.wanted[name], self.seen.scores(name)
             error, expected = judged(y, want, scores=scores)
             scored = scores(want)
             decides = decides or scored is not None

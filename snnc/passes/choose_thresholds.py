@@ -74,7 +74,7 @@ class Trials:
         self.samples, self.held_back = (
             {name: x[:SAMPLES] for name, x in half.items()} for half in (context.samples, context.held_back)
         )
-        self.asked, self.tasks = context.steps_asked, context.tasks
+        self.asked, self.tasks = context.steps_asked, {} if context.made else context.tasks
         self.meets, self.reads = fan_out(graph), value_operations(graph, {})
         known = context.known if context.made else None
         self.ranges = None if known is None else expected_ranges(graph, names, self.samples, known)

@@ -82,6 +82,13 @@ def test_maps_have_a_class_or_a_yes_for_each_pixel_or_values(rng, channels, acti
     assert (found.kind, found.choice) == (kind, choice)
 
 
+def test_positions_of_an_image_in_one_row_or_without_channels_are_pixels(rng):
+    map_of = conv(rng, (1, 1), 2, 1, padding=((0, 0), (0, 0)))
+    graph = chain(ops.Input(shape=(5, 5, 2)), map_of, ops.Sigmoid(), ops.Reshape(shape=(5, 5)))
+    assert task(graph).kind == task(graph, of_classes(2, (N, 5, 5))).kind == "pixels"
+    assert task(chain(ops.Input(shape=(5, 6)), dense(rng, 6, 5, ops.Sigmoid()))).kind == "sequences"
+
+
 def test_classes_may_be_on_another_axis(rng):
     graph = chain(ops.Input(shape=(4, 5)), dense(rng, 5, 5), ops.Softmax(axis=0))
     found = task(graph, of_classes(4, (N, 5)))
