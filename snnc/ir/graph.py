@@ -35,8 +35,8 @@ class Graph:
         self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         self._outputs: dict[str, str] = {}
         self._author: str | None = None
-        self._order: tuple[int, tuple[str, ...]] = (0, ())
-        """The revision of which the topological order is known, and that order."""
+        self._taken: dict[str, int] = {}  # by wished name, the number from which on a free one is looked for
+        self._order: tuple[int, tuple[str, ...]] = (0, ())  # the revision of which the order is known, and the order
 
     # ---------------------------------------------------------------- reading
 
@@ -227,10 +227,11 @@ class Graph:
             self._author = before
 
     def fresh_name(self, wish: str) -> str:
-        """Return the wished name, or with the first free number behind it."""
-        name, k = wish, 1
+        """Return the wished name, or with the next free number behind it."""
+        name, k = wish, self._taken.get(wish, 1)
         while name in self._graph:
             name, k = f"{wish}_{k}", k + 1
+        self._taken[wish] = max(k - 1, 1)
         return name
 
     def add(self, name: str, op: Op, inputs: Sequence[str] = (), *, layers: Sequence[str] = ()) -> Node:
@@ -378,9 +379,8 @@ class Graph:
 
     def _infer_from(self, name: str, op: Op, sources: Sequence[str], origin: Origin) -> TensorType:
         types = [self[source].type for source in sources]
-        arity = op.arity
-        if (arity is None and not types) or (arity is not None and len(types) != arity):
-            wanted = "at least one input" if arity is None else f"{arity} input(s)"
+        if (op.arity is None and not types) or (op.arity is not None and len(types) != op.arity):
+            wanted = "at least one input" if op.arity is None else f"{op.arity} input(s)"
             raise GraphError(f"node {name!r} [{origin}]: {op.kind} takes {wanted}, got {len(types)}")
         try:
             inferred = op.infer(*types)
