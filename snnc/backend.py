@@ -31,7 +31,7 @@ class Tolerance:
     rate: float = 1e-5
     """Largest error of a network of rate neurons, relative to the largest output."""
     agreement: float = 0.9
-    """Smallest share of samples for which a spiking network's arg-max is the model's."""
+    """Smallest share of what a spiking network decides, such as classes or pixels, that is the model's."""
     error: float = 0.25
     """Largest error of a spiking network whose outputs are no classes: root mean square, relative to their deviation;
     0.25 leaves 94 % of the variance explained."""

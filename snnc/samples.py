@@ -91,7 +91,10 @@ class Samples:
                 raise DataError(unknown("output", of, graph.outputs))
             if of in found:
                 raise DataError(f"labels of output {of!r} are given twice, as {LABELS} and as {LABELS}_{of}")
-            y = np.asarray(values)
+            try:
+                y = np.asarray(values)
+            except ValueError as error:
+                raise DataError(f"labels are no array: {error}; give as many labels for each sample") from None
             if y.ndim == 0 or len(y) != len(self):
                 raise DataError(
                     f"labels of shape {y.shape} do not fit {len(self)} samples; axis 0 of both is the batch"
@@ -146,11 +149,15 @@ def samples(graph: Graph, source: Data, labels_from: Path | None = None, output:
 
 def _outputs_of(names: Iterable[str], graph: Graph) -> dict[str, str]:
     """Return the output, or ``ANY_OUTPUT``, that entries hold the labels of: ``y`` and ``y_OUTPUT``, if no input."""
-    return {
+    found = {
         name: name.removeprefix(LABELS).removeprefix("_")
         for name in names
         if name not in graph.inputs and (name == LABELS or name.startswith(f"{LABELS}_"))
     }
+    for name, of in found.items():
+        if name != LABELS and of not in graph.outputs:
+            raise DataError(f"labels {name!r}: {unknown('output', of, graph.outputs)}")
+    return found
 
 
 def _only(graph: Graph) -> str:

@@ -32,6 +32,8 @@ def test_labels_are_kept_as_they_are_whatever_they_are(graph, rng):
         samples(graph, {"x": x, "y": np.zeros((6, 0))})
     with pytest.raises(DataError, match="labels of shape"):
         samples(graph, {"x": x, "y": np.float32(1)})
+    with pytest.raises(DataError, match="labels are no array"):
+        samples(graph, {"x": x, "y": [[1], [1, 2], [1], [1], [1]]})
 
 
 def test_labels_are_of_an_output_and_of_one_that_is_named_where_there_are_several(graph, rng):
@@ -41,7 +43,7 @@ def test_labels_are_of_an_output_and_of_one_that_is_named_where_there_are_severa
     assert samples(graph, {"x": x, "y_other": y}).labels == {"other": y}
     assert samples(graph, {"x": x, "y": y}, output="other").labels == {"other": y}
     assert list(samples(graph, {"x": x, "y": y}).labels) == [ANY_OUTPUT]
-    with pytest.raises(DataError, match="unknown output 'owt'"):
+    with pytest.raises(DataError, match="labels 'y_owt': unknown output 'owt'"):
         samples(graph, {"x": x, "y_owt": y})
     with pytest.raises(DataError, match="unknown output 'owt'"):
         samples(graph, {"x": x, "y": y}, output="owt")

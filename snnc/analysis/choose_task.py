@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,9 @@ from snnc.analysis.task import KINDS, Choice, Kind, Task, is_share, is_whole, is
 from snnc.engine.presentation import Sequences, presentation
 from snnc.errors import DataError, UsageError, unknown
 from snnc.ir.graph import Graph
+from snnc.ir.node import Node
 from snnc.ir.types import AnyArray, Array, Shape
+from snnc.neurons import Neurons
 from snnc.ops import activations
 
 _PROBABILITIES = (
@@ -93,7 +95,8 @@ class _Output:
         if kind in OF_CLASSES and self.classes > 1:
             return self.task("largest")
         if self.input_again is not None:
-            return self.task(None, "reconstruction", by=f"by its shape, that of input {self.input_again!r}")
+            words = f"by its shape, that of input {self.input_again!r}"
+            return self.task(None, "reconstruction", each_step=self.streamed, by=words)
         if kind in OF_YES:
             return self.task("threshold")
         if kind == "linear" and len(self.shape) == 1 and self.classes > 1:
@@ -128,7 +131,7 @@ class _Output:
 
     def asked(self, asked: str, y: AnyArray | None) -> Task:
         kind: Kind = next(kind for kind in KINDS if kind == asked)
-        each_step = y is not None and self.steps_and_rest(y)[0]
+        each_step = self.streamed and asked == "reconstruction" if y is None else self.steps_and_rest(y)[0]
         rank = len(self.shape) + each_step
         fits = {
             "classes": rank == 1 and self.classes > 1,
@@ -222,9 +225,11 @@ class _Output:
 
     @property
     def input_again(self) -> str | None:
-        """Return the only input, where the output has its shape."""
-        (only, *others) = self.graph.inputs
-        return only if not others and self.shape and self.graph[only].type.shape == self.shape else None
+        """Return the only input, where the output has its shape, and in a stream an answer for each slice."""
+        names = self.graph.inputs
+        if len(names) != 1 or not self.shape or (presentation(self.graph).temporal and not self.streamed):
+            return None
+        return names[0] if self.graph[names[0]].type.shape == self.shape else None
 
     def unfit(self, y: AnyArray, why: str) -> DataError:
         return DataError(
@@ -234,28 +239,41 @@ class _Output:
 
 def nature_of(graph: Graph, node: str) -> Nature:
     """Return what gives the numbers of a node: its activation, or that behind what only moves or averages numbers."""
-    op, shape = graph[node].op, graph[node].type.shape
+    found: dict[str, Nature] = {}
+    behind = graph.ancestors({node})
+    for each in graph:
+        if each.name in behind:
+            found[each.name] = _own_nature(graph, each, [found[source] for source in graph.sources(each.name)])
+    return found[node]
+
+
+def _own_nature(graph: Graph, node: Node, before: Sequence[Nature]) -> Nature:
+    """Return the nature of a node, from those of its inputs."""
+    op, shape = node.op, node.type.shape
     while isinstance(op, ops.EachSlice):
         op = op.op
     own = op if isinstance(op, activations.Activation) else getattr(op, "activation", None)
+    if isinstance(op, Neurons):
+        own = op.model.activation
+    while isinstance(own, activations.SpikingActivation):
+        own = own.activation
     if isinstance(own, activations.Activation):
         if isinstance(own, _PROBABILITIES):
             return Nature(own.kind, own.axis if own.axis < 0 else own.axis - len(shape))
         return LINEAR if isinstance(own, _PLAIN) else Nature(own.kind)
-    sources = graph.sources(node)
-    if not sources:
+    inputs = [graph[source].type for source in graph.sources(node.name)]
+    if not inputs or isinstance(op, Neurons):
         return LINEAR
-    inputs = [graph[source].type for source in sources]
     if op.multiply_adds(*inputs) or not op.is_linear:
         return LINEAR if op.is_linear else Nature(op.kind)
-    before = {nature_of(graph, source) for source in sources}
-    if before == {LINEAR}:
+    kinds = set(before)
+    if kinds == {LINEAR}:
         return LINEAR
-    found = before.pop()
+    found = kinds.pop()
     if found.kind in OF_CLASSES:  # the mean of several may be probabilities still, which their values tell
-        keeps = not before and found.axis == -1 and all(t.shape[-1:] == shape[-1:] for t in inputs)
+        keeps = not kinds and found.axis == -1 and all(t.shape[-1:] == shape[-1:] for t in inputs)
         return found if keeps and isinstance(op, _MOVES) else LINEAR
-    return Nature(op.kind) if before or not isinstance(op, _MOVES) else found
+    return Nature(op.kind) if kinds or not isinstance(op, _MOVES) else found
 
 
 __all__ = ["LINEAR", "Nature", "nature_of", "task_of"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from snnc import ops
+from snnc import neurons, ops
 from snnc.analysis.choose_task import nature_of, task_of
 from snnc.errors import DataError, UsageError
 from snnc.testing import chain
@@ -126,6 +126,27 @@ def test_what_moves_or_averages_probabilities_leaves_them_what_they_are(rng):
     assert task(graph).kind == "multi-label"
     graph = chain(ops.Input(shape=(5, 6)), dense(rng, 6, 4, ops.Softmax()), ops.Reshape(shape=(20,)), names="xdr")
     assert nature_of(graph, "r").kind == "linear"
+
+
+def test_sums_of_the_same_are_looked_at_once(rng):
+    graph = ending(rng, ops.Sigmoid())
+    (node,) = graph.outputs
+    for _ in range(60):  # 2 ** 60 paths
+        node = graph.add(graph.fresh_name("twice"), ops.Add(), [node, node]).name
+    assert nature_of(graph, node).kind == "add"
+
+
+def test_neurons_are_what_they_stand_for(rng):
+    for model, kind in ((neurons.SpikingRelu(), "linear"), (neurons.Regular(base="sigmoid"), "sigmoid")):
+        assert nature_of(ending(rng, neurons.Neurons(model=model)), "neurons").kind == kind
+
+
+def test_a_stream_that_gives_its_slices_again_is_a_reconstruction_of_each(rng):
+    graph = chain(ops.Input(shape=(4,), dt=0.001), dense(rng, 4, 4))
+    assert (task(graph).kind, task(graph).each_step) == ("reconstruction", True)
+    assert task(graph, asked="reconstruction").each_step
+    last = chain(ops.Input(shape=(4,), dt=0.001), dense(rng, 4, 4), ops.LastStep())
+    assert task(last).kind == "undecided"
 
 
 @pytest.mark.parametrize(
