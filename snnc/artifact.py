@@ -13,7 +13,7 @@ from snnc.files import read_json_file
 from snnc.ir.graph import Graph
 from snnc.ir.store import GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE, Kinds, dump, load
 from snnc.outputs import Kind, write_folder
-from snnc.replacing import recover
+from snnc.replacing import as_one, recover
 from snnc.schema import misfits
 
 MANIFEST_FILE = "manifest.json"
@@ -52,6 +52,10 @@ def read(path: Path, kinds: Kinds, types: Mapping[str, Any]) -> Artifact:
 
     """
     recover(path)
+    return as_one(path, lambda: _read(path, kinds, types))
+
+
+def _read(path: Path, kinds: Kinds, types: Mapping[str, Any]) -> Artifact:
     if path.is_file():
         raise FileError(f"{path}: is a file, not an artifact; make one with: snnc compile {path.name} -o FOLDER")
     if path.is_dir() and not (path / MANIFEST_FILE).exists():

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from snnc.errors import FileError
-from snnc.replacing import open_new_folder, put, temporary
+from snnc.replacing import as_one, open_new_folder, put, temporary
 
 MARK = b"written by snnc, which may replace it"
 """In the first or last bytes of every file that is a result."""
@@ -241,24 +241,9 @@ def _is_result(path: Path) -> bool:
 
 def _require_ours(folder: Path, kind: Kind, path: Path) -> None:
     """Raise FileError where a folder is neither empty nor of its kind and holds nothing else; names one such thing."""
-    while True:
-        before = _identity(folder)
-        try:
-            problem = _problem(folder, kind)
-        except FileNotFoundError:
-            problem = ""
-        if _identity(folder) == before:  # else another process replaced it while we looked
-            break
+    problem = as_one(folder, lambda: _problem(folder, kind))
     if problem:
         raise FileError(f"{path}: {problem}")
-
-
-def _identity(folder: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(folder)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def _problem(folder: Path, kind: Kind) -> str:

@@ -12,6 +12,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PART, OLD = ".snnc-part", ".snnc-old"
 """How temporary names end: of what is being written, and of what was there before."""
@@ -26,6 +29,28 @@ def recover(path: Path) -> None:
             for old in _leftovers(path, OLD):
                 os.rename(old, path)
                 return
+
+
+def as_one(folder: Path, look: Callable[[], T]) -> T:
+    """Return what a look at the files of a folder gives; another look is taken where it was replaced meanwhile."""
+    while True:
+        before = _identity(folder)
+        try:
+            found = look()
+        except Exception:
+            if _identity(folder) == before:
+                raise
+        else:
+            if _identity(folder) == before:
+                return found
+
+
+def _identity(folder: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(folder)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_ctime_ns
 
 
 def open_new_folder(path: Path) -> int | None:
@@ -133,8 +158,8 @@ def put(part: Path, place: Path, require: Callable[[], object]) -> None:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        require()
         with suppress(FileNotFoundError):  # another process is replacing it, too
+            require()
             if _exchange(part, place):
                 return
             _put_aside(place)

@@ -3,11 +3,13 @@
 ``make kills`` does so a hundred times.
 """
 
+import dataclasses
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -67,6 +69,29 @@ def test_a_compilation_that_is_killed_at_any_moment_leaves_the_old_artifact_or_t
         f"{KILLS} compilations, {killed} killed, {left} times with something left, {KILLS} artifacts loaded\n"
     )
     assert killed > KILLS / 2
+
+
+def test_an_artifact_that_is_replaced_while_it_is_read_is_the_old_one_or_the_new(model, tmp_path):
+    kinds = [snnc.compile(model, scale=scale, verify=False) for scale in (100, 200)]
+    wanted = [(c.settings.seed, c.graph["conv_a"].op.scale) for c in kinds]
+    kinds[1].settings = dataclasses.replace(kinds[1].settings, seed=1)
+    wanted[1] = (1, wanted[1][1])
+    out, ended = tmp_path / "out", threading.Event()
+    kinds[0].save(out)
+
+    def replace():
+        while not ended.is_set():
+            for compiled in kinds:
+                compiled.save(out)
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        found = [snnc.load(out) for _ in range(30)]
+    finally:
+        ended.set()
+        thread.join()
+    assert {(c.settings.seed, c.graph["conv_a"].op.scale) for c in found} <= set(wanted)
 
 
 def test_compilations_to_one_output_all_end_well(model, tmp_path):
