@@ -52,7 +52,10 @@ EXPORT_FILE = "snnc.json"
 
 @dataclass(eq=False, repr=False)
 class Compiled(Lowered):
-    """A compiled model: run it, measure it, save it."""
+    """A compiled model: run it, measure it, save it.
+
+    Threads may share one. It is pickled and copied without its program, which is built again when it is asked for.
+    """
 
     journal: tuple[JournalEntry, ...] = ()
     """One entry a pass: what ran, who provides it, whether it changed anything, and by how much."""

@@ -206,6 +206,7 @@ def _place(path: Path, reads: Iterable[Path]) -> Path:
         place = path if special else _real(path)
         for source in reads:
             real = _real(source)
+            real = place if place.exists() and real.exists() and os.path.samefile(place, real) else real
             if real == place or real in place.parents or place in real.parents:
                 how = "is what is read" if real == place else "lies in" if real in place.parents else "holds"
                 raise FileError(

@@ -244,7 +244,8 @@ def test_a_file_is_replaced_only_if_it_is_a_result(tmp_path):
 def test_what_is_read_is_not_replaced_by_force_either(tmp_path):
     write_file(tmp_path / "x", MARK)
     (tmp_path / "link").symlink_to("x")
-    for name in ("x", "link"):
+    os.link(tmp_path / "x", tmp_path / "other name")
+    for name in ("x", "link", "other name"):
         with pytest.raises(FileError, match="is what is read"):
             write_file(tmp_path / name, b"", force=True, reads=[tmp_path / "x"])
 
