@@ -25,6 +25,8 @@ class Compared:
     output: str
     """The output that the following are of, as ``Evaluation`` says."""
     task: str
+    said: str
+    """The task in one line, and by what it was chosen."""
     measure: str
     """What the score is: accuracy, or R2 where numbers are values."""
     score: float
@@ -111,6 +113,7 @@ def _row(
         steps=found.steps,
         output=found.output,
         task=found.task,
+        said=next(each.said for each in found.outputs if each.output == found.output),
         measure=found.measure,
         score=found.score,
         model_score=found.model_score,

@@ -181,6 +181,7 @@ def tune(
     from snnc.artifact import KIND
     from snnc.cli import reports
     from snnc.compiler import import_model
+    from snnc.evaluation.tasks import tasks_and_targets
     from snnc.outputs import MARK, require_file_place, require_folder_place, write_file
     from snnc.samples import samples as samples_of
 
@@ -191,6 +192,7 @@ def tune(
         require_file_place(front, reads=read)
     source = import_model(model, shapes_of(input_shape), config=config, replace=meanings_of(replace))
     samples = samples_of(source, calibration, labels, judge)
+    reports.tasks(tasks_and_targets(source, samples, kinds_of(task), output=judge)[0].values())
     found = search.tune(
         model,
         samples,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,8 @@ def verification(report: Mapping[str, Any]) -> None:
 
 def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False) -> None:
     """Print what a verification found; with ``warn`` a poor network is a warning, not a failure."""
+    for row in report["outputs"] if report["real"] else ():
+        console.print(row["said"])
     kind = "samples" if report["real"] else "random inputs"
     table = _table(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
     table.add_row("exact parts", report["exact"])
@@ -223,12 +225,15 @@ def comparison(rows: Sequence[Compared]) -> None:
         ("energy, Loihi", lambda row: _joules(row.energy_loihi)),
     ]
     names = dict.fromkeys(name for row in rows for name in row.resources)
+    console = new_console()
+    for said in dict.fromkeys(row.said for row in rows):
+        console.print(said)
     table = _table("one model, several compilations", "measure", *(row.name for row in rows))
     for measure, shown in measures:
         table.add_row(measure, *(shown(row) for row in rows))
     for name in names:
         table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
-    new_console().print(table)
+    console.print(table)
 
 
 def _scores(rows: Sequence[Compared]) -> list[tuple[str, Callable[[Compared], str]]]:
@@ -282,6 +287,12 @@ def _score(found: Outcome) -> str:
     if found.accuracy is not None:
         return f"{found.accuracy:.2%}"
     return f"{found.measure} {_number(found.score)}"
+
+
+def tasks(found: Iterable[Task]) -> None:
+    """Print on stderr what outputs are judged by."""
+    for task in found:
+        new_console(stderr=True).print(str(task))
 
 
 def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: float) -> None:

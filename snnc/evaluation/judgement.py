@@ -47,6 +47,8 @@ class OutputJudgement:
     """What the output is for."""
     of: str = "samples"
     """What is decided: samples, labels, steps or pixels."""
+    said: str = ""
+    """The task in one line, and by what it was chosen."""
 
 
 def judge(
@@ -75,16 +77,16 @@ def overall(judgements: tuple[OutputJudgement, ...]) -> Verdict:
 def _judged(task: Task, got: Array, want: Array, limits: Tolerance) -> OutputJudgement:
     shares, (error, errors) = agreements(task, got, want), error_of(got, want)
     as_values: Verdict = "passed" if error <= limits.error else "failed" if errors[0] > limits.error else "not judged"
-    of, kind = task.what, task.kind
+    about = (task.kind, task.what, str(task))
     if shares is None:
-        return OutputJudgement(task.output, as_values, "error", None, None, error, errors, kind, of)
+        return OutputJudgement(task.output, as_values, "error", None, None, error, errors, *about)
     by: By = "either" if task.kind == "undecided" and not are_probabilities(want) else "agreement"
     share, low = float(shares.mean()), limits.agreement
     between = grouped_interval(shares, int(np.prod(task.positions)) if task.choice else 1)
     as_decided: Verdict = "passed" if share >= low else "failed" if between[1] < low else "not judged"
     asked = (as_decided,) if by == "agreement" else (as_decided, as_values)
     verdict: Verdict = "passed" if "passed" in asked else "not judged" if "not judged" in asked else "failed"
-    return OutputJudgement(task.output, verdict, by, share, between, error, errors, kind, of)
+    return OutputJudgement(task.output, verdict, by, share, between, error, errors, *about)
 
 
 def agreements(task: Task, got: Array, want: Array) -> AnyArray | None:

@@ -119,7 +119,8 @@ def test_the_task_is_said_in_a_line_and_changed_by_a_word(x, tmp_path, capsys):
         assert cli._run([*words, "--task", wrong]) == 2
         assert "task: " in capsys.readouterr().err
     assert cli._run(["verify", *words[1:], "--task", "regression"]) == 0
-    assert "error relative to the output's deviation" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "error relative to the output's deviation" in out and "regression (values), as asked for\n" in out
 
 
 @pytest.mark.parametrize("name", ["binary", "regression"])
@@ -136,7 +137,7 @@ def test_pictures_and_comparisons_are_of_any_task(name, x, tmp_path, capsys):
     capsys.readouterr()
     assert cli._run(["compare", str(tmp_path / "a"), str(tmp_path / "b"), *inputs]) == 0
     shown = capsys.readouterr().out
-    assert f"out, {name}" in shown and ("R2 of the model" if name == "regression" else "agreement") in shown
+    assert f"out, {name}" in shown and shown.startswith(f"output 'out': {name} (") and ("R2 of the model" if name == "regression" else "agreement") in shown
     (row, _) = compare({"a": c, "b": c}, {"x": x, "y": y})
     found = c.evaluate(x, y)
     assert (row.score, row.measure, row.accuracy) == (found.score, found.measure, found.accuracy)
@@ -205,7 +206,8 @@ def test_each_of_several_outputs_is_judged_by_its_kind(x, tmp_path, capsys):
         "2",
     ]
     assert cli._run([*tuned, "--judge", "inside", "--task", "binary", "-o", str(tmp_path / "t")]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "output 'inside': binary (yes or no), as asked for\n" in err
     assert "the front: accuracy" in out and "--task binary --judge inside" in out
 
 
