@@ -137,7 +137,8 @@ def test_pictures_and_comparisons_are_of_any_task(name, x, tmp_path, capsys):
     capsys.readouterr()
     assert cli._run(["compare", str(tmp_path / "a"), str(tmp_path / "b"), *inputs]) == 0
     shown = capsys.readouterr().out
-    assert f"out, {name}" in shown and shown.startswith(f"output 'out': {name} (") and ("R2 of the model" if name == "regression" else "agreement") in shown
+    assert shown.startswith(f"output 'out': {name} (") and f"out, {name}" in shown
+    assert ("R2 of the model" if name == "regression" else "agreement") in shown
     (row, _) = compare({"a": c, "b": c}, {"x": x, "y": y})
     found = c.evaluate(x, y)
     assert (row.score, row.measure, row.accuracy) == (found.score, found.measure, found.accuracy)
