@@ -179,5 +179,5 @@ def npz_bytes(arrays: Mapping[str, npt.NDArray[Any]], comment: bytes = b"") -> b
         archive.comment = comment
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()

@@ -11,13 +11,19 @@ from snnc.files import SafeZip, npz_bytes, read_json, read_npz
 
 
 def test_npz_round_trip_is_the_same_bytes(tmp_path):
-    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b/c": np.array([1, 2]), "empty": np.zeros((0, 3))}
+    arrays = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "b/c": np.array([1, 2]),
+        "empty": np.zeros((0, 3)),
+        "one": np.array(2.0),
+    }
     data = npz_bytes(arrays)
     assert data == npz_bytes(arrays)
     (tmp_path / "x.npz").write_bytes(data)
     back = read_npz(tmp_path / "x.npz")
     assert list(back) == list(arrays)
     assert all(np.array_equal(back[k], v) and back[k].dtype == v.dtype for k, v in arrays.items())
+    assert [back[k].shape for k in arrays] == [v.shape for v in arrays.values()]
 
 
 def test_numpys_own_files_are_read_fortran_order_and_compressed(tmp_path):
