@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnc import ops
-from snnc.analysis.task import KINDS, Choice, Kind, Task, is_share, is_whole, is_yes_or_no, same
+from snnc.analysis.task import KINDS, Choice, Kind, Task, are_numbers, is_share, is_whole, is_yes_or_no, same
 from snnc.engine.presentation import Sequences, presentation
 from snnc.errors import DataError, UsageError, unknown
 from snnc.ir.graph import Graph
@@ -77,7 +77,7 @@ def task_of(
     if labels is None:
         return about.asked(asked, None) if asked else about.without_labels()
     y = np.asarray(labels)
-    if y.ndim == 0 or y.dtype.kind not in "fiub" or 0 in y.shape or not np.isfinite(y).all():
+    if y.ndim == 0 or 0 in y.shape or not are_numbers(y):
         raise about.unfit(y, "labels are finite numbers, as many as samples")
     return about.asked(asked, y) if asked else about.by_labels(y)
 

@@ -117,8 +117,8 @@ class Task:
             DataError: they do not fit the output, or not the task.
         """
         y, wanted = np.asarray(labels), (*leading, *self.shape)
-        if y.dtype.kind not in "fiub" or not np.isfinite(y).all():
-            raise self._unfit(y, "labels are numbers")
+        if not are_numbers(y):
+            raise self._unfit(y, "labels are finite numbers")
         if self.choice == "largest" and same(y.shape, (*leading, *self.positions)) and y.shape != wanted:
             if not is_whole(y) or y.min() < 0 or y.max() >= self.classes:
                 raise self._unfit(
@@ -152,6 +152,11 @@ class Task:
 def same(shape: Shape, wanted: Shape) -> bool:
     """Return whether a shape is the wanted one, but for one axis of size 1 at the end of either."""
     return wanted in (shape, (*shape, 1)) or shape == (*wanted, 1)
+
+
+def are_numbers(y: AnyArray) -> bool:
+    """Return whether labels are numbers, none of them beyond those of a model's."""
+    return y.dtype.kind in "fiub" and bool((np.abs(y.astype(np.float64)) <= np.finfo(np.float32).max).all())
 
 
 def is_whole(y: AnyArray) -> bool:

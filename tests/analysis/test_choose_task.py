@@ -184,6 +184,7 @@ def test_what_cannot_be_is_refused_with_what_can(rng):
         (np.array(list("abcdefghijkl")), "labels are finite numbers"),
         (np.zeros((N, 0)), "labels are finite numbers"),
         (np.full(N, np.nan), "labels are finite numbers"),
+        (np.full(N, 1e300), "labels are finite numbers"),
         (np.zeros(N, dtype=complex), "labels are finite numbers"),
         (np.array([None] * N), "labels are finite numbers"),
     ],

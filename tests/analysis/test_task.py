@@ -24,7 +24,7 @@ def test_probabilities_are_labels_too():
         ([0, 1, 3], "the labels run from 0 to 3"),
         ([-1, 1, 2], "the labels run from -1 to 2"),
         ([[0, 2, 0], [1, 1, 0], [2, 0, 0]], "rows are one-hot"),
-        (["a", "b", "c"], "labels are numbers"),
+        (["a", "b", "c"], "labels are finite numbers"),
     ],
 )
 def test_others_are_data_errors(labels, message):
