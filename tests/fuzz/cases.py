@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import snnc
-from snnc.engine.presentation import is_temporal
+from snnc.engine.presentation import is_temporal, presentation
 from snnc.errors import SnncError
 from snnc.ir.graph import Graph
 from snnc.registry import HOOKS, Registry
@@ -20,7 +20,7 @@ from snnc.samples import samples
 from tests.fuzz import corpus, mutate
 
 SMALL = 100_000
-"""Elements of all tensors of a graph that is run, too."""
+"""Elements of all tensors, over all slices, of a graph that is run, too."""
 KINDS = ("keras", "keras", "keras", "h5", "h5", "h5", "artifact", "artifact", "artifact", "npz", "plugin")
 
 
@@ -83,7 +83,8 @@ def _shown(rng: random.Random, path: Path) -> Callable[[], None]:
 
 def _used(graph: Graph, rng: random.Random) -> None:
     """Run a graph that is small, and compile some."""
-    if sum(node.type.size for node in graph) > SMALL:
+    slices = presentation(graph).length or 1
+    if slices * sum(node.type.size for node in graph) > SMALL:
         return
     warnings.simplefilter("ignore")  # numbers may run over
     x = {name: np.zeros((1, *graph[name].type.shape), np.float32) for name in graph.inputs}

@@ -176,7 +176,7 @@ def hdf5(rng: random.Random, data: bytes) -> bytes:
         things: list[Any] = [file]
         file.visititems(lambda _, thing: things.append(thing))
         for thing in rng.sample(things, min(len(things), rng.choice((1, 1, 2, 3)))):
-            with suppress(KeyError, ValueError):  # another change took it away
+            with suppress(KeyError, OSError, ValueError):  # another change took it away
                 if rng.random() < 0.4:
                     _attribute(rng, thing)
                 elif isinstance(thing, h5py.Dataset):
