@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snnc.errors import FileError, FrontendError
-from snnc.files import SafeZip, read_json, read_json_file, require_file
+from snnc.files import SafeZip, read_json, read_json_file, reading, require_file
 from snnc.frontend.foreign import HEAD, SAVED_MODEL, TFJS, foreign, foreign_zip, named
 from snnc.frontend.hdf5 import MAGIC, Hdf5Shards, SafeHdf5
 from snnc.frontend.keras_weights import CONTAINERS, Hdf5ByClass, LegacyHdf5, WeightSource
@@ -46,7 +46,7 @@ def opened(path: Path, config: Path | None = None) -> Iterator[Archive]:
         if path.is_dir():
             yield _folder(path, stack)
             return
-        with open(require_file(path), "rb") as stream:
+        with reading(path, "file"), open(require_file(path), "rb") as stream:
             head = stream.read(HEAD)
         if head[:4] == ZIP_MAGIC:
             yield _zip(path, stack)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from snnc import limits
 from snnc.errors import ShapeError
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import op
@@ -43,11 +44,16 @@ class DelayLine(Causal):
         (x,) = inputs
         if self.taps < 1 or self.dilation < 1:
             raise ShapeError(f"{self.taps} taps {self.dilation} steps apart are no delay line")
+        limits.require("elements of a tensor", self._span * x.size, "a delay line")
         return x.with_shape((self.taps, *x.shape))
 
+    @property
+    def _span(self) -> int:
+        """Return how many slices it remembers."""
+        return (self.taps - 1) * self.dilation + 1
+
     def start(self, inputs: tuple[TensorType, ...], rng: np.random.Generator) -> State:
-        span = (self.taps - 1) * self.dilation + 1
-        return {"slices": np.zeros((span, *inputs[0].shape), dtype=np.float32)}
+        return {"slices": np.zeros((self._span, *inputs[0].shape), dtype=np.float32)}
 
     def rule(self, xp: Namespace, drive: Any, state: State) -> tuple[Any, State]:
         (x,) = drive

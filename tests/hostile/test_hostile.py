@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc import cli, limits
+from snnc import cli, limits, ops
 from snnc.errors import BudgetError, DataError, FileError, SnncError
 from snnc.files import npz_bytes
+from snnc.ir.graph import Graph
 from tests.conftest import ROOT
 from tests.frontend.keras_files import by_class, dense, functional, layer, sequential, source, write_h5, write_zip
 
@@ -185,3 +186,10 @@ def test_a_file_inside_a_file_is_not_followed(capsys, tmp_path, rng):
     code, err = shown(capsys, path)
     assert code == 2
     assert "is a link that may leave the file" in err
+
+
+def test_what_an_op_remembers_counts_too():
+    graph = Graph()
+    graph.add("x", ops.Input(shape=(4,), dt=0.001))
+    with pytest.raises(BudgetError, match="node 'd'.*a delay line: asks for"):
+        graph.add("d", ops.DelayLine(taps=3, dilation=10**9), ["x"])
