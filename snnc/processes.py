@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -15,6 +15,8 @@ from snnc.errors import SnncError
 
 WATCH = 0.5
 """Seconds between two looks of a worker at whether its parent lives."""
+_pool = threading.Lock()
+"""joblib keeps one pool for all threads, which waits for ever where one changes its size while another works."""
 
 
 def in_processes(work: Iterable[Any], jobs: int) -> Iterator[Any]:
@@ -28,23 +30,27 @@ def in_processes(work: Iterable[Any], jobs: int) -> Iterator[Any]:
     from joblib import Parallel
     from joblib.externals.loky.backend import resource_tracker as of_joblib
     from joblib.externals.loky.process_executor import BrokenProcessPool
+    from joblib.parallel import get_active_backend
 
+    threads = getattr(get_active_backend()[0], "supports_sharedmem", False)
+    turn: Any = nullcontext() if threads else _pool
     parallel = Parallel(n_jobs=jobs, return_as="generator", initializer=_follow, initargs=(os.getpid(),))
-    with _uninterrupted():
-        for tracker in (of_joblib, resource_tracker):
-            tracker.ensure_running()  # which lets Ctrl-C through again where it starts one
     results: Any = None
-    try:
-        with _uninterrupted():
-            results = parallel(work)
-        yield from results
-    except BrokenProcessPool as error:
-        raise SnncError(
-            "a worker process was killed, most often for want of memory: take fewer (--jobs, --workers)"
-        ) from error
-    finally:
-        if results is not None:
-            results.close()
+    with turn:
+        try:
+            with _uninterrupted():
+                for tracker in (of_joblib, resource_tracker):
+                    tracker.ensure_running()  # which lets Ctrl-C through again where it starts one
+            with _uninterrupted():
+                results = parallel(work)
+            yield from results
+        except BrokenProcessPool as error:
+            raise SnncError(
+                "a worker process was killed, most often for want of memory: take fewer (--jobs, --workers)"
+            ) from error
+        finally:
+            if results is not None:
+                results.close()
 
 
 @contextmanager

@@ -103,8 +103,8 @@ def test_processes_that_two_threads_ask_for(model, x):
     c = compiled(model)
     wanted = c.run(x, 6, jobs=1)
     assert all(same(run, wanted) for run in in_threads(2, lambda _: c.run(x, 6, jobs=2), times=2))
-    ours = [compiled(model), compiled(model)]
-    assert all(same(run, wanted) for run in in_threads(2, lambda i: ours[i].run(x, 6, jobs=2), times=2))
+    ours = [compiled(model) for _ in range(3)]
+    assert all(same(run, wanted) for run in in_threads(3, lambda i: ours[i].run(x, 6, jobs=2 + i % 2), times=3))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
