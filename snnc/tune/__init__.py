@@ -6,6 +6,7 @@ simulated (``forecasts.py``). For other neurons every setting is (``trials.py``)
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def tune(
     code: str | None = None,
     trials: int = 40,
     workers: int | str = 1,
-    storage: Path | None = None,
+    storage: str | os.PathLike[str] | None = None,
     seed: int = 0,
     watch: Watch | None = None,
     task: Asked = None,
@@ -90,8 +91,9 @@ def tune(
     else:
         from snnc.tune.trials import search as search_by_trials
 
+        kept = None if storage is None else Path(storage)
         tried, simulated = search_by_trials(
-            graph, calibrating, deciding, watched, neurons, target_drop, trials, workers, storage, seed, options
+            graph, calibrating, deciding, watched, neurons, target_drop, trials, workers, kept, seed, options
         )
     best = choose(watched.outcomes, target_drop, minimise)
     return Tuned(
