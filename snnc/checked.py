@@ -18,6 +18,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 DATA = ("x", "y", "calibration", "samples")
 """Arguments of many forms that ``snnc.samples`` checks, whose errors are DataErrors."""
+OWN = (*DATA, "input_range")
+"""Arguments whose own checks say more than that their type is wrong."""
 PATHS = (*DATA, "model", "keras", "path", "config", "storage")
 """Arguments that are paths where they are text."""
 COUNTS = ("jobs", "limit", "calibration_limit", "trials")
@@ -61,7 +63,7 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the types of a function's arguments, without those that are checked elsewhere."""
     found = {}
     for name, hint in function.__annotations__.items():
-        if name not in (*DATA, "return"):
+        if name not in (*OWN, "return"):
             space = getattr(inspect.unwrap(function), "__globals__", {})
             found[name] = get_type_hints(SimpleNamespace(__annotations__={name: hint}), space)[name]
     return found

@@ -22,6 +22,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array, Shape
 from snnc.samples import Data, Samples
 from snnc.samples import samples as samples_of
+from snnc.schema import shown
 
 Range: TypeAlias = tuple[float, float]
 """The least and the largest value."""
@@ -138,10 +139,11 @@ def with_ranges(source: Graph, asked: Range | Mapping[str, Range] | None) -> Gra
 def _two_numbers(name: str, ends: Range) -> Range:
     try:
         low, high = (float(end) for end in ends)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         low = high = math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"input_range of {name!r} must be two numbers, the lower first, such as 0,255; not {ends!r}")
+        wanted = "two numbers, the lower first, such as 0,255"
+        raise UsageError(f"input_range of {name!r} must be {wanted}; not {shown(ends)}")
     return low, high
 
 

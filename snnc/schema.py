@@ -56,7 +56,7 @@ def misfits(value: Any, hint: Any, where: str, *, stored: bool = True) -> Iterat
     elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
         for key, part in value.items():
             yield from misfits(key, inside[0], where, stored=stored)
-            yield from misfits(part, inside[1], f"{where}[{_shown(key)}]", stored=stored)
+            yield from misfits(part, inside[1], f"{where}[{shown(key)}]", stored=stored)
     elif isinstance(origin, type) and issubclass(origin, Sequence) and isinstance(value, (tuple, list)):
         for k, part in enumerate(value):
             yield from misfits(part, inside[0], f"{where}[{k}]", stored=stored)
@@ -85,8 +85,9 @@ def _is_given(value: Any, cls: Any) -> bool:
 
 def _line(value: Any, hint: Any, where: str) -> str:
     wanted = hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint).replace("typing.", "")
-    return f"{where} is {_shown(value)}, not of type {wanted}"
+    return f"{where} is {shown(value)}, not of type {wanted}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return any value in a few words and one line, whatever it answers when it is asked for them."""
     return " ".join(reprlib.repr(value).split())

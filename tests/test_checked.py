@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.checked import DATA, checked
+from snnc.checked import OWN, checked
 from snnc.comparison import compare
 from snnc.compiled import Compiled
 from snnc.errors import DataError, FileError, SnncError, UsageError
@@ -77,7 +77,7 @@ WRONG = {
     "folder": pathlib.Path("/"),
     "error": ValueError("x"),
 }
-ANYTHING = (*DATA, "model", "neurons", "synapse", "keras")
+ANYTHING = (*OWN, "model", "neurons", "synapse", "keras")
 """Arguments that are checked by what takes them."""
 
 

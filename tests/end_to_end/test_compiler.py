@@ -190,8 +190,10 @@ def test_what_is_nonlinear_at_the_end_comes_close_to_the_model_with_steps(rng, e
 def test_wrong_arguments_are_errors(model, x):
     with pytest.raises(UsageError, match="neither a model file"):
         snnc.compile(object())
-    with pytest.raises(UsageError, match="steps must be"):
+    with pytest.raises(UsageError, match=r"run: steps is 2\.5, not of type int"):
         snnc.compile(model, verify=False).run(x, steps=2.5)
+    with pytest.raises(UsageError, match="steps must be"):
+        snnc.compile(model, verify=False).run(x, steps=0)
     with pytest.raises(DataError, match="unknown input 'wrong'"):
         snnc.compile(model, verify=False).run({"wrong": x})
 
