@@ -34,7 +34,6 @@ def ran(monkeypatch, capsys, error):
         (UsageError("layer '\x1b[2Jred[/x]'"), 2, "snnc: layer '\\x1b[2Jred[/x]'\n"),
         (MemoryError("2 GB"), 2, "snnc: out of memory (2 GB): give fewer samples"),
         (PermissionError(13, "Permission denied", "x.keras"), 2, "snnc: x.keras: Permission denied\n"),
-        (KeyboardInterrupt(), 130, "snnc: interrupted\n"),
         (BrokenPipeError(), 0, ""),
     ],
 )
