@@ -250,8 +250,9 @@ def nature_of(graph: Graph, node: str) -> Nature:
 def _own_nature(graph: Graph, node: Node, before: Sequence[Nature]) -> Nature:
     """Return the nature of a node, from those of its inputs."""
     op, shape = node.op, node.type.shape
+    rank = len(shape)
     while isinstance(op, ops.EachSlice):
-        op = op.op
+        op, rank = op.op, rank - 1
     own = op if isinstance(op, activations.Activation) else getattr(op, "activation", None)
     if isinstance(op, Neurons):
         own = op.model.activation
@@ -259,12 +260,12 @@ def _own_nature(graph: Graph, node: Node, before: Sequence[Nature]) -> Nature:
         own = own.activation
     if isinstance(own, activations.Activation):
         if isinstance(own, _PROBABILITIES):
-            return Nature(own.kind, own.axis if own.axis < 0 else own.axis - len(shape))
+            return Nature(own.kind, own.axis if own.axis < 0 else own.axis - rank)
         return LINEAR if isinstance(own, _PLAIN) else Nature(own.kind)
     inputs = [graph[source].type for source in graph.sources(node.name)]
     if not inputs or isinstance(op, Neurons):
         return LINEAR
-    if op.multiply_adds(*inputs) or not op.is_linear:
+    if node.op.multiply_adds(*inputs) or not op.is_linear:
         return LINEAR if op.is_linear else Nature(op.kind)
     kinds = set(before)
     if kinds == {LINEAR}:

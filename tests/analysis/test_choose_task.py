@@ -192,3 +192,13 @@ def test_what_cannot_be_is_refused_with_what_can(rng):
 def test_labels_that_fit_nothing_are_data_errors(rng, labels, message):
     with pytest.raises(DataError, match=rf"labels of shape .* do not fit output 'dense' of shape \(4,\): .*{message}"):
         task(ending(rng), labels)
+
+
+def test_an_op_of_each_slice_is_what_it_is_inside(rng):
+    graph = ending(rng, ops.EachSlice(op=ops.Softmax(axis=0)), shape=(3, 5, 6))
+    assert nature_of(graph, graph.output_nodes[graph.outputs[0]]).axis == -2
+    pairs = ending(rng, ops.EachSlice(op=ops.GlobalAvgPool()), shape=(3, 5, 6))
+    assert nature_of(pairs, pairs.output_nodes[pairs.outputs[0]]).kind == "linear"
+    (x,) = pairs.inputs
+    joined = pairs.add("joined", ops.EachSlice(op=ops.Einsum(equation="az,mz->am")), [x, x]).name
+    assert nature_of(pairs, joined).kind == "einsum"
