@@ -4,7 +4,7 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new kills applications bench accuracy lint fmt pages clean
+.PHONY: help demo test test-fast test-new kills fuzz applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"

@@ -100,6 +100,8 @@ def _run(arguments: list[str] | None) -> int:
             return _fail(error.format_message() or "missing arguments; see snnc --help")
         if isinstance(error.__context__, BrokenPipeError):  # which click and rich turn into an exit with 1
             return 0
+        if deleted := _deleted():
+            return _fail(deleted)
         if (garbled := _garbled()) is not None:
             return _fail(garbled)
         return _fail(f"internal error, please report it {_kept(error, arguments)}: {_name(error)}", INTERNAL)

@@ -1,9 +1,11 @@
 """Each command's outputs: what they replace, and what they refuse, as the table on the command line's page says."""
 
+import inspect
 import os
 import shutil
 import sqlite3
 import stat
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -36,8 +38,9 @@ WRITES = {
 def test_every_path_that_a_command_takes_is_read_or_written_and_what_is_written_is_in_the_table():
     found = {}
     for name, command in typer.main.get_command(cli.app).commands.items():
-        paths = [p for p in command.params if "path" in p.type.name or "Path" in type(p.type).__name__]
-        found[name] = {max(p.opts, key=len) if p.param_type_name == "option" else p.name for p in paths}
+        hints = get_type_hints(inspect.unwrap(command.callback))
+        paths = [p for p in command.params if "Path" in str(hints.get(p.name))]
+        found[name] = {long if (long := max(p.opts, key=len)).startswith("--") else p.name for p in paths}
     assert {name: paths for name, paths in found.items() if paths} == {
         name: READS.get(name, set()) | WRITES.get(name, set()) for name in READS
     }

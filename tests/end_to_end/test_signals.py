@@ -140,7 +140,11 @@ def test_in_a_folder_that_was_deleted_commands_work_or_are_refused_in_one_line(f
         return subprocess.run(command, cwd=here, env=env, capture_output=True, text=True, check=False, timeout=60)
 
     shown = ran("show", folder / "model.keras")
-    assert (shown.returncode, shown.stderr) == (0, "")
+    if shown.returncode:  # later versions of typer load pydantic, which cannot be loaded there either
+        assert shown.returncode == 2
+        assert shown.stderr == "snnc: the folder that you are in was deleted, go to another\n"
+        return
+    assert shown.stderr == ""
     compiling = ["compile", folder / "model.keras", "--scale", "200", "--no-verify", "-o"]
     # Nengo cannot be loaded there, whatever it is to do
     for output, said in ((tmp_path / "out", "the folder that you are in was deleted"), ("out", "cannot be written")):
