@@ -51,10 +51,17 @@ def _tidily() -> list[int]:
     warnings.filterwarnings("ignore", message=".*still being processed by the workers")  # joblib's, of the rest
     came: list[int] = []
 
+    def interrupt(*_: object) -> None:
+        threading.excepthook = lambda _: None  # joblib's threads, whose processes end under them
+        raise KeyboardInterrupt
+
     def end(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)
         came.append(128 + number)
-        raise KeyboardInterrupt
+        interrupt()
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # and not one that is ignored, as nohup has it

@@ -43,6 +43,8 @@ class ConvTranspose(Op):
             raise ShapeError(
                 f"kernel {self.kernel.shape} takes {rank} spatial axes and {self.kernel.shape[-1]} channels, got {x}"
             )
+        if 0 in self.kernel.shape:
+            raise ShapeError(f"kernel {self.kernel.shape} holds no weights")
         if self.bias.shape != self.kernel.shape[-2:-1]:
             raise ShapeError(f"bias {self.bias.shape} does not fit kernel {self.kernel.shape}")
         if not len(self.strides) == len(self.dilation) == len(self.crops) == rank:

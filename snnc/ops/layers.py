@@ -126,6 +126,8 @@ class Conv(Op):
                 f"kernel {self.kernel.shape} with {self.groups} group(s) takes {rank} spatial axes and "
                 f"{self.kernel.shape[-2] * self.groups} channels, got {x}"
             )
+        if 0 in self.kernel.shape:
+            raise ShapeError(f"kernel {self.kernel.shape} holds no weights")
         if self.kernel.shape[-1] % self.groups or self.bias.shape != self.kernel.shape[-1:]:
             raise ShapeError(f"bias {self.bias.shape} or {self.groups} groups do not fit kernel {self.kernel.shape}")
         if len(self.strides) != rank or len(self.dilation) != rank or min(*self.strides, *self.dilation, 1) < 1:

@@ -9,6 +9,7 @@ from snnc import builtin, neurons, ops
 from snnc.errors import GraphError, ShapeError
 from snnc.ir.graph import Graph
 from snnc.ir.types import TensorType
+from snnc.ops.conv_transpose import ConvTranspose
 from tests.conftest import batch_norm, conv, dense
 from tests.ops.samples import OPS
 
@@ -135,6 +136,11 @@ def test_ops_compare_by_their_fields(rng):
     assert a != batch_norm(rng, 2)
 
 
+def no_taps(cls, **more):
+    """Return a convolution whose kernel has no position."""
+    return cls(kernel=np.ones((0, 2, 2)), bias=np.ones(2), strides=(1,), dilation=(1,), **more)
+
+
 @pytest.mark.parametrize(
     ("op", "shapes", "message"),
     [
@@ -144,6 +150,8 @@ def test_ops_compare_by_their_fields(rng):
         (ops.Concatenate(axis=1), [(2, 3), (3, 3)], "only axis 1 may differ"),
         (ops.Reshape(shape=(5,)), [(2, 3)], "does not fit into shape"),
         (ops.MaxPool(size=(3, 3), strides=(1, 1)), [(2, 2, 1)], "larger than the input"),
+        (no_taps(ops.Conv), [(4, 2)], "holds no weights"),
+        (no_taps(ConvTranspose, crops=((0, 0),)), [(4, 2)], "holds no weights"),
         (ops.PRelu(alpha=np.ones(3)), [(2,)], "does not broadcast"),
         (neurons.Neurons(model=neurons.ReluRate(), scale=0.0), [(2,)], "finite and positive"),
         (neurons.Synapse(model=neurons.Lowpass(tau=-1.0)), [(2,)], "positive time constant"),
