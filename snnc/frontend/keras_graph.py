@@ -75,48 +75,33 @@ def build_graph(
         BudgetError: it has more layers than the budget, each call counted.
 
     """
-    try:
-        return _build_graph(model, source, importers, version, options, kinds)
-    except SnncError:
-        raise
-    except Exception as error:  # between the layers: calls, inputs, outputs
-        raise FrontendError(
-            f"model {model.name!r}: its config cannot be read ({reason(error)}); is the file damaged?"
-        ) from error
+    with readable(f"model {model.name!r}"):  # what is between the layers: calls, inputs, outputs
+        limits.require("layers and nodes", calls_of(model), f"model {model.name!r}")
+        if not list(refs(model.inputs)) or not list(refs(model.outputs)):
+            raise FrontendError(f"model {model.name!r} has no inputs or no outputs")
+        if options.replace:
+            model = Replacements(options.replace, importers, kinds, version).applied(model)
+        table = ImporterTable(importers)
+        unsupported = list(_unsupported(model.layers, table))
+        if unsupported:
+            raise UnsupportedLayerError(unsupported)
+        inputs = inputs_of(model, options.input_shape, temporal=options.temporal)
+        weights = source.read(model, table.roles)
 
+        def built(way: ModelSpec) -> Graph:
+            build = _Build(Graph(model.name), table, weights, version)
+            for name, given in inputs.items():
+                build.graph.add(name, given.op, layers=[given.layer])
+            if options.temporal:
+                build.sequences = Sequences(
+                    set(inputs), next((i.op.length for i in inputs.values() if i.op.length), None)
+                )
+            outputs = build.model(way, "", list(inputs))
+            build.graph.set_outputs(_output_names(model, outputs))
+            build.graph.prune()
+            return build.graph
 
-def _build_graph(
-    model: ModelSpec,
-    source: WeightSource,
-    importers: Mapping[str, Importer],
-    version: tuple[int, ...],
-    options: ImportOptions,
-    kinds: Mapping[str, type[Op]],
-) -> Graph:
-    limits.require("layers and nodes", calls_of(model), f"model {model.name!r}")
-    if not list(refs(model.inputs)) or not list(refs(model.outputs)):
-        raise FrontendError(f"model {model.name!r} has no inputs or no outputs")
-    if options.replace:
-        model = Replacements(options.replace, importers, kinds, version).applied(model)
-    table = ImporterTable(importers)
-    unsupported = list(_unsupported(model.layers, table))
-    if unsupported:
-        raise UnsupportedLayerError(unsupported)
-    inputs = inputs_of(model, options.input_shape, temporal=options.temporal)
-    weights = source.read(model, table.roles)
-
-    def built(way: ModelSpec) -> Graph:
-        build = _Build(Graph(model.name), table, weights, version)
-        for name, given in inputs.items():
-            build.graph.add(name, given.op, layers=[given.layer])
-        if options.temporal:
-            build.sequences = Sequences(set(inputs), next((i.op.length for i in inputs.values() if i.op.length), None))
-        outputs = build.model(way, "", list(inputs))
-        build.graph.set_outputs(_output_names(model, outputs))
-        build.graph.prune()
-        return build.graph
-
-    return _only_one(model, built)
+        return _only_one(model, built)
 
 
 def _only_one(model: ModelSpec, built: Callable[[ModelSpec], Graph]) -> Graph:
@@ -156,7 +141,7 @@ class ImporterTable:
     def roles(self, spec: LayerSpec) -> Sequence[Role]:
         """Return the weights of a layer."""
         found = self.find(spec)
-        with readable(spec.name, spec.class_name):
+        with readable(f"layer {spec.name!r} ({spec.class_name})"):
             return () if found is None else found.roles(spec.config)
 
 
@@ -197,16 +182,14 @@ def _class(class_name: str) -> str:
 
 
 @contextmanager
-def readable(name: str, class_name: str) -> Iterator[None]:
-    """Turn whatever a strange config makes an importer raise into a FrontendError that names the layer."""
+def readable(what: str) -> Iterator[None]:
+    """Turn whatever a strange config makes our code raise into a FrontendError that names the layer or the model."""
     try:
         yield
     except SnncError:
         raise
     except Exception as error:  # an importer need not know what Keras never writes
-        raise FrontendError(
-            f"layer {name!r} ({class_name}): its config cannot be read ({reason(error)}); is the file damaged?"
-        ) from error
+        raise FrontendError(f"{what}: its config cannot be read ({reason(error)}); is the file damaged?") from error
 
 
 def _quantised(spec: LayerSpec) -> bool:
@@ -350,7 +333,7 @@ class _Build:
 
 def _imported(function: ImportFunction, layer: Layer, inputs: Sequence[str], builder: Builder) -> list[str] | Known:
     """Call an importer; whatever a strange config makes it raise names the layer."""
-    with readable(layer.name, layer.class_name):
+    with readable(f"layer {layer.name!r} ({layer.class_name})"):
         try:
             made = function(layer, inputs, builder)
         except ShapeError as error:
