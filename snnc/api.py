@@ -24,6 +24,7 @@ from snnc.engine.schedule import schedule
 from snnc.engine.simulate import External, Stepper, as_run, initial_state, present, simulate
 from snnc.errors import (
     DataError,
+    FileError,
     FrontendError,
     GraphError,
     LoweringError,
@@ -36,6 +37,7 @@ from snnc.errors import (
 )
 from snnc.evaluation.verify import Check, Finding, Subject
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
+from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
 from snnc.ir.graph import Graph, rewrite
 from snnc.ir.namespace import NUMPY, Namespace
@@ -64,6 +66,7 @@ __all__ = [
     "Array",
     "Causal",
     "DataError",
+    "FileError",
     "Graph",
     "GraphError",
     "Namespace",
@@ -155,6 +158,7 @@ __all__ += [
 
 __all__ += [
     "External",
+    "SafeHdf5",
     "Stepper",
     "convolve",
     "decoder_of",

@@ -134,6 +134,14 @@ class SafeHdf5:
             self._fill(array.reshape(-1).view(np.uint8).data)
         return array
 
+    def text(self, path: str) -> Any:
+        """Return a dataset of text, a string or lists of strings in its shape; None where there is none."""
+        return self._ask("text", path=path)
+
+    def is_array(self, path: str) -> bool:
+        """Return whether there is a dataset, of numbers or text, rather than a group or nothing."""
+        return bool(self._ask("kind", path=path) == "array")
+
     def _ask(self, request: str, /, **arguments: Any) -> Any:
         assert self._process.stdin is not None
         try:

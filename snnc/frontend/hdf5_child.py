@@ -92,6 +92,17 @@ class File:
             value = (value.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return np.ascontiguousarray(value.astype(value.dtype.newbyteorder("="), copy=False)).reshape(value.shape)
 
+    def text(self, path: str) -> Any:
+        """Return a dataset of text, a string or lists of strings in its shape; None for one of something else."""
+        found = self._find(path)
+        if not isinstance(found, self._h5.Dataset) or self._h5.check_string_dtype(found.dtype) is None:
+            return None
+        if found.is_virtual or found.external or found.shape is None:
+            raise Refused(f"refused, its text {path!r} is not in it")
+        if found.size > self._largest:
+            raise Refused(f"{path!r} holds {found.size} strings, more than any model needs")
+        return self._plain(found[()], path)
+
     def _find(self, path: str) -> Any:
         """Walk to a path link by link; only hard links stay inside the file for certain."""
         parent, _, name = path.strip("/").rpartition("/")
@@ -120,7 +131,7 @@ class File:
             return value.decode("utf-8")
         if value is None or isinstance(value, (str, int, float)):
             return value
-        raise Refused(f"the attribute {name!r} holds {type(value).__name__}, no text and no numbers")
+        raise Refused(f"{name!r} holds {type(value).__name__}, no text and no numbers")
 
 
 def restrict(seconds: int, memory: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -52,27 +53,60 @@ class _Document:
     nodes: tuple[_Entry, ...]
 
 
-def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
-    """Return the files of one or more graphs by file name: the same bytes for the same graphs, each array once."""
-    arrays: dict[str, Array] = {}
-    names: dict[int, str] = {}
+class _Encoder:
+    """Values of a graph file as JSON has them, with arrays set aside: each once, whoever holds it."""
 
-    def encode(value: Any) -> Any:
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._names: dict[int, str] = {}
+
+    def __call__(self, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            if id(value) not in names:
-                names[id(value)] = f"w{len(names)}"
-                arrays[names[id(value)]] = value
-            return {"array": names[id(value)]}
+            if id(value) not in self._names:
+                self._names[id(value)] = f"w{len(self._names)}"
+                self.arrays[self._names[id(value)]] = value
+            return {"array": self._names[id(value)]}
         if isinstance(value, Record):
-            return {value.family: value.kind, "attrs": {k: encode(v) for k, v in value.attrs().items()}}
+            return {value.family: value.kind, "attrs": {k: self(v) for k, v in value.attrs().items()}}
         if isinstance(value, tuple):
-            return [encode(v) for v in value]
+            return [self(v) for v in value]
         if isinstance(value, np.generic):
             return value.item()
         return value
 
+
+def dump(graphs: Mapping[str, Graph]) -> dict[str, bytes]:
+    """Return the files of one or more graphs by file name: the same bytes for the same graphs, each array once."""
+    encode = _Encoder()
     files = {name: (json.dumps(_document(graph, encode), indent=1) + "\n").encode() for name, graph in graphs.items()}
-    return {**files, WEIGHTS_FILE: npz_bytes(arrays)}
+    return {**files, WEIGHTS_FILE: npz_bytes(encode.arrays)}
+
+
+def op_text(op: Op) -> tuple[str, dict[str, Array]]:
+    """Return an op as JSON, and the arrays that it names."""
+    encode = _Encoder()
+    return json.dumps(encode(op)), encode.arrays
+
+
+def graph_text(graph: Graph) -> tuple[str, dict[str, Array]]:
+    """Return a graph as JSON, and the arrays that it names."""
+    encode = _Encoder()
+    return json.dumps(_document(graph, encode)), encode.arrays
+
+
+def op_from_text(text: str, arrays: Mapping[str, AnyArray], kinds: Kinds, where: object) -> Op:
+    """Return the op of ``op_text``; raise FileError that says where for a damaged one, or of a kind unknown here."""
+    with _damage(where):
+        op = _Decoder(arrays, kinds).record(json.loads(text))
+        if not isinstance(op, Op):
+            raise GraphError(f"{text[:80]!r} is no op")
+        return op
+
+
+def graph_from_text(text: str, arrays: Mapping[str, AnyArray], kinds: Kinds, where: object) -> Graph:
+    """Return the graph of ``graph_text``; raise FileError that says where for a damaged one."""
+    with _damage(where):
+        return _checked_graph(json.loads(text), arrays, kinds)
 
 
 def _document(graph: Graph, encode: Callable[[Any], Any]) -> dict[str, Any]:
@@ -103,53 +137,30 @@ def load(folder: Path, kinds: Kinds, name: str = GRAPH_FILE) -> Graph:
     if document.get("version") != VERSION:
         raise FileError(f"{path}: has format version {document.get('version')!r}, this snnc reads {VERSION}")
     arrays = read_npz(folder / WEIGHTS_FILE) if (folder / WEIGHTS_FILE).exists() else {}
+    with _damage(path):
+        return _checked_graph(document, arrays, kinds)
+
+
+@contextmanager
+def _damage(where: object) -> Iterator[None]:
+    """Say where of what a damaged graph raises."""
     try:
-        for wrong in misfits(document, _Document, "graph"):
-            raise GraphError(wrong)
-        return _build(document, arrays, kinds)
+        yield
     except GraphError as error:
-        raise FileError(f"{path}: damaged: {error}") from error
+        raise FileError(f"{where}: damaged: {error}") from error
     except SnncError:
         raise
     except Exception as error:  # whatever values of the right type but out of place make an op raise
-        raise FileError(f"{path}: damaged: {type(error).__name__} {' '.join(str(error).split())[:200]}") from error
+        raise FileError(f"{where}: damaged: {type(error).__name__} {' '.join(str(error).split())[:200]}") from error
 
 
-def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kinds) -> Graph:
+def _checked_graph(document: Any, arrays: Mapping[str, AnyArray], kinds: Kinds) -> Graph:
+    for wrong in misfits(document, _Document, "graph"):
+        raise GraphError(wrong)
+    decoder = _Decoder(arrays, kinds)
     graph = Graph(document["name"])
-    frozen: dict[str, Array] = {}
-
-    def decode(value: Any) -> Any:
-        if isinstance(value, list):
-            return tuple(decode(v) for v in value)
-        if not isinstance(value, dict):
-            return value
-        if "array" in value:
-            name = value["array"]
-            if name not in frozen:
-                if arrays[name].dtype != np.float32:
-                    raise GraphError(f"the array {name!r} is {arrays[name].dtype}, not float32")
-                frozen[name] = np.array(arrays[name], dtype=np.float32)
-                frozen[name].flags.writeable = False
-            return frozen[name]
-        return record(value)
-
-    def record(value: dict[str, Any]) -> Record:
-        for family in fields(kinds):
-            if family.name in value:
-                known: Mapping[str, type[Record]] = getattr(kinds, family.name)
-                if value[family.name] not in known:
-                    raise GraphError(unknown(f"{family.name} kind", value[family.name], known))
-                cls = known[value[family.name]]
-                attrs = {k: decode(v) for k, v in value["attrs"].items()}
-                for name, hint in hints_of(cls).items():
-                    for wrong in misfits(attrs[name], hint, f"{cls.kind}.{name}") if name in attrs else ():
-                        raise GraphError(wrong)
-                return cls(**attrs)
-        raise GraphError(f"a graph file holds an unknown kind of record: {sorted(value)}")
-
     for entry in document["nodes"]:
-        op = record(entry)
+        op = decoder.record(entry)
         if not isinstance(op, Op):
             raise GraphError(f"node {entry['name']!r} holds no op")
         graph.add(entry["name"], op, entry["inputs"])
@@ -157,3 +168,43 @@ def _build(document: dict[str, Any], arrays: Mapping[str, AnyArray], kinds: Kind
     graph.set_outputs(document["outputs"])
     check(graph)
     return graph
+
+
+class _Decoder:
+    """What an encoder wrote, back as values and records; an array is one object, whoever holds it."""
+
+    def __init__(self, arrays: Mapping[str, AnyArray], kinds: Kinds) -> None:
+        self._arrays = arrays
+        self._kinds = kinds
+        self._frozen: dict[str, Array] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(self(v) for v in value)
+        if not isinstance(value, dict):
+            return value
+        return self._array(value["array"]) if "array" in value else self.record(value)
+
+    def _array(self, name: str) -> Array:
+        if name not in self._frozen:
+            stored = self._arrays[name]
+            if stored.dtype != np.float32:
+                raise GraphError(f"the array {name!r} is {stored.dtype}, not float32")
+            self._frozen[name] = np.array(stored, dtype=np.float32)
+            self._frozen[name].flags.writeable = False
+        return self._frozen[name]
+
+    def record(self, value: dict[str, Any]) -> Record:
+        """Return the record of an encoded one; raise GraphError for an unknown kind, or attributes that misfit."""
+        for family in fields(self._kinds):
+            if family.name in value:
+                known: Mapping[str, type[Record]] = getattr(self._kinds, family.name)
+                if value[family.name] not in known:
+                    raise GraphError(unknown(f"{family.name} kind", value[family.name], known))
+                cls = known[value[family.name]]
+                attrs = {k: self(v) for k, v in value["attrs"].items()}
+                for name, hint in hints_of(cls).items():
+                    for wrong in misfits(attrs[name], hint, f"{cls.kind}.{name}") if name in attrs else ():
+                        raise GraphError(wrong)
+                return cls(**attrs)
+        raise GraphError(f"a graph file holds an unknown kind of record: {sorted(value)}")

@@ -1,0 +1,130 @@
+"""A NIR file: nodes with their fields, edges and metadata, as HDF5 stores them (neuroir.org; Pedersen et al. 2024).
+
+Written and read by ourselves: the package ``nir`` knows no node types but its own, of 1.0.4 and 1.0.8 neither reads all
+that the other writes, and what comes from elsewhere is read in a process that it cannot harm.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snnc.api import AnyArray, FileError, SafeHdf5
+
+Value: TypeAlias = "AnyArray | str | list[Any]"
+VERSION = "1.0.4"
+"""Of the package whose files these are: the oldest that readers still ask for."""
+
+
+@dataclass(frozen=True)
+class NirNode:
+    """A node: its type, such as ``Conv2d``, its fields by name, and metadata. Arrays have any shape, ``()`` too."""
+
+    type: str
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NirFile:
+    """A graph: nodes by name, edges (from, to), of which several into one node add up, and metadata."""
+
+    nodes: Mapping[str, NirNode]
+    edges: tuple[tuple[str, str], ...]
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the HDF5 file: the same bytes for the same graph."""
+        import h5py
+
+        stream = io.BytesIO()
+        with h5py.File(stream, "w", track_order=False) as file:
+            _put(file, "version", VERSION)
+            root = file.create_group("node")
+            _put(root, "type", "NIRGraph")
+            pairs = np.array([list(pair) for pair in self.edges], dtype=object).reshape(-1, 2)
+            root.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
+            _put_all(root, "metadata", self.metadata)
+            nodes = root.create_group("nodes")
+            for name, node in self.nodes.items():
+                group = nodes.create_group(name)
+                _put(group, "type", node.type)
+                for key, value in node.fields.items():
+                    _put(group, key, value)
+                _put_all(group, "metadata", node.metadata)
+        return stream.getvalue()
+
+
+def _put_all(group: Any, name: str, values: Mapping[str, Value]) -> None:
+    if values:
+        inside = group.create_group(name)
+        for key, value in values.items():
+            _put(inside, key, value)
+
+
+def _put(group: Any, name: str, value: Value) -> None:
+    import h5py
+
+    if isinstance(value, str):
+        group.create_dataset(name, data=value, dtype=h5py.string_dtype())
+    elif np.ndim(value):
+        group.create_dataset(name, data=value, compression="gzip")
+    else:
+        group.create_dataset(name, data=value)
+
+
+def read(path: Path) -> NirFile:
+    """Return a file's graph; subgraphs are nodes of the type ``NIRGraph`` whose fields are not read.
+
+    Raises:
+        FileError: it cannot be read, is no NIR file, or is damaged or hostile.
+
+    """
+    with SafeHdf5(path, path) as file:
+        if "node/nodes" not in file or not file.is_array("node/type") or file.text("node/type") != "NIRGraph":
+            raise FileError(f"{path}: is no NIR graph: there is no group 'node' of the type NIRGraph in it")
+        nodes = {name: _node(file, f"node/nodes/{name}", path) for name in file.groups("node/nodes")}
+        edges = _edges(file, path)
+        for pair in edges:
+            for name in pair:
+                if name not in nodes:
+                    raise FileError(f"{path}: an edge of it ends at {name!r}, which is no node of it")
+        return NirFile(nodes, edges, _values(file, "node/metadata"))
+
+
+def _node(file: SafeHdf5, group: str, path: Path) -> NirNode:
+    if file.is_array(group):
+        raise FileError(f"{path}: {group!r} is an array, not a node")
+    if not file.is_array(f"{group}/type") or not isinstance(kind := file.text(f"{group}/type"), str):
+        raise FileError(f"{path}: its node {group.rpartition('/')[2]!r} has no type")
+    fields = {name: value for name, value in _values(file, group).items() if name != "type"}
+    return NirNode(kind, fields, _values(file, f"{group}/metadata"))
+
+
+def _values(file: SafeHdf5, group: str) -> dict[str, Value]:
+    """Return the numbers and texts of a group, without the groups inside it."""
+    found: dict[str, Value] = {}
+    for name in file.groups(group):
+        place = f"{group}/{name}"
+        if file.is_array(place):
+            text = file.text(place)
+            found[name] = file.array(place) if text is None else text
+    return found
+
+
+def _edges(file: SafeHdf5, path: Path) -> tuple[tuple[str, str], ...]:
+    if not file.is_array("node/edges"):
+        raise FileError(f"{path}: it has no edges; is it a complete file?")
+    pairs = file.text("node/edges")
+    if pairs is None and not file.array("node/edges").size:
+        return ()
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise FileError(f"{path}: its edges are no pairs of names")
+    if not all(isinstance(name, str) for pair in pairs for name in pair):
+        raise FileError(f"{path}: its edges are no pairs of names")
+    return tuple((a, b) for a, b in pairs)
