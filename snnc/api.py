@@ -43,12 +43,13 @@ from snnc.ir.graph import Graph, rewrite
 from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
+from snnc.ir.store import Kinds, graph_from_text, graph_text, op_from_text, op_text
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.neurons import NeuronModel, Neurons, Synapse, SynapseModel
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul, matvec, one_thread
-from snnc.ops.read_out_activation import read_out_tail, read_values
+from snnc.ops.read_out_activation import read_out_tail, read_values, stepwise
 from snnc.ops.reduce import with_batch
 from snnc.ops.resample import interpolation_matrix
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
@@ -158,17 +159,22 @@ __all__ += [
 
 __all__ += [
     "External",
+    "Kinds",
     "SafeHdf5",
     "Stepper",
     "convolve",
     "decoder_of",
     "for_batch",
     "fuse_linear",
+    "graph_from_text",
+    "graph_text",
     "in_processes",
     "interpolation_matrix",
     "matmul",
     "matvec",
     "one_thread",
+    "op_from_text",
+    "op_text",
     "present",
     "progress_bar",
     "read_out_tail",
@@ -176,6 +182,7 @@ __all__ += [
     "refitted",
     "samples_for",
     "schedule",
+    "stepwise",
     "with_batch",
     "with_ideal_rates",
 ]

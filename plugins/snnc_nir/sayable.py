@@ -1,0 +1,43 @@
+"""What NIR can say of a compiled graph, and what to do about the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.api import Causal, Graph, LoweringError, Neurons, Node, RandomStream, Synapse, neurons, ops
+
+SPIKING = "compile with spiking neurons at level 1 or above"
+
+
+def require_sayable(graph: Graph) -> None:
+    """Raise LoweringError naming every layer that NIR has no node for, why, and what to do."""
+    refused = [(node.name, reason) for node in graph if (reason := refuses(node)) is not None]
+    if refused:
+        rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused)
+        raise LoweringError(f"NIR cannot say {len(refused)} layer(s): {rows}")
+
+
+def refuses(node: Node) -> str | None:
+    """Return why NIR has no node for one of a graph without its tail, and what to do; None where it has."""
+    op = node.op
+    if op.arity == 0:
+        many = len(node.type.shape) > 3
+        return "it has more than two axes besides the channels; NIR has no such convolutions" if many else None
+    if isinstance(op, Neurons):
+        if not op.model.spiking:
+            return f"neurons {op.model.kind!r} give rates, no spikes; {SPIKING}"
+        state = op.model.start((1,), np.random.default_rng(0))
+        if any(isinstance(value, RandomStream) for value in state.values()):
+            return f"neurons {op.model.kind!r} draw random numbers in every step; use soft-reset-if"
+        return None
+    if isinstance(op, Synapse):
+        fits = isinstance(op.model, neurons.Lowpass)
+        return None if fits else f"NIR has no filter {op.model.kind!r}; use a low-pass, as in --synapse 0.005"
+    if isinstance(op, Causal):
+        fits = op.elementwise and op.arity == 1
+        return None if fits else f"NIR has no op {op.kind!r}, which remembers the steps before; compile without it"
+    if isinstance(op, ops.LastStep) or op.is_linear:
+        return None
+    if isinstance(op, (ops.MaxPool, ops.GlobalMaxPool, ops.SpikingMaxPool)):
+        return "NIR has no max pooling; train with average pooling, or name the pass max-to-average"
+    return f"NIR has no op {op.kind!r}, which does not spike; {SPIKING}, or change the layer"
