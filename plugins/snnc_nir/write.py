@@ -6,9 +6,10 @@ and what it takes to fire in those in front of it. All is multiplied in float64 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -55,9 +56,11 @@ def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
     """
     running = stepwise(graph)
     require_sayable(running)
-    nodes, edges = _Writer(running, dt).written()
+    writer = _Writer(running, dt)
+    nodes, edges = writer.written()
     tail, arrays = graph_text(read_out_tail(graph))
-    return NirFile(nodes, edges, {**metadata, "dt": np.array(dt), "tail": tail, **arrays})
+    ends = {"inputs": json.dumps(writer.inputs), "outputs": json.dumps(writer.outputs)}
+    return NirFile(nodes, edges, {**metadata, **ends, "dt": np.array(dt), "tail": tail, **arrays})
 
 
 class _Writer:
@@ -68,6 +71,9 @@ class _Writer:
         self.forms = MergeLinear().sums(graph)
         self.nodes: dict[str, NirNode] = {}
         self.edges: list[tuple[str, str]] = []
+        self.inputs: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, dict[str, Any]] = {}
+        """By name in the file: the graph's own and, as ``nir`` of 1.0.4 lets no such node say it, what else it is."""
         self.ends: dict[str, list[str]] = {}
         """By node: what adds up to its value, in units of ``unit``."""
         self.grids: dict[str, Grid] = {}
@@ -80,11 +86,10 @@ class _Writer:
         """Return all nodes and edges."""
         for node in self.graph:
             if node.op.arity == 0:
-                text, arrays = op_text(node.op)
                 grid = self._natural(node)
                 assert grid is not None
-                about = {**self._about(node.name, node), "op": text, **arrays}
-                self._give(node, grid, NirNode("Input", {"shape": self._shape(grid)}, about), [])
+                name = self._give(node, grid, NirNode("Input", {"shape": self._shape(grid)}), [])
+                self.inputs[name] = {"layer": node.name, "op": op_text(node.op)[0]}
             elif _is_root(node):
                 (source,) = self.graph.sources(node.name)
                 grid, ends = self._feed(source, node)
@@ -92,8 +97,8 @@ class _Writer:
         for output, name in self.graph.output_nodes.items():
             node = self.graph[name]
             grid, ends = self._feed(name, node, read=True)
-            about = self._about(output, node)
-            self._add(output, NirNode("Output", {"shape": self._shape(grid)}, about), ends)
+            plain = self._add(output, NirNode("Output", {"shape": self._shape(grid)}), ends)
+            self.outputs[plain] = {"layer": output, "shape": node.type.shape}
         return self._read()
 
     def _read(self) -> tuple[dict[str, NirNode], tuple[tuple[str, str], ...]]:
@@ -107,9 +112,10 @@ class _Writer:
 
     # ---------------------------------------------------------------- nodes
 
-    def _give(self, node: Node, grid: Grid, nir: NirNode, ends: list[str]) -> None:
+    def _give(self, node: Node, grid: Grid, nir: NirNode, ends: list[str]) -> str:
         self.grids[node.name] = grid
         self.ends[node.name] = [self._add(node.name, nir, ends)]
+        return self.ends[node.name][0]
 
     def _add(self, wish: str, nir: NirNode, ends: list[str]) -> str:
         """Add a node that reads the sum of some, under a name that all readers take, and return that."""
