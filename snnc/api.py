@@ -1,6 +1,7 @@
 """Everything that a plugin may import, and nothing else, by tiers: docs/api.md, which is made from this file."""
 
 from snnc import neurons, ops
+from snnc._version import __version__
 from snnc.analysis import linear_maps
 from snnc.analysis.census import census
 from snnc.analysis.decoders import decoder_of, refitted, samples_for
@@ -36,6 +37,7 @@ from snnc.errors import (
     UsageError,
 )
 from snnc.evaluation.verify import Check, Finding, Subject
+from snnc.export import Exporter, Network
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
@@ -53,6 +55,7 @@ from snnc.ops.read_out_activation import read_out_tail, read_values, stepwise
 from snnc.ops.reduce import with_batch
 from snnc.ops.resample import interpolation_matrix
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
+from snnc.outputs import MARK
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
 from snnc.passes.merge_linear import MergeLinear
@@ -132,6 +135,7 @@ __all__ += [
 __all__ += [
     "Backend",
     "Defaults",
+    "Exporter",
     "LastReadOut",
     "LowPassReadOut",
     "Lowering",
@@ -140,6 +144,7 @@ __all__ += [
     "Lowerings",
     "MeanReadOut",
     "MissingExtraError",
+    "Network",
     "Program",
     "ReadOut",
     "Recording",
@@ -155,13 +160,15 @@ __all__ += [
     "presentation",
     "validated_inputs",
 ]
-"""Backend. Backends, their lowerings, and the programs that they make of graphs. Promised."""
+"""Backend. Backends, their lowerings, the programs that they make of graphs, and file formats. Promised."""
 
 __all__ += [
+    "MARK",
     "External",
     "Kinds",
     "SafeHdf5",
     "Stepper",
+    "__version__",
     "convolve",
     "decoder_of",
     "for_batch",

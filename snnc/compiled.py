@@ -22,6 +22,7 @@ from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.recording import Recording
 from snnc.errors import UsageError
 from snnc.evaluation.evaluate import Evaluation, evaluation
+from snnc.evaluation.exported import ExportReport, compare_exported
 from snnc.evaluation.tasks import Asked, tasks_and_targets, tasks_of
 from snnc.evaluation.verify import (
     Check,
@@ -32,12 +33,13 @@ from snnc.evaluation.verify import (
     populations,
     verify,
 )
+from snnc.export import Network
 from snnc.frontend.keras_loading import keras_outputs
 from snnc.ir.types import Array
 from snnc.lowered import Lowered
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
 from snnc.manifest import without_time
-from snnc.outputs import Kind, new_folder, write_manifest
+from snnc.outputs import Kind, new_folder, write_file, write_manifest
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.samples import Data, Labels, Samples
@@ -202,12 +204,7 @@ class Compiled(Lowered):
             progress: show a bar on a terminal.
 
         """
-        seed = self.settings.seed
-        samples = (
-            made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW)
-            if x is None
-            else self.samples(x, output=output)
-        )
+        samples = self._made() if x is None else self.samples(x, output=output)
         tasks = tasks_of(self.source, samples, task, output=output)
         return self.verify_samples(samples, self.steps(samples, steps), tasks, keras, jobs=jobs, progress=progress)
 
@@ -266,25 +263,64 @@ class Compiled(Lowered):
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source), read)
 
     @checked
-    def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the program to a folder in a form that runs without snnc, all or nothing: TensorFlow's SavedModel.
+    def export(self, path: str | os.PathLike[str], format: str | None = None, *, force: bool = False) -> None:
+        """Write the network in a form that runs without snnc, all or nothing.
+
+        Args:
+            path: the folder to write, or with a format the file.
+            format: a file format such as ``"nir"``; by default the backend's own form, TensorFlow's SavedModel.
+            force: replace a file that is no result of snnc.
 
         Raises:
             UsageError: the backend has no such form, or the program holds something that it cannot hold.
-            FileError: the folder exists and is something else, or holds something else, too.
+            LoweringError: the format cannot say the network; names the layers.
+            FileError: what is there is something else, or holds something else, too.
         """
+        if format is not None:
+            write_file(Path(path), self.registry.exporter(format).to_bytes(self.exported), force=force)
+            return
         kind = self.exported_kind()
         with new_folder(Path(path), kind) as folder:
             self.program.export(folder, self.graph)
             write_manifest(folder, kind)
+
+    @property
+    def exported(self) -> Network:
+        """Return what ``export`` hands to a file format."""
+        of = self.settings
+        return Network(self.graph, of.dt, self.default_steps, of.seed, of.read_out)
+
+    @checked
+    def verify_exported(
+        self, path: str | os.PathLike[str], x: Data | None = None, steps: int | None = None
+    ) -> ExportReport:
+        """Return how close a file that ``export`` wrote is to this network: it is read again, and both are run.
+
+        Args:
+            path: the file.
+            x: inputs as for ``run``; random ones of the seed by default.
+            steps: how many steps each sample is shown.
+
+        Raises:
+            UsageError: it is of no format that is known, or none that can be read.
+            FileError: it cannot be read.
+        """
+        file = self.registry.exporter_of(Path(path)).read(Path(path), self.registry.kinds)
+        samples = self._made() if x is None else self.samples(x)
+        return compare_exported(self.exported, file, samples, self.steps(samples, steps))
+
+    def _made(self) -> Samples:
+        """Return made-up inputs of the seed."""
+        seed = self.settings.seed
+        return made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW)
 
     def exported_kind(self) -> Kind:
         """Return how a folder that ``export`` writes is known; raise UsageError where the backend has no such form."""
         mark, what = self.backend.exported
         if not mark:
             raise UsageError(
-                f"backend {self.backend.name!r} has nothing to export; compile with --backend tensorflow to get a "
-                "SavedModel"
+                f"backend {self.backend.name!r} has nothing to export of its own; compile with --backend tensorflow to "
+                f"get a SavedModel, or name a format: {', '.join(self.registry.exporters)}"
             )
         return Kind(what, EXPORT_FILE, f"snnc-export of {mark}")
 

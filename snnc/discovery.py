@@ -17,6 +17,7 @@ from snnc import hooks
 from snnc.backend import Backend, Lowering
 from snnc.engine.read_out import ReadOut
 from snnc.errors import DuplicateNameError, PluginError
+from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op, Record
 from snnc.neurons import NeuronModel, SynapseModel
@@ -35,6 +36,7 @@ HOOKS: tuple[tuple[str, str, str, Any], ...] = (
     ("passes", "pass", "snnc_register_passes", Pass),
     ("lowerings", "lowering", "snnc_register_lowerings", Lowering),
     ("backends", "backend", "snnc_register_backends", Backend),
+    ("exporters", "exporter", "snnc_register_exporters", Exporter),
 )
 """Table, word, hook and class of each kind of thing that plugins provide."""
 

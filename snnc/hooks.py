@@ -8,6 +8,7 @@ import pluggy
 
 from snnc.backend import Backend, Lowering
 from snnc.engine.read_out import ReadOut
+from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
 from snnc.neurons import NeuronModel, SynapseModel
@@ -64,3 +65,8 @@ def snnc_register_lowerings() -> list[Lowering]:
 @_hookspec
 def snnc_register_backends() -> list[type[Backend]]:
     """Return targets of compile."""
+
+
+@_hookspec
+def snnc_register_exporters() -> list[type[Exporter]]:
+    """Return file formats in which a compiled network leaves for other tools."""

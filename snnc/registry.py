@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from snnc import text_form as spec
@@ -12,6 +13,7 @@ from snnc.backend import Backend, Lowering, Lowerings
 from snnc.discovery import HOOKS, Problem, find
 from snnc.engine.read_out import AnyReadOut, ReadOut
 from snnc.errors import DuplicateNameError, UsageError, unknown
+from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
 from snnc.ir.store import Kinds
@@ -32,6 +34,7 @@ class Registry:
     passes: Mapping[str, type[Pass]]
     lowerings: Mapping[str, Lowering]
     backends: Mapping[str, type[Backend]]
+    exporters: Mapping[str, type[Exporter]]
     providers: Mapping[str, str]
     problems: Sequence[Problem] = field(default_factory=tuple)
 
@@ -96,6 +99,20 @@ class Registry:
     def read_out(self, value: AnyReadOut) -> ReadOut:
         """Return a read-out from any of its forms; raise UsageError or PassSpecError for anything else."""
         return spec.read_out_of(value, self.read_outs)
+
+    def exporter(self, name: str) -> Exporter:
+        """Return a format to export; raise UsageError for an unknown one."""
+        if name not in self.exporters:
+            raise UsageError(unknown("format", name, self.exporters))
+        return self.exporters[name]()
+
+    def exporter_of(self, path: Path) -> Exporter:
+        """Return the format of a file; raise UsageError where it is of none that is known."""
+        for cls in self.exporters.values():
+            exporter = cls()
+            if exporter.accepts(path):
+                return exporter
+        raise UsageError(f"{path}: is of no format that snnc exports and reads back: {', '.join(self.exporters)}")
 
     def chain(self, name: str) -> tuple[str, ...]:
         """Return a backend and those that it extends, nearest first."""

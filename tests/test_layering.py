@@ -18,7 +18,7 @@ LAYERS = [
     {"neurons"},
     {"engine"},
     {"analysis"},
-    {"samples", "text_form", "backend"},
+    {"samples", "text_form", "backend", "export"},
     {"made_inputs"},
     {"frontend", "passes"},
     {"evaluation", "artifact", "hooks"},
@@ -29,7 +29,7 @@ LAYERS = [
     {"compiled"},
     {"arguments"},
     {"compiler"},
-    {"keras", "tune", "comparison", "testing"},
+    {"keras", "tune", "comparison", "portable", "testing"},
     {"cli"},
     {"__init__", "__main__"},
 ]

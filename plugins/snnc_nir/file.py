@@ -17,6 +17,7 @@ import numpy as np
 from snnc.api import AnyArray, FileError, SafeHdf5
 
 Value: TypeAlias = "AnyArray | str | list[Any]"
+MAGIC = b"\x89HDF\r\n\x1a\n"
 VERSION = "1.0.4"
 """Of the package whose files these are: the oldest that readers still ask for."""
 
@@ -95,6 +96,20 @@ def read(path: Path) -> NirFile:
                 if name not in nodes:
                     raise FileError(f"{path}: an edge of it ends at {name!r}, which is no node of it")
         return NirFile(nodes, edges, _values(file, "node/metadata"))
+
+
+def looks_like(path: Path) -> bool:
+    """Return whether a path is a NIR file by its name, or an HDF5 file that holds a NIR graph."""
+    try:
+        with open(path, "rb") as stream:
+            if stream.read(len(MAGIC)) != MAGIC:
+                return False
+        if path.suffix == ".nir":
+            return True
+        with SafeHdf5(path, path) as file:
+            return bool(file.text("node/type") == "NIRGraph")
+    except (OSError, FileError):
+        return False
 
 
 def _node(file: SafeHdf5, group: str, path: Path) -> NirNode:

@@ -41,3 +41,36 @@ def refuses(node: Node) -> str | None:
     if isinstance(op, (ops.MaxPool, ops.GlobalMaxPool, ops.SpikingMaxPool)):
         return "NIR has no max pooling; train with average pooling, or name the pass max-to-average"
     return f"NIR has no op {op.kind!r}, which does not spike; {SPIKING}, or change the layer"
+
+
+def notes(graph: Graph) -> list[str]:
+    """Return what a reader that knows NIR alone does otherwise, one line each."""
+    found: list[str] = []
+    models = [node.op.model for node in graph.nodes(Neurons)]
+    own = {model.kind for model in models if type(model) not in (neurons.SoftResetIf, neurons.Lif)}
+    own |= {node.op.kind for node in graph.nodes(Causal)}
+    if own:
+        found.append(
+            f"NIR has no {', '.join(sorted(own))}: the file has nodes of our own for them, which other readers refuse; "
+            "read it with snnc.nir, or export with --portable"
+        )
+    resets = [model for model in models if isinstance(model, neurons.SoftResetIf)]
+    if resets:
+        more = "".join(
+            [
+                f", {max(m.gamma for m in resets)} spikes a step at most" if any(m.gamma > 1 for m in resets) else "",
+                ", a voltage at the start" if any(m.initial for m in resets) else "",
+            ]
+        )
+        found.append(
+            f"NIR has no words for reset by subtraction{more}: they are in the metadata, which snnc.nir's loaders read "
+            "and others do not"
+        )
+    if any(type(model) is neurons.Lif for model in models):
+        found.append(
+            "LIF is approximate: snnc's neurons have a refractory period, which is in the metadata, a floor at 0, and "
+            "solve the equation exactly; readers take Euler steps"
+        )
+    if graph.nodes(Synapse):
+        found.append("LI is approximate: snnc's low-pass answers a step later, and decays exactly; readers differ")
+    return found

@@ -134,7 +134,7 @@ class _Writer:
         ones = np.ones(shape, dtype=np.float32)
         if isinstance(op, Synapse):
             return self._filter(op.model, ones, about)
-        if isinstance(op, Neurons) and isinstance(op.model, neurons.SoftResetIf):
+        if isinstance(op, Neurons) and type(op.model) is neurons.SoftResetIf:
             said: dict[str, Value] = {
                 "reset": "subtract",
                 "initial_voltage": np.array(op.model.initial),

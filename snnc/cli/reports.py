@@ -17,6 +17,7 @@ from snnc.comparison import Compared
 from snnc.compiled import Compiled
 from snnc.discovery import HOOKS
 from snnc.evaluation.evaluate import Evaluation
+from snnc.evaluation.exported import ExportReport
 from snnc.evaluation.measures import OutputEvaluation
 from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Pass
@@ -324,6 +325,30 @@ def _setting(settings: Mapping[str, Any]) -> str:
     for key, value in settings.items():
         flat.update(value if isinstance(value, Mapping) else {key: value})
     return " ".join(f"{key}={value}" for key, value in flat.items() if key != "steps" and value is not None)
+
+
+def export_report(found: ExportReport) -> None:
+    """Print how close a file is to what it was exported from."""
+    console = new_console()
+    table = _table(
+        f"the file beside the artifact, {found.samples} samples, {found.steps} steps",
+        "layer", "neurons", "spikes", "differing", "ties",
+    )  # fmt: skip
+    for row in found.layers:
+        table.add_row(row.layer, f"{row.neurons:,}", f"{row.spikes:,.0f}", f"{row.differing:,}", f"{row.ties:,}")
+    console.print(table)
+    if found.left_out:
+        console.print(
+            f"{found.left_out} sample(s) had a tie, a voltage at the threshold but for rounding: what lies behind it "
+            "in them is not compared"
+        )
+    console.print(f"largest difference of an output in any step: {_number(found.output_error)} of its largest value")
+    for note in found.notes:
+        console.print(f"note: {note}")
+    for problem in found.problems:
+        console.print(f"FAILED: {problem}")
+    if found.passed:
+        console.print("verify: passed")
 
 
 def readouts(outputs: Mapping[str, Array], tasks: Mapping[str, Task], steps: int, written: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Commands that run an artifact: run, evaluate, verify, and export for running it elsewhere."""
+"""Commands that run an artifact: run, evaluate, verify, compare."""
 
 from __future__ import annotations
 
@@ -95,6 +95,10 @@ def verify(
         bool, typer.Option("--against-keras", help="Also compare with the installed Keras running the model.")
     ] = False,
     model: Annotated[Path | None, typer.Option("--model", help="The model's file, for --against-keras.")] = None,
+    exported: Annotated[
+        Path | None,
+        typer.Option("--exported", help="A file that snnc export wrote: compare that with the artifact instead."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compare an artifact with the model: import, rewrite and backend error, and the layer at fault."""
@@ -103,27 +107,19 @@ def verify(
 
     compiled = load(folder)
     samples = None if inputs is None else compiled.samples(inputs, limit, output)
+    if exported is not None:
+        if against_keras or model or output or task:
+            raise UsageError("--exported compares a file with the artifact, not with the model; leave the others out")
+        found = compiled.verify_exported(exported, samples, steps)
+        reports.as_json(found.as_dict()) if json else reports.export_report(found)
+        if not found.passed:
+            raise typer.Exit(1)
+        return
     keras = _model_file(compiled.origin, model) if against_keras else None
     report = compiled.verify(samples, steps, keras=keras, output=output, task=kinds_of(task), jobs=jobs, progress=True)
     reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
     if report.passed is False:
         raise typer.Exit(1)
-
-
-@app.command()
-def export(
-    folder: Folder,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder to write, a SavedModel.", show_default=False)
-    ],
-) -> None:
-    """Write an artifact of the TensorFlow backend as a SavedModel, which runs without snnc."""
-    from snnc.compiler import load
-    from snnc.outputs import require_folder_place
-
-    compiled = load(folder)
-    require_folder_place(output, compiled.exported_kind(), [folder])
-    compiled.export(output)
 
 
 @app.command()

@@ -1,0 +1,46 @@
+"""NIR as a format to export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from snnc.api import MARK, Exporter, Network, __version__, is_temporal
+from snnc_nir.file import Value, looks_like
+from snnc_nir.sayable import notes
+from snnc_nir.write import write
+
+
+class NirExporter(Exporter):
+    """The Neuromorphic Intermediate Representation (Pedersen et al. 2024), which snnTorch, Sinabs and others read."""
+
+    name: ClassVar[str] = "nir"
+    what: ClassVar[str] = "a NIR file"
+    portable: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "neurons that start at 0": {"neurons": "soft-reset-if", "level": 2, "skip": ("initial-voltage",)},
+        "neurons that start at 0, with a bias instead": {
+            "neurons": "soft-reset-if",
+            "level": 2,
+            "passes": ("spread-voltage",),
+        },
+    }
+
+    def to_bytes(self, network: Network) -> bytes:
+        about: dict[str, Value] = {
+            "name": network.graph.name,
+            "steps": np.array(network.steps),
+            "seed": np.array(network.seed),
+            "temporal": np.array(int(is_temporal(network.graph))),
+            "read_out": network.read_out,
+            "written_by": f"snnc {__version__}",
+        }
+        return write(network.graph, about, network.dt).to_bytes() + b"\n" + MARK + b"\n"
+
+    def notes(self, network: Network) -> Sequence[str]:
+        return notes(network.graph)
+
+    def accepts(self, path: Path) -> bool:
+        return looks_like(path)
