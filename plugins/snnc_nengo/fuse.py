@@ -1,24 +1,29 @@
 """A network for which Nengo's reference simulator gets fewer and larger operators; its objects are Nengo's own.
 
 Nengo builds a dozen operators for a layer, each of which passes over memory, and computes in every step what never
-changes. When our network is built for ``nengo.Simulator``, operators of ours take the place of those whose form is
-known. Other simulators, which have models of their own, get Nengo's operators.
+changes. When ``nengo.Simulator`` builds our network, operators of ours take the place of those whose form is known.
+Other simulators know Nengo's operators only, whatever they build into, and get these: as sparse matrices the
+convolutions of forms that Nengo got late or that are rarely used, which NengoOCL computes wrongly without a word.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import nengo
-from nengo.builder import Builder, Model
+import numpy as np
+from nengo.builder import Builder, Model, Signal
 from nengo.builder.network import build_network
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import DotInc
+from nengo.builder.operator import DotInc, SparseDotInc
 from nengo.builder.processes import SimProcess
 from nengo.builder.transforms import ConvInc
 
+from snnc.api import ops
 from snnc_nengo.find_populations import Uses, changing_operators, find
+from snnc_nengo.geometry import conv_matrix
 from snnc_nengo.operators import Correlate, Once, Population, Product, Smooth, is_lowpass
 
 
@@ -28,10 +33,48 @@ class Network(nengo.Network):
 
 @Builder.register(Network)
 def build_fused(model: Any, network: Network, progress: Any = None) -> None:
-    """Build a network as Nengo does, and fuse operators where they are for its reference simulator."""
+    """Build a network as Nengo does, then fuse operators for its reference simulator, and write others plainly."""
     build_network(model, network, progress=progress)
-    if type(model) is Model and model.toplevel is network:
+    if not _for_reference_simulator():
+        write_plainly(model, network)
+    elif type(model) is Model and model.toplevel is network:
         model.operators[:] = fuse(model.operators)
+
+
+def write_plainly(model: Any, network: nengo.Network) -> None:
+    """Make convolutions with groups, or with other padding in front than behind, products with sparse matrices."""
+    weights = {model.sig[connection].get("weights"): model.sig[connection] for connection in network.all_connections}
+    for i, operator in enumerate(model.operators):
+        if isinstance(operator, ConvInc) and operator.W in weights and (matrix := _needed_matrix(operator)) is not None:
+            signal = Signal(matrix, name=operator.W.name, readonly=True)
+            model.operators[i] = SparseDotInc(signal, operator.X, operator.Y, tag=operator.tag)
+            weights[operator.W]["weights"] = signal
+
+
+def _needed_matrix(operator: ConvInc) -> Any:
+    """Return the matrix of a convolution of a form that few simulators know, None for any other."""
+    if not operator.conv.channels_last:
+        return None
+    kernel, strides = operator.W.initial_value.astype(np.float32), tuple(operator.conv.strides)
+    conv = ops.Conv(
+        kernel=kernel,
+        bias=np.zeros(kernel.shape[-1], dtype=np.float32),
+        strides=strides,
+        dilation=(1,) * len(strides),
+        padding=operator.conv.padding,
+        groups=operator.conv.groups,
+    )
+    shape = operator.conv.input_shape.shape
+    even = all(before == after for before, after in conv.pads(shape[:-1]))
+    return None if conv.groups == 1 and even else conv_matrix(conv, shape).matrix
+
+
+def _for_reference_simulator() -> bool:
+    """Return whether a ``nengo.Simulator``, none that extends it, builds: only its call says so, the model does not."""
+    frame: Any = sys._getframe()
+    while frame is not None and frame.f_code is not nengo.Simulator.__init__.__code__:
+        frame = frame.f_back
+    return frame is not None and type(frame.f_locals["self"]) is nengo.Simulator
 
 
 def fuse(operators: Sequence[Any]) -> list[Any]:

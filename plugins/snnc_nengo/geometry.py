@@ -24,7 +24,7 @@ def convolution(op: ops.Conv, shape: Shape) -> tuple[Transform, ...]:
     entries = math.prod(out) * op.kernel.size
     depthwise = op.groups == shape[-1]
     if len(space) > 2 or (op.groups >= GROUPS and entries <= ENTRIES and not depthwise):
-        return (_conv_matrix(op, shape, pads, out),)
+        return (conv_matrix(op, shape),)
     kernel = convolve.dilated(op.kernel if depthwise else convolve.without_groups(op.kernel, op.groups), op.dilation)
     out_shape, groups = (*out, kernel.shape[-1]), op.groups if depthwise else 1
     if not any(a or b for a, b in pads):
@@ -77,8 +77,10 @@ def global_average(shape: Shape) -> SparseMatrix:
     return sparse(np.arange(size) % channels, np.arange(size), share, (channels, size))
 
 
-def _conv_matrix(op: ops.Conv, shape: Shape, pads: convolve.Pads, out: Shape) -> SparseMatrix:
+def conv_matrix(op: ops.Conv, shape: Shape) -> SparseMatrix:
     """Return a convolution as a sparse matrix, one entry for each weight at each output position."""
+    pads = op.pads(shape[:-1])
+    out = convolve.output_size(shape[:-1], op.size, op.strides, op.dilation, pads)
     *_, per_group, outputs = op.kernel.shape
     width = outputs // op.groups
     taps = []

@@ -12,9 +12,12 @@ import numpy as np
 from snnc.api import AnyArray, Array, Op, Shape, State, Stateful, TensorType, for_batch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HostFunction:
-    """The function of a node that evaluates an op; a class, because worker processes must be able to receive it."""
+    """The function of a node that evaluates an op; a class, because worker processes must be able to receive it.
+
+    It is equal to itself only, because simulators look functions up, which arrays in them would not let them do.
+    """
 
     op: Op
     inputs: tuple[TensorType, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -65,20 +65,26 @@ class NengoProgram(Program):
         rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in inputs.items()}
         samples = [{name: x[i] for name, x in rows.items()} for i in range(batch)]
         names = tuple(dict.fromkeys(watch))
-        job = self._job(names)
         recording = Recording.zeros(self.graph, batch, steps, names)
         with progress_bar(shown=progress) as bar:
             task = bar.add_task("Nengo", total=batch)
             try:
-                if self._simulation is None:
-                    self._simulation = Simulation(job)
-                for i, shown in enumerate(show_all(self._simulation, job, samples, steps, jobs)):
+                for i, shown in enumerate(self.shown(samples, steps, names, jobs)):
                     recording.put(i, shown)
                     bar.advance(task)
             except (nengo.exceptions.NengoException, FloatingPointError) as error:
                 reason = " ".join(str(error).split())
                 raise LoweringError(f"Nengo cannot run {self.graph.name!r}: {reason}; look at its weights") from error
         return recording
+
+    def shown(
+        self, samples: Sequence[Mapping[str, Array]], steps: int, watch: Collection[str], jobs: int | None
+    ) -> Iterator[Recording]:
+        """Yield what each sample gives, in order: its inputs are flattened, a row a step or one for all."""
+        job = self._job(watch)
+        if self._simulation is None:
+            self._simulation = Simulation(job)
+        yield from show_all(self._simulation, job, samples, steps, jobs)
 
     def require_readable(self, watch: Collection[str]) -> None:
         """Raise UsageError naming a node whose value cannot be watched."""
