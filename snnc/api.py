@@ -42,6 +42,7 @@ from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer
 from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
 from snnc.ir.graph import Graph, rewrite
+from snnc.ir.made_for import MadeFor
 from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
@@ -125,6 +126,7 @@ __all__ += [
     "ImportOptions",
     "Importer",
     "Layer",
+    "MadeFor",
     "Role",
     "Slot",
     "importer",

@@ -13,6 +13,7 @@ from snnc.engine.presentation import presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
+from snnc.ir.made_for import MadeFor
 from snnc.manifest import Settings
 from snnc.neurons import SigmaDelta, SignedIf
 from snnc.passes.base import Pass
@@ -78,20 +79,36 @@ def settings_of(
     read_out: AnyReadOut | None,
 ) -> Settings:
     """Return the settings of a compilation: what the user chose, then what the model says, then the defaults."""
-    shown = presentation(source)
+    shown, made_for = presentation(source), kept(source, backend) or MadeFor()
     if shown.temporal and not backend.temporal:
         raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
     if read_out is None:
-        read_out = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
+        usual = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
+        read_out = made_for.read_out or usual
     reading = registry.read_out(read_out)
     return Settings(
         backend=write(backend.name, backend.options()),
         level=level,
         seed=seed,
-        dt=(shown.seconds or DT) if dt is None else dt,
+        dt=(made_for.dt or shown.seconds or DT) if dt is None else dt,
         steps=None if shown.temporal else steps,
         read_out=write(reading.kind, reading.attrs()),
     )
+
+
+def kept(source: Graph, backend: Backend) -> MadeFor | None:
+    """Return what a network was made for that spikes already and keeps its neurons; None for any other."""
+    return source.made_for if backend.keeps_neurons else None
+
+
+def require_as_it_is(source: Graph, short: Mapping[str, Any]) -> None:
+    """Raise UsageError where neurons, rates or filters are chosen for a network that has its own."""
+    given = [name for name, value in short.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{given[0]}: the model {source.name!r} is a spiking network already, whose neurons have their own; leave it "
+            "out, or compile the model that it was made from"
+        )
 
 
 def neurons_of(code: str, neurons: Any) -> str:

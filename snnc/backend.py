@@ -260,6 +260,9 @@ class Backend(ABC):
     """The file that marks what ``export`` writes, and what to call such a folder."""
     passes: ClassVar[tuple[str, ...]] = ("write-scales",)
     """Passes that run for it, and for backends that extend it, without being named: ``"merge-linear{dense=0.5}"``."""
+    keeps_neurons: ClassVar[bool] = True
+    """Whether a network that spikes already runs with its own neurons; otherwise passes of the backend's choose others
+    for it, and its steps and read-out, made for its own, are none of their business."""
     reads_scale: ClassVar[bool] = False
     """Whether it multiplies by ``Neurons.scale``; otherwise it is given populations of the scale 1 only."""
     accepted_neurons: ClassVar[tuple[str, ...] | None] = None

@@ -15,7 +15,7 @@ from snnc.analysis.census import census
 from snnc.analysis.expected import known_statistics
 from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
-from snnc.arguments import CHOOSING, DT, neurons_of, plan_of, require_numbers, settings_of
+from snnc.arguments import CHOOSING, DT, kept, neurons_of, plan_of, require_as_it_is, require_numbers, settings_of
 from snnc.backend import Backend
 from snnc.checked import checked
 from snnc.compiled import Compiled
@@ -60,6 +60,7 @@ def import_model(
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
     replace: Mapping[str, str] | None = None,
+    dt: float | None = None,
     registry: Registry | None = None,
 ) -> Graph:
     """Return a model as a graph: no passes, no backend.
@@ -72,6 +73,7 @@ def import_model(
         replace: what stands for a layer, a class or a function of your own, by its name: an activation such as
             ``"leaky_relu{alpha=0.1 max=20}"``, ``"identity"``, a layer such as ``"Dense"``, or an op; no code of a
             model is ever executed.
+        dt: seconds a step, for a file of spiking neurons that leaves it open.
         registry: the plugins to use; all installed ones by default.
 
     Raises:
@@ -89,7 +91,7 @@ def import_model(
         frontend = cls(registry.kinds)
         if frontend.accepts(source):
             importers = {i.class_name: i for i in registry.importers.values() if i.frontend == frontend.family}
-            options = ImportOptions(input_shape, None if config is None else Path(config), temporal, replace or {})
+            options = ImportOptions(input_shape, None if config is None else Path(config), temporal, replace or {}, dt)
             return _as_asked(frontend.load(source, importers, options), temporal)
     raise UsageError(f"model: {reprlib.repr(model)} is neither a model file, nor a saved graph, nor a Keras model")
 
@@ -124,7 +126,7 @@ def compile(
     steps: int | None = None,
     target_drop: float | None = None,
     minimise: Goal | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     dt: float | None = None,
     read_out: AnyReadOut | None = None,
     verify: bool = True,
@@ -165,8 +167,8 @@ def compile(
             model, which runs one step a slice.
         target_drop: points of accuracy that may be expected to be lost at level 2, by default 0.5.
         minimise: what level 2 spares: ``"steps"`` (the default; then spikes and energy), ``"spikes"`` or ``"energy"``.
-        seed: of everything random; the same seed gives the same spikes.
-        dt: seconds a step, by default 0.001, or for a temporal model the dt of its keras-spiking layers.
+        seed: of everything random, by default 0; the same seed gives the same spikes.
+        dt: seconds a step, by default 0.001, or what a spiking model or the keras-spiking layers of one say.
         read_out: how the outputs of all steps become one answer. A number is the share of the steps that a mean over
             the others leaves out at the start; ``"last"`` takes the last step, ``"low-pass{tau=0.01}"`` filters.
             Default 0.5, when the network has settled; at level 2, which calibrates from the first step on, 0; and
@@ -197,21 +199,26 @@ def compile(
     registry = Registry.discover() if registry is None else registry
     chosen = registry.build_backend(backend)
     registry = registry.including(chosen)
-    if level is None:
-        level = chosen.level(samples=calibration is not None, by_hand=scale is not None or synapse is not None)
+    usual = chosen.level(samples=calibration is not None, by_hand=scale is not None or synapse is not None)
     if code is not None:
         neurons = neurons_of(code, neurons)
     short = {"neurons": neurons, "scale": scale, "synapse": synapse}
     aims = {key: value for key, value in (("target_drop", target_drop), ("minimise", minimise)) if value is not None}
     if aims:
         options = {**(options or {}), **{name: {**(options or {}).get(name, {}), **aims} for name in CHOOSING}}
-    planned = plan_of(registry, chosen, level, passes, skip, options, short)
-    require_numbers(seed, DT if dt is None else dt, steps)
+    planned = plan_of(registry, chosen, usual if level is None else level, passes, skip, options, short)
+    require_numbers(seed or 0, DT if dt is None else dt, steps)
     if read_out is not None:
         registry.read_out(read_out)
-    source = import_model(model, input_shape, config=config, temporal=temporal, replace=replace, registry=registry)
+    reading: Any = {"config": config, "temporal": temporal, "replace": replace, "dt": dt}
+    source = import_model(model, input_shape, **reading, registry=registry)
     source = with_ranges(source, input_range)
     showing = presentation(source)
+    if (made_for := kept(source, chosen)) is not None:
+        require_as_it_is(source, short)
+        usual, seed, steps = 0, made_for.seed if seed is None else seed, made_for.steps if steps is None else steps
+        planned = plan_of(registry, chosen, usual if level is None else level, passes, skip, options, short)
+    level, seed = usual if level is None else level, seed or 0
     if showing.temporal and code == "counted":
         # what signed-if remembers is of one input: a stream would never let it forget
         planned = plan_of(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
@@ -227,7 +234,7 @@ def compile(
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
     context = _context(source, registry, chosen, settings, samples, measuring, length, asked, tasks)
-    context.notes.extend(notes)
+    context.notes.extend([*notes, *(source.made_for.notes if source.made_for else ())])
     with progress_bar(shown=progress) as bar:
         row = bar.add_task("compile", total=None)
         context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))

@@ -103,7 +103,12 @@ def find(plugins: Iterable[tuple[str, Any]], *, installed: bool) -> Found:
         _add(found, provided, f"{name} ({candidate.provider})")
     for problem in found.problems:
         _warn_of(problem)
-    frontends = found.tables["frontends"]  # tried in the order given
+    # tried in the order given, those of plugins first, since the last of ours takes any path
+    frontends = dict(
+        sorted(
+            found.tables["frontends"].items(), key=lambda entry: found.providers[f"frontend:{entry[0]}"][:8] == "builtin "
+        )
+    )
     found.tables = {table: dict(sorted(entries.items())) for table, entries in found.tables.items()}
     found.tables["frontends"] = frontends
     return found

@@ -73,10 +73,10 @@ def compile_command(
     steps: Steps = None,
     target_drop: TargetDrop = None,
     minimise: Minimise = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of everything random, by default 0.")] = None,
     dt: Annotated[
         float | None,
-        typer.Option("--dt", help="Seconds a step; by default 0.001, or what the layers of a temporal model say."),
+        typer.Option("--dt", help="Seconds a step; by default 0.001, or what the model says."),
     ] = None,
     read_out: Annotated[
         str | None,

@@ -197,6 +197,8 @@ class ImportOptions:
     """Whether axis 1 of the inputs is time, and one slice is presented each step."""
     replace: Mapping[str, str] = field(default_factory=dict)
     """What stands for a layer, a class or a function of the model, by name, in text form."""
+    dt: float | None = None
+    """Seconds a step, where the user says."""
 
 
 class Frontend(ABC):
@@ -216,7 +218,10 @@ class Frontend(ABC):
 
     @abstractmethod
     def load(self, source: object, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
-        """Return the graph; ``importers`` are those registered for ``"keras"``, by class name."""
+        """Return the graph; ``importers`` are those registered for ``"keras"``, by class name.
+
+        A source that is a spiking network already says so in ``graph.made_for``.
+        """
 
 
 def layer_error(layer: Layer, reason: str) -> FrontendError:

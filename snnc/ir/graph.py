@@ -17,6 +17,7 @@ import networkx as nx
 
 from snnc import limits
 from snnc.errors import BudgetError, GraphError, ShapeError
+from snnc.ir.made_for import MadeFor
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, TensorType
@@ -30,8 +31,8 @@ class Graph:
 
     def __init__(self, name: str = "model") -> None:
         """Start empty."""
-        self.name = name
-        self.revision = 0
+        self.name, self.revision = name, 0
+        self.made_for: MadeFor | None = None
         self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         self._outputs: dict[str, str] = {}
         self._author: str | None = None
@@ -186,9 +187,7 @@ class Graph:
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """Return the nodes that any of these depends on, themselves included."""
         found = set(names)
-        for name in tuple(found):
-            found |= nx.ancestors(self._graph, name)
-        return found
+        return found.union(*(nx.ancestors(self._graph, name) for name in found))
 
     def evaluate(self, x: AnyArray | Mapping[str, AnyArray]) -> dict[str, Array]:
         """Run the graph in rate mode on a batch.
@@ -214,7 +213,7 @@ class Graph:
         other = Graph(self.name)
         other._graph = self._graph.copy()
         other._outputs = dict(self._outputs)
-        other.revision, other._order = self.revision, self._order
+        other.revision, other._order, other.made_for = self.revision, self._order, self.made_for
         return other
 
     @contextmanager

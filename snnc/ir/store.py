@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from snnc.errors import FileError, GraphError, SnncError, unknown
 from snnc.files import npz_bytes, read_json_file, read_npz
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
+from snnc.ir.made_for import MadeFor
 from snnc.ir.node import Origin
 from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
@@ -51,6 +52,7 @@ class _Document:
     name: str
     outputs: Mapping[str, str]
     nodes: tuple[_Entry, ...]
+    made_for: MadeFor | None = None
 
 
 class _Encoder:
@@ -114,6 +116,7 @@ def _document(graph: Graph, encode: Callable[[Any], Any]) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "name": graph.name,
+        **({} if graph.made_for is None else {"made_for": asdict(graph.made_for)}),
         "outputs": dict(graph.output_nodes),
         "nodes": [
             {
@@ -159,6 +162,8 @@ def _checked_graph(document: Any, arrays: Mapping[str, AnyArray], kinds: Kinds) 
         raise GraphError(wrong)
     decoder = _Decoder(arrays, kinds)
     graph = Graph(document["name"])
+    if document.get("made_for") is not None:
+        graph.made_for = MadeFor(**{**document["made_for"], "notes": tuple(document["made_for"].get("notes", ()))})
     for entry in document["nodes"]:
         op = decoder.record(entry)
         if not isinstance(op, Op):
