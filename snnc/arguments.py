@@ -16,7 +16,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.made_for import MadeFor
 from snnc.manifest import Settings
 from snnc.neurons import SigmaDelta, SignedIf
-from snnc.passes.base import Pass
+from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
 from snnc.registry import Registry
 from snnc.text_form import parse, write
@@ -101,14 +101,32 @@ def kept(source: Graph, backend: Backend) -> MadeFor | None:
     return source.made_for if backend.keeps_neurons else None
 
 
-def require_as_it_is(source: Graph, short: Mapping[str, Any]) -> None:
-    """Raise UsageError where neurons, rates or filters are chosen for a network that has its own."""
-    given = [name for name, value in short.items() if value is not None]
+def left_out(
+    registry: Registry, backend: Backend, source: Graph, passes: Iterable[str | Pass], chosen: Mapping[str, Any]
+) -> list[str]:
+    """Return the passes that do not run for a network that spikes already: all that nobody names.
+
+    Args:
+        registry: the passes there are.
+        backend: what it declares, runs.
+        source: the network.
+        passes: what the user names, runs.
+        chosen: the arguments of compile that choose neurons, rates or filters, by name.
+
+    Raises:
+        UsageError: one of these is given.
+
+    """
+    given = [name for name, value in chosen.items() if value is not None]
     if given:
         raise UsageError(
-            f"{given[0]}: the model {source.name!r} is a spiking network already, whose neurons have their own; leave it "
-            "out, or compile the model that it was made from"
+            f"{given[0]}: the model {source.name!r} is a spiking network already, which is translated as it is; leave "
+            "it out, or compile the model that it was made from"
         )
+    named = {text.name if isinstance(text, Pass) else parse(text)[0] for text in passes}
+    named.update(parse(text)[0] for text in registry.passes_for(backend.name))
+    others = ((name, cls) for name, cls in registry.passes.items() if name not in named)
+    return [name for name, cls in others if cls.default and cls.stage < Stage.VERIFY]
 
 
 def neurons_of(code: str, neurons: Any) -> str:

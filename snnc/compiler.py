@@ -15,7 +15,7 @@ from snnc.analysis.census import census
 from snnc.analysis.expected import known_statistics
 from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
-from snnc.arguments import CHOOSING, DT, kept, neurons_of, plan_of, require_as_it_is, require_numbers, settings_of
+from snnc.arguments import CHOOSING, DT, kept, left_out, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
 from snnc.checked import checked
 from snnc.compiled import Compiled
@@ -184,9 +184,7 @@ def compile(
         input_shape: the shape without the batch, where the model leaves sizes open; of a slice if ``temporal``.
         config: the model's config as JSON, where the file holds weights alone.
         temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
-        replace: what stands for a layer, a class or a function of your own, by its name: an activation such as
-            ``"leaky_relu{alpha=0.1 max=20}"``, ``"identity"``, a layer such as ``"Dense"``, or an op; no code of a
-            model is ever executed.
+        replace: what stands for a layer, a class or a function of your own, by its name; see ``import_model``.
         registry: the plugins to use; all installed ones by default.
 
     Returns:
@@ -215,9 +213,10 @@ def compile(
     source = with_ranges(source, input_range)
     showing = presentation(source)
     if (made_for := kept(source, chosen)) is not None:
-        require_as_it_is(source, short)
-        usual, seed, steps = 0, made_for.seed if seed is None else seed, made_for.steps if steps is None else steps
-        planned = plan_of(registry, chosen, usual if level is None else level, passes, skip, options, short)
+        skip = (*skip, *left_out(registry, chosen, source, passes, {**short, "level": level}))
+        usual, seed = 0, made_for.seed if seed is None else seed
+        steps = made_for.steps if steps is None and not showing.temporal else steps
+        planned = plan_of(registry, chosen, usual, passes, skip, options, short)
     level, seed = usual if level is None else level, seed or 0
     if showing.temporal and code == "counted":
         # what signed-if remembers is of one input: a stream would never let it forget

@@ -106,7 +106,8 @@ def find(plugins: Iterable[tuple[str, Any]], *, installed: bool) -> Found:
     # tried in the order given, those of plugins first, since the last of ours takes any path
     frontends = dict(
         sorted(
-            found.tables["frontends"].items(), key=lambda entry: found.providers[f"frontend:{entry[0]}"][:8] == "builtin "
+            found.tables["frontends"].items(),
+            key=lambda entry: found.providers[f"frontend:{entry[0]}"][:8] == "builtin ",
         )
     )
     found.tables = {table: dict(sorted(entries.items())) for table, entries in found.tables.items()}

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import MARK, Exporter, Network, __version__, is_temporal
-from snnc_nir.file import Value, looks_like
+from snnc.api import MARK, Exporter, FileError, Kinds, MadeFor, Network, __version__, is_temporal
+from snnc_nir.file import Value, looks_like, read
+from snnc_nir.read import graph_of
 from snnc_nir.sayable import notes
 from snnc_nir.write import write
 
@@ -44,3 +45,10 @@ class NirExporter(Exporter):
 
     def accepts(self, path: Path) -> bool:
         return looks_like(path)
+
+    def read(self, path: Path, kinds: Kinds) -> Network:
+        graph = graph_of(read(path), path, kinds)
+        made_for = graph.made_for or MadeFor()
+        if made_for.dt is None or made_for.read_out is None:
+            raise FileError(f"{path}: says neither dt nor read_out")
+        return Network(graph, made_for.dt, made_for.steps or 0, made_for.seed or 0, made_for.read_out, made_for.notes)

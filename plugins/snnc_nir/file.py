@@ -18,6 +18,8 @@ from snnc.api import AnyArray, FileError, SafeHdf5
 
 Value: TypeAlias = "AnyArray | str | list[Any]"
 MAGIC = b"\x89HDF\r\n\x1a\n"
+BEGINNING = 4096
+"""Bytes of a file that hold the names of its first groups."""
 VERSION = "1.0.4"
 """Of the package whose files these are: the oldest that readers still ask for."""
 
@@ -102,8 +104,9 @@ def looks_like(path: Path) -> bool:
     """Return whether a path is a NIR file by its name, or an HDF5 file that holds a NIR graph."""
     try:
         with open(path, "rb") as stream:
-            if stream.read(len(MAGIC)) != MAGIC:
-                return False
+            beginning = stream.read(BEGINNING)
+        if not beginning.startswith(MAGIC) or b"node" not in beginning:
+            return False
         if path.suffix == ".nir":
             return True
         with SafeHdf5(path, path) as file:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from snnc.api import Exporter, Frontend, Pass, hookimpl
+from snnc.api import Exporter, Frontend, NeuronModel, Pass, hookimpl
 from snnc_nir.exporter import NirExporter
+from snnc_nir.frontend import NirFrontend
+from snnc_nir.neurons import MODELS
 from snnc_nir.spread_voltage import SpreadVoltage
 
 
 @hookimpl
 def snnc_register_frontends() -> list[type[Frontend]]:
     """Return the reader of NIR files."""
-    return []
+    return [NirFrontend]
+
+
+@hookimpl
+def snnc_register_neurons() -> list[type[NeuronModel]]:
+    """Return the neurons of the specification that snnc has none for."""
+    return list(MODELS)
 
 
 @hookimpl

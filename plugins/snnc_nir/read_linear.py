@@ -88,10 +88,8 @@ def pool(fields: Fields, shape: Shape) -> list[Step]:
     ones = np.ones((*size, 1, shape[0]), dtype=np.float32)
     kernel = ones / (size[0] * size[1]) if average else ones
     pads = tuple((p, p) for p in padding)
-    zeros = np.zeros(shape[0])
-    return [
-        ("", ops.Conv(kernel=kernel, bias=zeros, strides=stride, padding=pads, dilation=(1, 1), groups=shape[0]))
-    ]
+    zeros = np.zeros(shape[0], dtype=np.float32)
+    return [("", ops.Conv(kernel=kernel, bias=zeros, strides=stride, padding=pads, dilation=(1, 1), groups=shape[0]))]
 
 
 def flatten(fields: Fields, shape: Shape, wanted: list[Shape]) -> tuple[list[Step], Shape]:

@@ -103,7 +103,9 @@ def _soft_reset(fields: Fields, shape: Shape, dt: float) -> list[Step]:
     factor = np.asarray(r, dtype=np.float64) / np.asarray(threshold, dtype=np.float64)
     start = initial / np.asarray(threshold, dtype=np.float64)
     if (start != start.flat[0]).any():
-        raise fields.error("its initial voltage is another share of the threshold from neuron to neuron; move it into a bias")
+        raise fields.error(
+            "its initial_voltage is another share of the threshold from neuron to neuron; it must be one"
+        )
     model = neurons.SoftResetIf(gamma=int(most), initial=float(start.flat[0]))
     population: Step = ("", Neurons(model=model, scale=dt))
     if (factor == 1).all():
@@ -118,10 +120,10 @@ def _refractory(fields: Fields, shape: Shape, dt: float) -> Neurons:
     given = {name: fields.parameter(name, shape) for name in plain}
     if not isinstance(tau, float) or tau <= 0 or period is None or period < 0:
         raise fields.error("its tau must be one positive number for all, its refractory_period not negative")
-    if given["v_leak"] != 0 or given["v_threshold"] != 1 or np.any(fields.parameter("v_reset", shape, 0.0)):
+    if np.any(given["v_leak"]) or np.any(given["v_threshold"] != 1) or np.any(fields.parameter("v_reset", shape, 0.0)):
         raise fields.error(
-            "with a refractory_period in its metadata v_leak, v_reset and v_threshold are 0, 0 and 1; scale the weights "
-            "instead, or leave the metadata out"
+            "with a refractory_period in its metadata v_leak, v_reset and v_threshold are 0, 0 and 1; scale the "
+            "weights instead, or leave the metadata out"
         )
     if not np.allclose(given["r"], tau / dt, rtol=1e-5):
         raise fields.error(f"with a refractory_period in its metadata r is tau / dt = {tau / dt:g}; scale the weights")
@@ -139,7 +141,8 @@ def offset(fields: Fields, dt: float) -> float:
 def _low_pass(fields: Fields, shape: Shape) -> Synapse:
     """Return the filter of an LI that snnc wrote."""
     tau = fields.parameter("tau", shape)
-    if not isinstance(tau, float) or tau <= 0 or fields.parameter("r", shape) != 1 or fields.parameter("v_leak", shape) != 0:
+    r, leak = fields.parameter("r", shape), fields.parameter("v_leak", shape)
+    if not isinstance(tau, float) or tau <= 0 or np.any(r != 1) or np.any(leak):
         raise fields.error("a filter that snnc wrote has one tau for all, r = 1 and v_leak = 0; this one was changed")
     return Synapse(model=neurons.Lowpass(tau=tau))
 

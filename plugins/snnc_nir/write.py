@@ -261,7 +261,7 @@ class _Writer:
 
         """
         channels = np.resize(factor, grid[2])
-        bias = uniform(form.constant, grid[2]) * channels + offset
+        bias = (uniform(form.constant, grid[2]) * channels).astype(np.float32) + np.float64(offset)
         kernels = [self._kernel(term, grid, channels) for term in form.terms]
         if bias.any() and all(found is None for found in kernels):
             kernels[0] = identity(np.ones(grid[2]), grid)
