@@ -52,7 +52,7 @@ from snnc.neurons import NeuronModel, Neurons, Synapse, SynapseModel
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul, matvec, one_thread
-from snnc.ops.read_out_activation import read_out_tail, read_values, stepwise
+from snnc.ops.read_out_activation import numbered_tail, read_out_tail, read_values, stepwise
 from snnc.ops.reduce import with_batch
 from snnc.ops.resample import interpolation_matrix
 from snnc.ops.stateful import Causal, RandomStream, State, Stateful, for_batch
@@ -181,6 +181,7 @@ __all__ += [
     "interpolation_matrix",
     "matmul",
     "matvec",
+    "numbered_tail",
     "one_thread",
     "op_from_text",
     "op_text",

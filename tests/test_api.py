@@ -18,7 +18,7 @@ GOLDEN = {
         Check Choice Context Finding MergeLinear Pass PassError PerLayer Stage Subject WriteScales layer_keys
     """,
     "Frontend": """
-        Builder Frontend FrontendError ImportOptions Importer Layer Role Slot importer layer_error
+        Builder Frontend FrontendError ImportOptions Importer Layer MadeFor Role Slot importer layer_error
     """,
     "Backend": """
         Backend Defaults LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings MeanReadOut
@@ -27,7 +27,7 @@ GOLDEN = {
     """,
     "First-party": """
         External Stepper convolve decoder_of for_batch fuse_linear in_processes interpolation_matrix matmul matvec
-        one_thread present progress_bar read_out_tail read_values refitted samples_for schedule with_batch
+        numbered_tail one_thread present progress_bar read_out_tail read_values refitted samples_for schedule with_batch
         with_ideal_rates
     """,
 }

@@ -56,8 +56,8 @@ def links_of(file: NirFile, path: Path, inputs: Sequence[str] = ()) -> Links:
     if not nx.is_directed_acyclic_graph(graph):
         ring = [a for a, _ in nx.find_cycle(graph)]
         raise FrontendError(
-            f"{path}: it is recurrent: {' -> '.join(map(repr, [*ring, ring[0]]))}; only feed-forward networks are read, so "
-            "remove the edge that goes back, or unroll it"
+            f"{path}: it is recurrent: {' -> '.join(map(repr, [*ring, ring[0]]))}; only networks without are read, "
+            "so remove the edge that goes back, or unroll it"
         )
     for name in graph:
         if kinds[name] != "Input" and not graph.pred[name]:

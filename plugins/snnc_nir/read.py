@@ -26,7 +26,7 @@ from snnc.api import (
 from snnc_nir.fields import Fields, last_shape, number
 from snnc_nir.file import NirFile, NirNode
 from snnc_nir.links import Links, links_of
-from snnc_nir.read_linear import LINEAR, Step, as_dense, flatten, takes
+from snnc_nir.read_linear import LINEAR, Step, as_affine, as_dense, flatten, takes
 from snnc_nir.read_neurons import NEURONS, OWN, REFUSED, offset, parsed, stateful
 
 DT = 1e-4
@@ -88,7 +88,7 @@ class _Reader:
         """Return the graph."""
         tail = self._tail()
         read = self._read_names(tail)
-        self.names = self._names(read)
+        self.names = self._names()
         for name in self.links.order:
             if self.nodes[name].type != "Output":
                 self._node(name)
@@ -155,16 +155,19 @@ class _Reader:
             )
         return read
 
-    def _names(self, read: Mapping[str, str]) -> dict[str, str]:
+    def _names(self) -> dict[str, str]:
         """Return the names of nodes in the graph; ``target+`` is that of the sum that a target reads."""
         if not self.own:
             return {}
         names: dict[str, str] = {}
+        taken = {self._fields(name).text("layer") for name in self.links.order}
         for target in self.links.order:
             ends = self.links.sources[target]
             linear = [end for end in ends if self.nodes[end].type in LINEAR]
             if linear:
-                base = read.get(target) or re.sub(r"_weights(_\d+)?$", "", linear[0])
+                base = re.sub(r"_weights(_\d+)?$", "", linear[0])
+                base = linear[0] if base in taken else base
+                taken.add(base)
                 alone = len(ends) == 1 and self.links.readers[linear[0]] == (target,)
                 names[linear[0] if alone else f"{target}+"] = base
         return names
@@ -235,7 +238,10 @@ class _Reader:
         want = last_shape(shape)
         op = steps[-1][1]
         dense = as_dense(op, want) if self.own and isinstance(op, ops.Conv) else None
-        if dense is not None:
+        if isinstance(op, ops.Conv) and (factor := as_affine(op)) is not None:
+            steps, want = [("", factor)], None
+            out = shape
+        elif dense is not None:
             steps, want = [("", dense)], (int(np.prod(shape)),)
             out = (len(dense.bias), *(1,) * (len(shape) - 1))
         self._steps(name, wish, steps, self._feed(name, want), out)

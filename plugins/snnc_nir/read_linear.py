@@ -162,14 +162,26 @@ LINEAR: Mapping[str, Callable[[Fields, Shape], list[Step]]] = MappingProxyType(
 """How each linear type becomes ops, from its fields and the shape that arrives, channels first."""
 
 
+def as_affine(op: ops.Conv) -> ops.Affine | None:
+    """Return a convolution that multiplies each channel by a number as just that; None for any other."""
+    alone = op.groups == op.kernel.shape[-1] and op.kernel.shape[-2] == 1
+    if not alone or not _plain(op, set(op.size)):
+        return None
+    return ops.Affine(scale=op.kernel.reshape(-1), shift=op.bias)
+
+
+def _plain(op: ops.Conv, numbers: set[int]) -> bool:
+    """Return whether strides, dilation and more numbers are 1, and there is no padding."""
+    pads = op.padding if isinstance(op.padding, tuple) else ((1, 1),)
+    return set(op.strides) | set(op.dilation) | numbers == {1} and not any(map(any, pads))
+
+
 def as_dense(op: ops.Conv, shape: Shape) -> ops.Dense | None:
     """Return a convolution over a whole map as the dense op that it is behind a flatten; None for any other."""
-    pads = op.padding if isinstance(op.padding, tuple) else ((1, 1),)
-    plain = set(op.strides) | set(op.dilation) | {op.groups} == {1} and not any(map(any, pads))
-    if not plain or op.size != shape[:-1]:
+    if not _plain(op, {op.groups}) or op.size != shape[:-1]:
         return None
     kernel: AnyArray = op.kernel
     return ops.Dense(weight=kernel.reshape(-1, kernel.shape[-1]), bias=op.bias)
 
 
-__all__ = ["LINEAR", "Step", "affine", "as_dense", "channels_last", "flatten", "takes"]
+__all__ = ["LINEAR", "Step", "affine", "as_affine", "as_dense", "channels_last", "flatten", "takes"]

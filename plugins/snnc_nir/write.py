@@ -7,6 +7,7 @@ and what it takes to fire in those in front of it. All is multiplied in float64 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -27,9 +28,9 @@ from snnc.api import (
     graph_text,
     linear_maps,
     neurons,
+    numbered_tail,
     op_text,
     ops,
-    read_out_tail,
     stepwise,
 )
 from snnc_nir.convolution import LARGEST, Unsayable, identity, linear_node, uniform, whole
@@ -40,6 +41,8 @@ OWN = "snnc."
 """In front of the types of nodes that NIR does not have: plain readers refuse them."""
 Grid: TypeAlias = tuple[int, int, int]
 ONE = np.array(1.0)
+WEIGHTS = re.compile(r"_weights(_\d+)?$")
+"""How names of linear nodes end; those that were read from a file do already."""
 
 
 def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
@@ -58,7 +61,7 @@ def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
     require_sayable(running)
     writer = _Writer(running, dt)
     nodes, edges = writer.written()
-    tail, arrays = graph_text(read_out_tail(graph))
+    tail, arrays = graph_text(numbered_tail(graph))
     ends = {"inputs": json.dumps(writer.inputs), "outputs": json.dumps(writer.outputs)}
     return NirFile(nodes, edges, {**metadata, **ends, "dt": np.array(dt), "tail": tail, **arrays})
 
@@ -276,7 +279,7 @@ class _Writer:
             found = found or identity(np.ones(grid[2]), grid)  # an edge may be there but once
             node = linear_node(found[0], left.astype(dtype), found[1], self.axes)
             left = np.zeros_like(bias)
-            ends.append(self._add(f"{name}_weights", node, sources))
+            ends.append(self._add(name if WEIGHTS.search(name) else f"{name}_weights", node, sources))
         return ends
 
     def _kernel(

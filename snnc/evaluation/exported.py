@@ -21,7 +21,7 @@ from snnc.export import Network
 from snnc.ir.graph import Graph
 from snnc.ir.types import AnyArray, Array
 from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import read_out_tail, read_values, stepwise
+from snnc.ops.read_out_activation import numbered_tail, read_values, stepwise
 from snnc.samples import Samples
 
 TIE = 1e-5
@@ -129,7 +129,7 @@ def _unlike(compiled: Network, file: Network) -> list[tuple[str, bool]]:
             assert isinstance(one, Neurons) and isinstance(other, Neurons)
             if one.model != other.model:
                 found.append((f"layer {name!r}: its neurons in the file are {other.model}, not {one.model}", False))
-        if read_out_tail(compiled.graph) != read_out_tail(file.graph):
+        if numbered_tail(compiled.graph) != numbered_tail(file.graph):
             found.append(("the file applies something else to what is read out", False))
     return found
 

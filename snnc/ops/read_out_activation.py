@@ -73,6 +73,14 @@ def read_out_tail(graph: Graph) -> Graph:
     return end
 
 
+def numbered_tail(graph: Graph) -> Graph:
+    """Return the tail with its inputs numbered, so that it does not matter what a graph calls what is read out."""
+    tail = read_out_tail(graph)
+    for number, name in enumerate(tail.inputs):
+        tail.rename(name, tail.fresh_name(f"read.{number}"))
+    return tail
+
+
 def take_back(graph: Graph, name: str) -> None:
     """Let a node of the tail, and whatever of the tail it depends on, run in every step again."""
     for ancestor in graph.ancestors({name}):
