@@ -11,7 +11,7 @@ from snnc._version import __version__
 from snnc.errors import SnncError
 
 if TYPE_CHECKING:
-    from snnc import keras
+    from snnc import keras, nir
     from snnc.compiled import Compiled
     from snnc.compiler import compile, import_model, load
     from snnc.ir.graph import Graph
@@ -23,6 +23,7 @@ _LAZY = {
     "import_model": "snnc.compiler",
     "keras": "snnc",
     "load": "snnc.compiler",
+    "nir": "snnc",
 }
 
 
@@ -40,4 +41,4 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-__all__ = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load"]
+__all__ = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load", "nir"]

@@ -1,6 +1,6 @@
 """Everything that a plugin may import, and nothing else, by tiers: docs/api.md, which is made from this file."""
 
-from snnc import neurons, ops
+from snnc import limits, neurons, ops
 from snnc._version import __version__
 from snnc.analysis import linear_maps
 from snnc.analysis.census import census
@@ -17,6 +17,7 @@ from snnc.backend import (
     Tolerance,
     lowering,
 )
+from snnc.engine.answers import decode, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.rate import evaluate, evaluate_nodes, validated_inputs
 from snnc.engine.read_out import LastReadOut, LowPassReadOut, MeanReadOut, ReadOut
@@ -172,13 +173,16 @@ __all__ += [
     "Stepper",
     "__version__",
     "convolve",
+    "decode",
     "decoder_of",
+    "finish_each",
     "for_batch",
     "fuse_linear",
     "graph_from_text",
     "graph_text",
     "in_processes",
     "interpolation_matrix",
+    "limits",
     "matmul",
     "matvec",
     "numbered_tail",

@@ -10,9 +10,10 @@ from tests.conftest import ROOT
 
 GOLDEN = {
     "Graph": """
-        NUMPY Activation AnyArray Array Causal DataError Graph GraphError Namespace NeuronModel Neurons Node Op Origin
-        RandomStream Shape ShapeError Signal SnncError State Stateful Synapse SynapseModel TensorType UsageError census
-        evaluate evaluate_nodes hookimpl neurons op ops rewrite simulate
+        NUMPY Activation AnyArray Array Causal DataError FileError Graph GraphError Namespace NeuronModel
+        Neurons Node Op Origin RandomStream Shape ShapeError Signal SnncError State Stateful Synapse
+        SynapseModel TensorType UsageError census evaluate evaluate_nodes hookimpl neurons op ops rewrite
+        simulate
     """,
     "Passes": """
         Check Choice Context Finding MergeLinear Pass PassError PerLayer Stage Subject WriteScales layer_keys
@@ -21,14 +22,15 @@ GOLDEN = {
         Builder Frontend FrontendError ImportOptions Importer Layer MadeFor Role Slot importer layer_error
     """,
     "Backend": """
-        Backend Defaults LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings MeanReadOut
-        MissingExtraError Program ReadOut Recording Tolerance UnsupportedOpError as_run initial_state is_temporal
-        linear_maps lowering movement_matrix op_matrix presentation validated_inputs
+        Backend Defaults Exporter LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings
+        MeanReadOut MissingExtraError Network Program ReadOut Recording Tolerance UnsupportedOpError as_run
+        initial_state is_temporal linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,
     "First-party": """
-        External Stepper convolve decoder_of for_batch fuse_linear in_processes interpolation_matrix matmul matvec
-        numbered_tail one_thread present progress_bar read_out_tail read_values refitted samples_for schedule with_batch
-        with_ideal_rates
+        MARK External Kinds SafeHdf5 Stepper __version__ convolve decode decoder_of finish_each for_batch
+        fuse_linear graph_from_text graph_text in_processes interpolation_matrix limits matmul matvec
+        numbered_tail one_thread op_from_text op_text present progress_bar read_out_tail read_values refitted
+        samples_for schedule stepwise with_batch with_ideal_rates
     """,
 }
 
@@ -55,6 +57,6 @@ def test_the_page_is_what_the_script_writes(script):
 
 
 def test_everything_of_snnc_itself_can_be_found_by_looking():
-    names = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load"]
+    names = ["Compiled", "Graph", "SnncError", "__version__", "compile", "import_model", "keras", "load", "nir"]
     assert snnc.__all__ == names
     assert set(names) <= set(dir(snnc))

@@ -29,14 +29,17 @@ LAYERS = [
     {"compiled"},
     {"arguments"},
     {"compiler"},
-    {"keras", "tune", "comparison", "portable", "testing"},
+    {"keras", "nir", "tune", "comparison", "portable", "testing"},
     {"cli"},
     {"__init__", "__main__"},
 ]
 LAZY = {("snnc/ir/graph.py", "snnc.engine.rate"), ("snnc/ir/graph.py", "snnc.ir.text")}
 """``graph.evaluate(x)`` and ``str(graph)``: the two things that a graph hands on to what stands above it."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-HEAVY = ("tensorflow", "keras", "tf_keras", "nengo", "nengo_dl", "nengo_loihi", "jax", "torch", "optuna", "matplotlib")
+HEAVY = (
+    *("tensorflow", "keras", "tf_keras", "nengo", "nengo_dl", "nengo_loihi", "jax", "optuna", "matplotlib"),
+    *("torch", "snntorch", "sinabs", "norse", "nir"),
+)
 
 
 def imports(path):
