@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from snnc.api import AnyArray, Array, linear_maps
 from snnc_nir.file import NirNode, Value
 
+Pair: TypeAlias = tuple[int, int]
 LARGEST = 1 << 26
 """Weights of a map that is written whole though it has few that are not zero: 256 MB."""
 
@@ -29,13 +32,13 @@ def linear_node(kernel: AnyArray, bias: AnyArray, form: linear_maps.Correlation,
     """
     if axes == 0:
         return NirNode("Affine", {"weight": kernel[0, 0].T.astype(np.float32), "bias": bias})
-    kernel, pads = _symmetric(kernel, form, axes)
+    kernel, strides, pads = _symmetric(kernel, form, axes)
     groups = _groups(kernel)
     weight = _grouped(kernel, groups).transpose(3, 2, 0, 1).astype(np.float32)
     fields: dict[str, Value] = {"weight": weight if axes == 2 else weight[..., 0], "bias": bias}
     numbers = {
         "input_shape": form.grid[:2],
-        "stride": form.strides,
+        "stride": strides,
         "padding": pads,
         "dilation": (1, 1),
     }
@@ -52,29 +55,47 @@ def whole(matrix: AnyArray, grid: tuple[int, int, int]) -> tuple[AnyArray, linea
     return kernel, linear_maps.Correlation(kernel, (1, 1), none, grid, (1, 1, kernel.shape[-1]))
 
 
-def _symmetric(kernel: AnyArray, form: linear_maps.Correlation, axes: int) -> tuple[AnyArray, tuple[int, int]]:
-    """Return a square kernel, with zeros in front and behind where it has to grow, and the padding of both sides.
+def _symmetric(kernel: AnyArray, form: linear_maps.Correlation, axes: int) -> tuple[AnyArray, Pair, Pair]:
+    """Return a kernel, with zeros in front and behind where it has to grow, the strides, and the padding of both sides.
 
-    ``nir`` infers both sizes of an output from one of the kernel's, and PyTorch pads both sides alike.
+    PyTorch pads both sides alike, and ``nir`` infers both sizes of an output from one of the kernel's, so that it has
+    to be square. Where it is even along one axis and odd along the other and both strides are 1, no square one would
+    do: what it takes of both sizes is even, or odd. That of a whole map may have any strides.
     """
-    along = list(zip(form.grid, form.pads, kernel.shape, form.strides, form.output, strict=False))[:axes]
-    size = max(k for _, _, k, _, _ in along)
-    while None in (found := [_padding(size, n, before, k, s, out) for n, (before, _), k, s, out in along]):
-        size += 1
+    along = list(zip(form.grid, form.pads, kernel.shape, form.output, strict=False))[:axes]
+    most = 2 * max(k + sum(pads) + s for (_, pads, k, _), s in zip(along, form.strides, strict=False))
+    longer = tuple(max(s, 2) if out == 1 else s for s, out in zip(form.strides, form.output, strict=False))
+    sizes = range(max(k for _, _, k, _ in along), most + 1)
+    for strides in (form.strides, (longer[0], longer[1])):
+        for size in sizes:
+            found = [_padding(size, s, *axis) for s, axis in zip(strides, along, strict=False)]
+            if None not in found:
+                return _grown(kernel, form, [size] * axes, found, strides)
+    each = [
+        next((size, padding) for size in range(axis[2], most + 1) if (padding := _padding(size, s, *axis)) is not None)
+        for s, axis in zip(form.strides, along, strict=False)
+    ]
+    return _grown(kernel, form, [size for size, _ in each], [padding for _, padding in each], form.strides)
+
+
+def _grown(
+    kernel: AnyArray, form: linear_maps.Correlation, sizes: list[int], paddings: Sequence[int | None], strides: Pair
+) -> tuple[AnyArray, Pair, Pair]:
     grown, pads = [(0, 0)] * 4, [0, 0]
-    for axis, padding in enumerate(found):
+    for axis, (size, padding) in enumerate(zip(sizes, paddings, strict=True)):
         assert padding is not None
         front = padding - form.pads[axis][0]
         grown[axis], pads[axis] = (front, size - kernel.shape[axis] - front), padding
-    return np.pad(kernel, grown), (pads[0], pads[1])
+    return np.pad(kernel, grown), strides, (pads[0], pads[1])
 
 
-def _padding(size: int, n: int, before: int, k: int, stride: int, outputs: int) -> int | None:
+def _padding(size: int, stride: int, n: int, pads: Pair, k: int, outputs: int) -> int | None:
     """Return the padding of both sides with which a grown kernel means the same along one axis, or None.
 
     With ``padding - before`` zeros in front of its ``k`` and the rest behind them, it counts
     ``(n + 2 padding - size) // stride + 1`` outputs.
     """
+    before = pads[0]
     padding = max(before, -((n - size - (outputs - 1) * stride) // 2))
     fits = padding <= before + size - k and n + 2 * padding - size < outputs * stride
     return padding if fits else None

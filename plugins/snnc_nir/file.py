@@ -42,7 +42,7 @@ class NirFile:
     metadata: Mapping[str, Value] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """Return the HDF5 file: the same bytes for the same graph."""
+        """Return the HDF5 file: the same bytes for the same graph, in whatever order it was put together."""
         import h5py
 
         stream = io.BytesIO()
@@ -50,14 +50,14 @@ class NirFile:
             _put(file, "version", VERSION)
             root = file.create_group("node")
             _put(root, "type", "NIRGraph")
-            pairs = np.array([list(pair) for pair in self.edges], dtype=object).reshape(-1, 2)
+            pairs = np.array([list(pair) for pair in sorted(self.edges)], dtype=object).reshape(-1, 2)
             root.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
             _put_all(root, "metadata", self.metadata)
             nodes = root.create_group("nodes")
-            for name, node in self.nodes.items():
+            for name, node in sorted(self.nodes.items()):
                 group = nodes.create_group(name)
                 _put(group, "type", node.type)
-                for key, value in node.fields.items():
+                for key, value in sorted(node.fields.items()):
                     _put(group, key, value)
                 _put_all(group, "metadata", node.metadata)
         return stream.getvalue()
@@ -66,7 +66,7 @@ class NirFile:
 def _put_all(group: Any, name: str, values: Mapping[str, Value]) -> None:
     if values:
         inside = group.create_group(name)
-        for key, value in values.items():
+        for key, value in sorted(values.items()):
             _put(inside, key, value)
 
 
