@@ -66,6 +66,11 @@ def notes(graph: Graph) -> list[str]:
             f"NIR has no words for reset by subtraction{more}: they are in the metadata, which snnc.nir's loaders read "
             "and others do not"
         )
+    if any(isinstance(node.op, ops.Conv) and node.op.groups > 1 for node in graph) or graph.nodes(ops.AvgPool):
+        found.append(
+            "nir from 1.0.5 on finds fault with convolutions in groups, such as average pooling: read the file with "
+            "nir.read(path, type_check=False)"
+        )
     if any(type(model) is neurons.Lif for model in models):
         found.append(
             "LIF is approximate: snnc's neurons have a refractory period, which is in the metadata, a floor at 0, and "
