@@ -39,6 +39,7 @@ from snnc.errors import (
 )
 from snnc.evaluation.verify import Check, Finding, Subject
 from snnc.export import Exporter, Network
+from snnc.files import npz_bytes
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
@@ -64,6 +65,7 @@ from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.write_scales import WriteScales
 from snnc.processes import in_processes
 from snnc.progress import progress_bar
+from snnc.text_form import read_out_of
 
 __all__ = [
     "NUMPY",
@@ -185,12 +187,14 @@ __all__ += [
     "limits",
     "matmul",
     "matvec",
+    "npz_bytes",
     "numbered_tail",
     "one_thread",
     "op_from_text",
     "op_text",
     "present",
     "progress_bar",
+    "read_out_of",
     "read_out_tail",
     "read_values",
     "refitted",
