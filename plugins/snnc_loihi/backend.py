@@ -24,6 +24,7 @@ class LoihiBackend(Backend):
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "loihi"
     passes: ClassVar[tuple[str, ...]] = ()
+    keeps_neurons: ClassVar[bool] = False
     reads_scale: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "loihi", "numpy", "program")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snnc.api import Exporter, Frontend, NeuronModel, Pass, hookimpl
+from snnc_nir.as_activations import AsActivations
 from snnc_nir.exporter import NirExporter
 from snnc_nir.frontend import NirFrontend
 from snnc_nir.neurons import MODELS
@@ -29,5 +30,5 @@ def snnc_register_exporters() -> list[type[Exporter]]:
 
 @hookimpl
 def snnc_register_passes() -> list[type[Pass]]:
-    """Return the pass of what is portable."""
-    return [SpreadVoltage]
+    """Return the pass of what is portable, and that for hardware with neurons of its own."""
+    return [AsActivations, SpreadVoltage]
