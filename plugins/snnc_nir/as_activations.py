@@ -13,7 +13,7 @@ from snnc_nir.neurons import NirIf, NirLi, NirLif, Resetting
 
 @dataclass(frozen=True)
 class AsActivations(Pass):
-    """Turn the populations of a network that spikes already into activations again, so that a chip's neurons replace them.
+    """Turn populations of a network that spikes already into activations again, for which a chip has neurons.
 
     In rate mode neurons that stand for an activation are that activation; those of NIR with a leak come near a ReLU.
     What only works on values in time, filters and sums of changes, is what it settles to.
@@ -47,16 +47,16 @@ class AsActivations(Pass):
             graph.replace(node.name, last)
         for filtered in graph.nodes(Synapse):
             graph.remove(filtered.name)
-        for node in graph.nodes(Causal):
-            if isinstance(node.op, ops.Accumulate) and np.any(node.op.initial):
-                initial = np.asarray(node.op.initial)
-                graph.replace(node.name, ops.Affine(scale=np.ones_like(initial), shift=initial))
-            elif node.op.elementwise and node.op.is_linear and node.op.arity == 1:
-                graph.remove(node.name)
+        for change in graph.nodes(Causal):
+            if isinstance(change.op, ops.Accumulate) and np.any(change.op.initial):
+                initial = np.asarray(change.op.initial)
+                graph.replace(change.name, ops.Affine(scale=np.ones_like(initial), shift=initial))
+            elif isinstance(change.op, (ops.Accumulate, ops.Difference, ops.Increment)):
+                graph.remove(change.name)
         if kinds:
             context.note(
-                f"{context.backend} has no neurons {', '.join(kinds)}: populations are the activations that they stand for, "
-                "and get neurons, steps and a read-out of the backend's own; spikes are not those of the file"
+                f"{context.backend} has no neurons {', '.join(kinds)}: populations are the activations that they stand "
+                "for, and get neurons, steps and a read-out of the backend's own; spikes are not those of the file"
             )
 
 

@@ -29,8 +29,8 @@ class NirFrontend(Frontend):
         from snnc_nir.read import graph_of
 
         path = Path(os.fspath(source))
-        given = {"replace": options.replace, "config": options.config, "input_shape": options.input_shape}
+        given = {"config": options.config, "input_shape": options.input_shape}
         for name, value in given.items():
             if value:
                 raise UsageError(f"{name}: {path} is a NIR file, which says all by itself; leave it out")
-        return graph_of(read(path), path, self.kinds, temporal=options.temporal, dt=options.dt)
+        return graph_of(read(path), path, self.kinds, temporal=options.temporal, dt=options.dt, resets=options.replace)

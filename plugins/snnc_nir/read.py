@@ -19,6 +19,7 @@ from snnc.api import (
     Shape,
     SnncError,
     Synapse,
+    UsageError,
     graph_from_text,
     op_from_text,
     ops,
@@ -32,9 +33,19 @@ from snnc_nir.read_neurons import NEURONS, OWN, REFUSED, offset, parsed, statefu
 DT = 1e-4
 """Seconds a step, where neither the file nor the user says: what other readers take."""
 ENDS = ("Input", "Output")
+FIRING = ("IF", "LIF", "CubaLIF")
+"""The types of neurons that spike."""
 
 
-def graph_of(file: NirFile, path: Path, kinds: Kinds, *, temporal: bool = False, dt: float | None = None) -> Graph:
+def graph_of(
+    file: NirFile,
+    path: Path,
+    kinds: Kinds,
+    *,
+    temporal: bool = False,
+    dt: float | None = None,
+    resets: Mapping[str, str] | None = None,
+) -> Graph:
     """Return the graph of a NIR file.
 
     Args:
@@ -43,15 +54,36 @@ def graph_of(file: NirFile, path: Path, kinds: Kinds, *, temporal: bool = False,
         kinds: the classes that ops in the metadata may name.
         temporal: whether inputs are sequences, of which one slice is presented a step.
         dt: seconds a step, for a file that snnc did not write.
+        resets: what a spike does, ``"subtract"`` or ``"zero"``, by node or type, where the file says otherwise.
 
     Raises:
+        UsageError: there is no such node or reset.
         FrontendError: it holds something that cannot be read; all such nodes are named.
 
     """
     rows = [f"node {name!r} ({node.type}): {reason}" for name, node in file.nodes.items() if (reason := _refused(node))]
     if rows:
         raise FrontendError(f"{path}: cannot read {len(rows)} node(s): {'; '.join(rows)}")
-    return _Reader(file, path, kinds, temporal, dt).read()
+    return _Reader(_with_resets(file, resets or {}), path, kinds, temporal, dt).read()
+
+
+def _with_resets(file: NirFile, resets: Mapping[str, str]) -> NirFile:
+    """Return a file in which neurons are reset as the user says."""
+    nodes = dict(file.nodes)
+    for key, how in resets.items():
+        found = [n for n, node in nodes.items() if key in (n, node.type) and node.type in FIRING]
+        if not found or how not in ("subtract", "zero"):
+            known = ", ".join(sorted({*FIRING} & {node.type for node in nodes.values()}) or ["none"])
+            raise UsageError(
+                f"replace: {key}={how}: of a NIR file, what a spike does is replaced: NODE or TYPE=subtract or =zero; "
+                f"types in the file: {known}"
+            )
+        for name in found:
+            fields = {key: value for key, value in nodes[name].fields.items() if key != "v_reset"}
+            about = {key: value for key, value in nodes[name].metadata.items() if key != "reset"}
+            zeros = {"v_reset": np.zeros(())} if how == "zero" else {}
+            nodes[name] = replace(nodes[name], fields={**fields, **zeros}, metadata=about)
+    return replace(file, nodes=nodes)
 
 
 def _refused(node: NirNode) -> str | None:
@@ -121,12 +153,18 @@ class _Reader:
     def _tell_how_read(self) -> None:
         """Note what of a file of others may be meant otherwise."""
         nodes = [self.nodes[name] for name in self.links.order]
-        firing = [node for node in nodes if node.type in ("IF", "LIF", "CubaLIF")]
+        firing = [node for node in nodes if node.type in FIRING]
         old = [n for n in firing if "v_reset" not in n.fields and "reset" not in n.metadata]
         if old:
             self.notes.append(
                 f"{len(old)} node(s) of neurons have no v_reset: a spike takes the threshold off, as nir up to 1.0.4 "
                 "specified it; write v_reset for a reset to a value"
+            )
+        zero = [n for n in firing if "v_reset" in n.fields and not np.any(n.fields["v_reset"])]
+        if zero:
+            self.notes.append(
+                f"{len(zero)} node(s) of neurons are set to 0 by a spike, as the file says; where the tool that "
+                f"wrote it takes the threshold off, as snnTorch and Sinabs do, say --replace {zero[0].type}=subtract"
             )
         if "dt" not in self.metadata and any("tau" in key for node in nodes for key in node.fields):
             self.notes.append(f"a step is {self.dt:g} s for the time constants; the file does not say, --dt does")
