@@ -275,7 +275,7 @@ class _Reader:
             steps = LINEAR[fields.node.type](fields, shape)
         want = last_shape(shape)
         op = steps[-1][1]
-        dense = as_dense(op, want) if self.own and isinstance(op, ops.Conv) else None
+        dense = as_dense(op, want) if isinstance(op, ops.Conv) and self._for_vectors(name) else None
         if isinstance(op, ops.Conv) and (factor := as_affine(op)) is not None:
             steps, want = [("", factor)], None
             out = shape
@@ -283,6 +283,16 @@ class _Reader:
             steps, want = [("", dense)], (int(np.prod(shape)),)
             out = (len(dense.bias), *(1,) * (len(shape) - 1))
         self._steps(name, wish, steps, self._feed(name, want), out)
+
+    def _for_vectors(self, name: str) -> bool:
+        """Return whether snnc wrote a linear node for what has no spatial axes in its graph."""
+        if not self.own:
+            return False
+        for reader in self.links.readers[name]:
+            said = self.outputs.get(reader, self.nodes[reader].metadata).get("shape")
+            if said is not None and np.size(said) != 1:
+                return False
+        return True
 
     def _output(self, name: str) -> str:
         fields = self._fields(name)
@@ -323,9 +333,18 @@ class _Reader:
         ends = [self.made[end] for end in self.links.sources[name]]
         if want is None:
             want = self.graph[ends[0]].type.shape
+        if len(ends) == 1 and self._named_here(name) and self.graph[ends[0]].type.shape != want:
+            base = ends[0]  # the name is that of what is read
+            flat = self.graph.rename(base, self.graph.fresh_name(f"{base}.flat")).name
+            return self._add(base, ops.Reshape(shape=want), flat)
         fed = [self._reshaped(end, want) for end in ends]
         wish = self.names.get(f"{name}+", f"{name}.sum")
         return fed[0] if len(fed) == 1 else self._add(wish, ops.Add(), *fed)
+
+    def _named_here(self, name: str) -> bool:
+        """Return whether the one node that a target reads is linear, was named for it, and is read by it alone."""
+        (end,) = self.links.sources[name]
+        return self.nodes[end].type in LINEAR and self.links.readers[end] == (name,) and end in self.names
 
     def _reshaped(self, name: str, shape: Shape) -> str:
         if self.graph[name].type.shape == shape:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from snnc.api import AnyArray, Op, Shape, ops
+from snnc.api import AnyArray, Op, Shape, TensorType, ops
 from snnc_nir.fields import Fields, channels_last
 
 Step: TypeAlias = tuple[str, Op]
@@ -177,11 +177,28 @@ def _plain(op: ops.Conv, numbers: set[int]) -> bool:
 
 
 def as_dense(op: ops.Conv, shape: Shape) -> ops.Dense | None:
-    """Return a convolution over a whole map as the dense op that it is behind a flatten; None for any other."""
-    if not _plain(op, {op.groups}) or op.size != shape[:-1]:
+    """Return a convolution with one position as the dense op that it is behind a flatten; None for any other.
+
+    Args:
+        op: the convolution.
+        shape: what it gets, channels last.
+
+    """
+    space = shape[:-1]
+    places = [_seen(k, d, pads, n) for k, d, pads, n in zip(op.size, op.dilation, op.pads(space), space, strict=True)]
+    if op.groups != 1 or op.infer(TensorType(shape)).shape[:-1] != (1,) * len(space):
         return None
-    kernel: AnyArray = op.kernel
-    return ops.Dense(weight=kernel.reshape(-1, kernel.shape[-1]), bias=op.bias)
+    weight = np.zeros((*space, *op.kernel.shape[-2:]), dtype=np.float32)
+    inside, outside = (np.ix_(*(pair[side] for pair in places)) for side in (0, 1))
+    weight[outside] = op.kernel[inside]
+    return ops.Dense(weight=weight.reshape(-1, weight.shape[-1]), bias=op.bias)
+
+
+def _seen(size: int, dilation: int, pads: tuple[int, int], n: int) -> tuple[AnyArray, AnyArray]:
+    """Return which elements of a kernel lie on the input along an axis, at the first position, and on which."""
+    there = np.arange(size) * dilation - pads[0]
+    inside = (there >= 0) & (there < n)
+    return np.flatnonzero(inside), there[inside]
 
 
 __all__ = ["LINEAR", "Step", "affine", "as_affine", "as_dense", "channels_last", "flatten", "takes"]
