@@ -15,6 +15,9 @@ from snnc_nir.file import NirNode
 LARGEST = 1 << 24
 """The largest size, stride or padding: what is larger is damage."""
 
+AXES = 8
+"""Of a value, without the batch."""
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -57,7 +60,10 @@ class Fields:
 
     def shape(self, field: str = "shape") -> Shape:
         """Return a shape, without the batch and with channels first."""
-        return self.sizes(field)
+        found = self.sizes(field)
+        if len(found) > AXES:
+            raise self.error(f"its {field} has {len(found)} axes; no network here has more than {AXES}")
+        return found
 
     def parameter(self, field: str, shape: Shape, default: float | None = None) -> float | AnyArray:
         """Return one number, or an array with channels last where the neurons of a shape differ."""

@@ -1,0 +1,131 @@
+"""A NIR file is recognised by what is in it, and compiles and runs like a model."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from snnc_nir.frontend import NirFrontend
+
+import snnc
+from snnc import cli
+from snnc.errors import FileError, UsageError
+from snnc.registry import Registry
+from tests.frontend.keras_files import dense, sequential, source, write_h5
+from tests.nir_executor import execute
+from tests.plugins.nir.files import affine, binary, chain, conv, fires, node
+
+FRONTEND = NirFrontend(Registry.discover().kinds)
+
+
+@pytest.fixture
+def file(rng):
+    """Return a file of others: a convolution, a pool and two populations that are set to 0 by a spike."""
+    return chain(
+        (2, 6, 6),
+        conv(binary(rng, 4, 2, 3, 3), bias=binary(rng, 4)),
+        fires(4, 4, 4, v_reset=np.zeros((4, 4, 4))),
+        node("SumPool2d", kernel_size=2, stride=2, padding=0),
+        node("Flatten", start_dim=0, end_dim=-1),
+        affine(binary(rng, 3, 16), binary(rng, 3)),
+        fires(3, v_reset=np.zeros(3)),
+        out=(3,),
+    )
+
+
+@pytest.fixture
+def path(file, tmp_path):
+    path = tmp_path / "net.nir"
+    path.write_bytes(file.to_bytes())
+    return path
+
+
+def test_files_are_recognised_by_their_content(path, tmp_path):
+    other = tmp_path / "net.h5"
+    other.write_bytes(path.read_bytes())
+    assert FRONTEND.accepts(path)
+    assert FRONTEND.accepts(str(other))
+    assert snnc.import_model(other) == snnc.import_model(path)
+    model = sequential(source("node", 4), dense("dense", 2))
+    weights = {"dense": {"dense/kernel:0": np.ones((4, 2)), "dense/bias:0": np.ones(2)}}
+    keras = write_h5(tmp_path / "keras.h5", model, weights)
+    assert not FRONTEND.accepts(keras)
+    assert snnc.import_model(keras).outputs == ("dense",)
+    for no_file in (tmp_path, tmp_path / "nothing.h5", 5, None):
+        assert not FRONTEND.accepts(no_file)
+
+
+def test_a_file_that_is_not_there_or_is_none(tmp_path):
+    with pytest.raises(FileError, match="no such file"):
+        snnc.import_model(tmp_path / "nothing.nir")
+    (tmp_path / "text.nir").write_text("hello")
+    with pytest.raises(FileError, match=r"text\.nir"):
+        snnc.import_model(tmp_path / "text.nir")
+
+
+def test_options_of_keras_files_are_refused(path):
+    for option in ({"config": path}, {"input_shape": (6, 6, 2)}):
+        with pytest.raises(UsageError, match="is a NIR file"):
+            snnc.import_model(path, **option)
+    with pytest.raises(UsageError, match="NODE or TYPE=subtract"):
+        snnc.import_model(path, replace={"n0": "relu"})
+
+
+@pytest.mark.parametrize("backend", ["nengo", "tensorflow", "nengo-dl"])
+@pytest.mark.parametrize("resets", [None, {"IF": "subtract"}])
+def test_every_backend_gives_the_spikes_of_the_executor(backend, resets, file, path, rng):
+    pytest.importorskip(backend.replace("-", "_"))
+    compiled = snnc.compile(path, backend=backend, replace=resets)
+    assert compiled.report["exact"] == "passed"
+    assert compiled.settings.level == 0
+    assert compiled.settings.dt == 1e-4
+    x = np.abs(binary(rng, 3, 2, 6, 6)).astype(np.float32)
+    got = compiled.run(np.moveaxis(x, 1, -1), 20)["output"]
+    if resets:
+        for name in ("n1", "n5"):
+            del file.nodes[name].fields["v_reset"]
+    want = execute(file, {"input": x}, steps=20).outputs["output"]
+    assert want.sum() > 10
+    assert np.array_equal(got, want)
+    assert any("spike" in note for note in compiled.notes)
+
+
+def test_loihi_gets_neurons_of_its_own(path):
+    pytest.importorskip("nengo_loihi")
+    compiled = snnc.compile(path, backend="loihi", verify=False)
+    kinds = {op.model.kind for op in (n.op for n in compiled.graph.nodes(snnc.neurons.Neurons))}
+    assert all(kind.startswith("loihi") for kind in kinds)
+    assert compiled.settings.dt == 0.001
+    assert compiled.settings.level == 1
+    assert any("has no neurons nir-if" in note for note in compiled.notes)
+    assert np.isfinite(compiled.predict(np.ones((1, 6, 6, 2), np.float32), steps=5)).all()
+
+
+def test_the_command_line(path, tmp_path, capsys):
+    assert cli._run(["show", str(path)]) == 0
+    assert "nir-if" in capsys.readouterr().out
+    assert cli._run(["compile", str(path), "-o", str(tmp_path / "out")]) == 0
+    assert (
+        cli._run(["compile", str(path), "-o", str(tmp_path / "fast"), "--dt", "0.001", "--replace", "IF=subtract"]) == 0
+    )
+    assert snnc.load(tmp_path / "out").settings.dt == 1e-4
+    assert snnc.load(tmp_path / "fast").settings.dt == 0.001
+    assert cli._run(["verify", str(tmp_path / "out")]) == 0
+
+
+def test_a_file_of_the_package_nir(tmp_path, rng):
+    nir = pytest.importorskip("nir")
+    weight = binary(rng, 3, 4).astype(np.float32)
+    ones = np.ones(3, np.float32)
+    graph = nir.NIRGraph.from_list(
+        nir.Affine(weight, np.zeros(3, np.float32)), nir.IF(r=ones, v_threshold=2 * ones), type_check=False
+    )
+    nir.write(tmp_path / "net.nir", graph)
+    read = snnc.import_model(tmp_path / "net.nir")
+    assert [n.op.kind for n in read] == ["input", "dense", "neurons"]
+
+
+def test_to_recognise_a_file_nothing_heavy_is_loaded(path):
+    code = f"import sys, snnc; snnc.import_model({str(path)!r}); print('torch' in sys.modules, 'nir' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "False"]
