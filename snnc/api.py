@@ -1,7 +1,6 @@
 """Everything that a plugin may import, and nothing else, by tiers: docs/api.md, which is made from this file."""
 
 from snnc import limits, neurons, ops
-from snnc._version import __version__
 from snnc.analysis import linear_maps
 from snnc.analysis.census import census
 from snnc.analysis.decoders import decoder_of, refitted, samples_for
@@ -38,7 +37,7 @@ from snnc.errors import (
     UsageError,
 )
 from snnc.evaluation.verify import Check, Finding, Subject
-from snnc.export import Exporter, Network
+from snnc.export import WRITTEN_BY, Exporter, Network
 from snnc.files import npz_bytes
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.frontend.hdf5 import SafeHdf5
@@ -169,11 +168,11 @@ __all__ += [
 
 __all__ += [
     "MARK",
+    "WRITTEN_BY",
     "External",
     "Kinds",
     "SafeHdf5",
     "Stepper",
-    "__version__",
     "convolve",
     "decode",
     "decoder_of",

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from snnc._version import __version__
 from snnc.errors import UsageError
 from snnc.ir.graph import Graph
 from snnc.ir.store import Kinds
+
+WRITTEN_BY = f"snnc {__version__}"
+"""What a file says of who wrote it."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_command_lines_run_in_order(tmp_path, monkeypatch, capsys):
 
 def test_every_hook_has_a_heading_with_its_signature():
     text = (ROOT / "docs" / "hooks.md").read_text()
-    assert len(HOOKS) == 9
+    assert len(HOOKS) == 10
     for _, _, name, _ in HOOKS:
         signature = f"{name}{inspect.signature(getattr(hooks, name))}".replace("'", "")
         assert f"## `{signature}`" in text, signature

@@ -15,7 +15,7 @@ def listed(key):
 
 def test_every_package_of_the_wheel_is_marked_as_typed():
     packages = [*listed("packages"), "tests/example_plugin/snnc_example"]
-    assert len(packages) == 6
+    assert len(packages) == 8
     for package in packages:
         assert (ROOT / package / "py.typed").is_file(), package
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import MARK, Exporter, FileError, Kinds, MadeFor, Network, __version__, is_temporal
+from snnc.api import MARK, WRITTEN_BY, Exporter, FileError, Kinds, MadeFor, Network, is_temporal
 from snnc_nir.file import Value, looks_like, read
 from snnc_nir.read import graph_of
 from snnc_nir.sayable import notes
@@ -36,7 +36,7 @@ class NirExporter(Exporter):
             "seed": np.array(network.seed),
             "temporal": np.array(int(is_temporal(network.graph))),
             "read_out": network.read_out,
-            "written_by": f"snnc {__version__}",
+            "written_by": WRITTEN_BY,
         }
         return write(network.graph, about, network.dt).to_bytes() + b"\n" + MARK + b"\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.api import Causal, Graph, LoweringError, Neurons, Node, RandomStream, Synapse, neurons, ops
+from snnc.api import Activation, Causal, Graph, LoweringError, Neurons, Node, RandomStream, Synapse, neurons, ops
 
 SPIKING = "compile with spiking neurons at level 1 or above"
 
@@ -40,7 +40,9 @@ def refuses(node: Node) -> str | None:
         return None
     if isinstance(op, (ops.MaxPool, ops.GlobalMaxPool, ops.SpikingMaxPool)):
         return "NIR has no max pooling; train with average pooling, or name the pass max-to-average"
-    return f"NIR has no op {op.kind!r}, which does not spike; {SPIKING}, or change the layer"
+    if isinstance(op, Activation) and op.elementwise:
+        return f"NIR has no op {op.kind!r}; compile with --code graded, whose neurons stand for any activation"
+    return f"NIR has no op {op.kind!r}; change the layer, such as layer normalisation to batch normalisation"
 
 
 def notes(graph: Graph) -> list[str]:

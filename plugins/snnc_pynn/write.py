@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from snnc.api import (
+    WRITTEN_BY,
     AnyArray,
     Graph,
     LoweringError,
@@ -23,7 +24,6 @@ from snnc.api import (
     Node,
     Stateful,
     Synapse,
-    __version__,
     is_temporal,
     linear_maps,
     neurons,
@@ -82,7 +82,7 @@ def write(network: Network) -> dict[str, AnyArray]:
     about = {
         "format": FORMAT,
         "version": VERSION,
-        "written_by": f"snnc {__version__}",
+        "written_by": WRITTEN_BY,
         "name": graph.name,
         "dt": network.dt,
         "steps": network.steps,

@@ -21,9 +21,9 @@ READS = {
     "tune": {"model", "--calibration", "--labels", "--config"},
     "run": {"folder", "--inputs"},
     "evaluate": {"folder", "--inputs"},
-    "verify": {"folder", "--inputs", "--model"},
+    "verify": {"folder", "--inputs", "--model", "--exported"},
     "compare": {"folders", "--inputs"},
-    "export": {"folder"},
+    "export": {"folder", "--calibration"},
     "show": {"source", "--config"},
 }
 WRITES = {
@@ -31,7 +31,7 @@ WRITES = {
     "tune": {"--output", "--storage"},
     "run": {"--output"},
     "evaluate": {"--plots"},
-    "export": {"--output"},
+    "export": {"--output", "--artifact"},
 }
 
 
