@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from snnc.ir.namespace import FUNCTIONS, NUMPY
+from tests.plugins.namespaces import ARGUMENTS, X
+
 torch = pytest.importorskip("torch")
 
 from snnc_nir.torch_namespace import TORCH  # noqa: E402
-
-from snnc.ir.namespace import FUNCTIONS, NUMPY  # noqa: E402
-from tests.plugins.namespaces import ARGUMENTS, X  # noqa: E402
 
 
 def tensors(arguments):
