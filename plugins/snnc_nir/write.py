@@ -174,7 +174,7 @@ class _Writer:
 
     def _natural(self, node: Node) -> Grid | None:
         """Return the shape of a node as (height, width, channels); None where it has more axes than the file."""
-        grid = linear_maps.grid(node.type.shape)
+        grid = linear_maps.grid(node.type.shape or (1,))
         return None if grid is None or any(n > 1 for n in grid[self.axes : 2]) else grid
 
     # ---------------------------------------------------------------- what is linear

@@ -181,6 +181,11 @@ def several_ends(n):
     return n.out(n.dense(both, 3), n.dense(h, 2))
 
 
+def single_numbers(n):
+    h = n.relu(n.dense(n.add(ops.Reshape(shape=(1,)), n.input()), 9))
+    return n.out(n.add(ops.Reshape(shape=()), n.dense(h, 1)))
+
+
 def spikes_at_the_end(n):
     return n.out(n.relu(n.conv(n.input(5, 5, 2), 3)))
 
@@ -193,6 +198,7 @@ BUILDERS = (
     *(chain, depthwise, grouped, strided_same, not_square, dilated, residual, twice, average_pool, pool_alone),
     *(padded_pool, conv1d, conv1d_flattened, concatenation, of_vectors, separable, norm_before_padding),
     *(unequal_padding, upsampled, transposed, tokens, activation_behind_flatten, several_ends, spikes_at_the_end),
+    single_numbers,
     softmax_at_the_end,
 )
 
