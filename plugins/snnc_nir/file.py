@@ -6,6 +6,7 @@ that the other writes, and what comes from elsewhere is read in a process that i
 
 from __future__ import annotations
 
+import graphlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,14 +54,32 @@ class NirFile:
             pairs = np.array([list(pair) for pair in sorted(self.edges)], dtype=object).reshape(-1, 2)
             root.create_dataset("edges", data=pairs, dtype=h5py.string_dtype())
             _put_all(root, "metadata", self.metadata)
-            nodes = root.create_group("nodes")
-            for name, node in sorted(self.nodes.items()):
+            nodes = root.create_group("nodes", track_order=True)
+            for name in self.in_order():
+                node = self.nodes[name]
                 group = nodes.create_group(name)
                 _put(group, "type", node.type)
                 for key, value in sorted(node.fields.items()):
                     _put(group, key, value)
                 _put_all(group, "metadata", node.metadata)
         return stream.getvalue()
+
+    def in_order(self) -> list[str]:
+        """Return the names of the nodes, each behind what it reads, equals by name: snnTorch takes no other order."""
+        reads: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            reads[target].append(source)
+        sorter = graphlib.TopologicalSorter(reads)
+        try:
+            sorter.prepare()
+        except graphlib.CycleError:
+            return sorted(self.nodes)
+        order: list[str] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready())
+            order += ready
+            sorter.done(*ready)
+        return order
 
 
 def _put_all(group: Any, name: str, values: Mapping[str, Value]) -> None:

@@ -276,3 +276,10 @@ def test_a_library_that_is_not_there_is_said_in_one_line():
 def test_importing_loaders_imports_no_torch():
     code = "import sys, snnc.nir; print({'torch', 'numpy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_snntorch_itself_reads_the_nodes_in_their_order(tmp_path):
+    package, reader = pytest.importorskip("nir"), pytest.importorskip("snntorch.import_nir")
+    c = compiled(NETWORKS["average_pool"](Weights(binary=True)), "soft-reset-if")
+    net = reader.import_from_nir(package.read(to_nir(c, tmp_path / "net.nir")))  # else a RecursionError
+    assert [name for name, _ in net.named_children()][:2] == ["c1_weights", "r1"]
