@@ -38,7 +38,7 @@ from snnc.errors import (
 )
 from snnc.evaluation.verify import Check, Finding, Subject
 from snnc.export import WRITTEN_BY, Exporter, Network
-from snnc.files import npz_bytes
+from snnc.files import npz_bytes, read_npz
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
@@ -193,6 +193,7 @@ __all__ += [
     "op_text",
     "present",
     "progress_bar",
+    "read_npz",
     "read_out_of",
     "read_out_tail",
     "read_values",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
-from snnc.api import MARK, Exporter, Network, npz_bytes, read_out_tail
+from snnc.api import MARK, Exporter, Kinds, Network, npz_bytes, read_out_tail
+from snnc_pynn.network import looks_like
+from snnc_pynn.read import read
 from snnc_pynn.write import write
 
 
@@ -28,5 +31,11 @@ class PynnExporter(Exporter):
             "fewer spikes (docs/pynn.md)"
         ]
         if tail:
-            notes.append(f"not in the file: {', '.join(tail)}, which is applied once, to what is read out")
+            notes.append(f"the loader leaves out {', '.join(tail)}, which is applied once, to what is read out")
         return notes
+
+    def accepts(self, path: Path) -> bool:
+        return looks_like(path)
+
+    def read(self, path: Path, kinds: Kinds) -> Network:
+        return read(path, kinds)

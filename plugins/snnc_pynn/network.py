@@ -309,22 +309,40 @@ def load(path: Any) -> Network:
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file makes numpy raise anything
+        raise FormatError(f"{path}: is no file of snnc export --format pynn: {error}") from error
+    return parse(arrays, path)
+
+
+def parse(arrays: Mapping[str, Any], path: Any) -> Network:
+    """Return what the arrays of a file say; raise FormatError where they are none of these, or damaged."""
+    try:
         about = json.loads(str(arrays["about"]))
         if (about["format"], about["version"]) != (FORMAT, VERSION):
             raise FormatError(f"has the format {about['format']!r} of version {about['version']!r}")
         return _network(about, arrays)
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # a damaged file makes numpy, json and what is below raise anything
+    except Exception as error:  # so does what is below
         raise FormatError(f"{path}: is no file of snnc export --format pynn: {error}") from error
+
+
+def looks_like(path: Any) -> bool:
+    """Return whether a file begins as these do: an archive with ``about`` first."""
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(39)
+    except OSError:
+        return False
+    return head[:4] == b"PK\3\4" and head[30:] == b"about.npy"
 
 
 def _network(about: Any, arrays: Mapping[str, Any]) -> Network:
     shapes = {kind: {str(n): tuple(map(int, s)) for n, s in about[kind].items()} for kind in ("inputs", "outputs")}
     populations = {}
-    for name, said in about["populations"].items():
+    for number, (name, said) in enumerate(about["populations"].items()):
         shape = tuple(map(int, said["shape"]))
-        bias = _array(arrays, f"population/{name}", int(np.prod(shape)))
+        bias = _array(arrays, f"population/{number}", int(np.prod(shape)))
         populations[name] = Population(name, shape, int(said["depth"]), float(said["initial"]), bias)
     sizes = {**shapes["inputs"], **{p.name: p.shape for p in populations.values()}}
     lists: dict[str, list[Connections]] = {"population": [], "output": []}
@@ -350,7 +368,10 @@ def _network(about: Any, arrays: Mapping[str, Any]) -> Network:
         populations=populations,
         lists=tuple(lists["population"]),
         read=tuple(lists["output"]),
-        biases={name: _array(arrays, f"output/{name}", int(np.prod(s))) for name, s in shapes["outputs"].items()},
+        biases={
+            name: _array(arrays, f"output/{number}", int(np.prod(shape)))
+            for number, (name, shape) in enumerate(shapes["outputs"].items())
+        },
         read_out=_array(arrays, "read_out", int(about["steps"])),
     )
 

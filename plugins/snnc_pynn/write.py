@@ -24,15 +24,19 @@ from snnc.api import (
     Node,
     Stateful,
     Synapse,
+    graph_text,
     is_temporal,
     linear_maps,
     neurons,
+    numbered_tail,
     ops,
     read_out_of,
+    read_values,
     stepwise,
 )
+from snnc_pynn.network import FORMAT, VERSION
+from snnc_pynn.read import TAIL
 
-FORMAT, VERSION = "snnc-pynn", 1
 MOST = 1 << 26
 """Connections of a list: 0.8 GB of them. PyNN takes far less."""
 IF = "use --neurons soft-reset-if, or export with --portable"
@@ -42,8 +46,8 @@ def write(network: Network) -> dict[str, AnyArray]:
     """Return the arrays of the file.
 
     ``about`` is JSON: the settings, ``inputs``, ``populations``, ``outputs`` by name with their shapes, and ``lists``.
-    Of population ``p`` there is the bias ``population/p``, of output ``o`` ``output/o``, of list ``k`` ``k/pre``,
-    ``k/post`` and ``k/weight``, and the weight of each step in the answer, ``read_out``.
+    Of the n-th population there is the bias ``population/n``, of an output ``output/n``, of list ``k`` ``k/pre``,
+    ``k/post`` and ``k/weight``, and ``read_out``, the weight of each step in the answer; the rest is for snnc alone.
 
     Raises:
         LoweringError: names every layer that such a file cannot say, why, and what to do.
@@ -51,12 +55,13 @@ def write(network: Network) -> dict[str, AnyArray]:
     """
     graph = stepwise(network.graph)
     _require_sayable(graph)
+    said, tail = _tail(network)
     forms = MergeLinear().sums(graph)
     lists: list[dict[str, Any]] = []
     arrays: dict[str, AnyArray] = {}
     depths: dict[str, int] = {}
 
-    def feed(target: str, source: str, worth: AnyArray | float, kind: str) -> None:
+    def feed(target: str, source: str, worth: AnyArray | float, kind: str, number: int) -> None:
         """Add what flows from everywhere to a target, of which ``worth`` is 1."""
         form = forms[source]
         for root, entries in _entries(graph, form, target).items():
@@ -69,16 +74,16 @@ def write(network: Network) -> dict[str, AnyArray]:
             arrays[f"{k}/pre"], arrays[f"{k}/post"] = entries.col.astype(np.int32), entries.row.astype(np.int32)
             arrays[f"{k}/weight"] = weight.astype(np.float32)
         bias = form.constant.ravel() / np.resize(worth, form.constant.size)
-        arrays[f"{kind}/{target}"] = bias.astype(np.float32)
+        arrays[f"{kind}/{number}"] = bias.astype(np.float32)
 
     populations = [node for node in graph.nodes(Neurons)]
-    for node in populations:
+    for number, node in enumerate(populations):
         (source,) = graph.sources(node.name)
-        feed(node.name, source, _unit(node, network.dt), "population")
+        feed(node.name, source, _unit(node, network.dt), "population", number)
         before = [depths[term.root] + 1 for term in forms[source].terms if term.root in depths]
         depths[node.name] = max(before, default=0)
-    for output, name in graph.output_nodes.items():
-        feed(output, name, 1.0, "output")
+    for number, (output, name) in enumerate(graph.output_nodes.items()):
+        feed(output, name, 1.0, "output", number)
     about = {
         "format": FORMAT,
         "version": VERSION,
@@ -98,8 +103,17 @@ def write(network: Network) -> dict[str, AnyArray]:
         "outputs": {output: graph[name].type.shape for output, name in graph.output_nodes.items()},
         "lists": lists,
     }
-    read_out = read_out_of(network.read_out).weights(network.steps, network.dt)
-    return {"about": np.array(json.dumps(about)), "read_out": read_out, **arrays}
+    weights = read_out_of(network.read_out).weights(network.steps, network.dt)
+    return {"about": np.array(json.dumps({**about, **said})), "read_out": weights, **arrays, **tail}
+
+
+def _tail(network: Network) -> tuple[dict[str, Any], dict[str, AnyArray]]:
+    """Return what the loader has no use for: what snnc reads to compare the file with what it was exported from."""
+    text, arrays = graph_text(numbered_tail(network.graph))
+    first = {node: output for output, node in reversed(read_values(network.graph).items())}
+    nodes = dict.fromkeys(read_values(network.graph).values())
+    said = {"seed": network.seed, "read_out": network.read_out, "tail": text, "reads": [first[n] for n in nodes]}
+    return said, {f"{TAIL}{name}": array for name, array in arrays.items()}
 
 
 def _entries(graph: Graph, form: linear_maps.LinearSum, target: str) -> dict[str, Any]:

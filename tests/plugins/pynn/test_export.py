@@ -16,7 +16,7 @@ from snnc_pynn.exporter import PynnExporter
 
 import snnc
 from snnc import cli
-from snnc.api import Graph, LoweringError, Neurons, neurons, ops
+from snnc.api import FileError, Graph, LoweringError, Neurons, neurons, ops
 from snnc.compiled import Compiled
 from snnc.registry import Registry
 from tests.conftest import ROOT
@@ -188,7 +188,39 @@ def test_what_is_left_out_is_said() -> None:
     graph.set_outputs({"softmax": "softmax", "map": "map"})
     notes = PynnExporter().notes(compiled(graph).exported)
     assert "PyNN's own forget what was above it" in notes[0]
-    assert notes[1] == "not in the file: softmax, which is applied once, to what is read out"
+    assert notes[1] == "the loader leaves out softmax, which is applied once, to what is read out"
+
+
+def test_verify_reads_the_file_again_and_finds_what_was_changed(written: Path, tmp_path: Path) -> None:
+    c = compiled()
+    report = c.verify_exported(written, samples(20))
+    assert report.passed, report.problems
+    assert [(row.layer, row.neurons, row.differing) for row in report.layers] == [
+        ("first", 2400, 0),
+        ("second", 2400, 0),
+        ("third", 1080, 0),
+    ]
+    c.save(tmp_path / "out")
+    command = ["verify", str(tmp_path / "out"), "--exported", str(written)]
+    assert cli._run(command) == 0
+    with np.load(written) as file:
+        arrays = dict(file)
+    arrays["2/weight"] = arrays["2/weight"] * np.float32(1.1)
+    np.savez(written, **arrays)
+    changed = c.verify_exported(written, samples(20))
+    assert not changed.passed
+    assert [row.differing > 0 for row in changed.layers] == [False, False, True]
+    assert cli._run(command) == 1
+
+
+def test_a_softmax_behind_the_read_out_is_compared_too(tmp_path: Path) -> None:
+    graph = net()
+    graph.add("softmax", ops.Softmax(), ["classes"], layers=["softmax"])
+    graph.set_outputs({"softmax": "softmax", "again": "softmax", "map": "map"})
+    c = compiled(graph)
+    c.export(tmp_path / "net.npz", "pynn")
+    report = c.verify_exported(tmp_path / "net.npz", samples(5))
+    assert report.passed, report.problems
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "version", "index", "missing", "nan", "back", "bias"])
@@ -206,12 +238,14 @@ def test_damaged_files_are_one_error(written: Path, damage: str) -> None:
         elif damage == "missing":
             del arrays["0/weight"]
         elif damage == "bias":
-            arrays["population/first"] = arrays["population/first"][1:]
+            arrays["population/0"] = arrays["population/0"][1:]
         else:
             arrays["1/pre" if damage == "index" else "1/weight"][0] = 1 << 20 if damage == "index" else np.nan
         np.savez(written, **{**arrays, "about": np.array(json.dumps(about))})
     with pytest.raises(loader.FormatError, match="is no file of snnc export --format pynn"):
         loader.load(written)
+    with pytest.raises(FileError, match="net.npz"):
+        PynnExporter().read(written, Registry.discover().kinds)
 
 
 def test_a_sample_of_another_shape_is_refused(written: Path) -> None:
