@@ -26,8 +26,8 @@ import numpy as np
 FORMAT, VERSION = "snnc-pynn", 1
 LEAK = 2.0**24
 """Steps in which a membrane loses what it holds: cells of PyNN's leak, these hardly."""
-ENGINES = {"pyNN.brian2": (1, 0), "pyNN.nest": (0, 1)}
-"""By module: steps that a spike takes beside its delay, and the time stamp of the first step, as found by trying."""
+LATE = {"pyNN.brian2": 1}
+"""By module: steps that a spike takes beside its delay, as found by trying; elsewhere none is assumed."""
 
 
 class FormatError(ValueError):
@@ -215,7 +215,7 @@ class PynnRunning(Running):
         self, network: Network, sim: Any, cell: Any, parameters: Mapping[str, Any], setup: Mapping[str, Any]
     ) -> None:
         """Make them."""
-        more, self.first = ENGINES.get(sim.__name__, (0, 0))
+        more = LATE.get(sim.__name__, 0)
         super().__init__(network, hop=1 + more)
         self.sim, self.step, self._used = sim, network.dt * 1000, False
         longest = max((self.delay(given) for given in self.between()), default=1)
@@ -259,7 +259,7 @@ class PynnRunning(Running):
 
     def _spikes(self, made: Any) -> tuple[Any, Any]:
         trains = made.get_data("spikes").segments[-1].spiketrains
-        steps = [np.rint(np.asarray(train.rescale("ms")) / self.step).astype(int) - self.first for train in trains]
+        steps = [np.rint(np.asarray(train.rescale("ms")) / self.step).astype(int) for train in trains]
         neurons = [np.full(len(s), int(t.annotations["source_index"])) for s, t in zip(steps, trains, strict=True)]
         none = [np.zeros(0, dtype=int)]
         return np.concatenate(none + steps), np.concatenate(none + neurons)
