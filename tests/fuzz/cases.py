@@ -21,7 +21,7 @@ from tests.fuzz import corpus, mutate
 
 SMALL = 100_000
 """Elements of all tensors of a graph that is run, too."""
-KINDS = ("keras", "keras", "keras", "h5", "h5", "h5", "artifact", "artifact", "artifact", "npz", "plugin")
+KINDS = ("keras", "keras", "keras", "h5", "h5", "h5", "artifact", "artifact", "artifact", "npz", "plugin", "nir", "nir")
 
 
 def run(seed: int, folder: Path, kind: str | None = None) -> str:
@@ -118,6 +118,13 @@ def _artifact(rng: random.Random, folder: Path) -> Callable[[], None]:
     return use
 
 
+def _nir(rng: random.Random, folder: Path) -> Callable[[], None]:
+    path = folder / "net.nir"
+    files = corpus.nir_files()
+    path.write_bytes(mutate.nir(rng, files[rng.choice(sorted(files))]))
+    return _shown(rng, path)
+
+
 def _npz(rng: random.Random, folder: Path) -> Callable[[], None]:
     path = folder / "x.npz"
     path.write_bytes(mutate.npz(rng, corpus.samples()))
@@ -167,6 +174,7 @@ CASES: dict[str, Callable[[random.Random, Path], Callable[[], None]]] = {
     "h5": _h5,
     "artifact": _artifact,
     "npz": _npz,
+    "nir": _nir,
     "plugin": _plugin,
 }
 

@@ -59,6 +59,44 @@ def artifacts() -> dict[str, dict[str, bytes]]:
 
 
 @cache
+def nir_files() -> dict[str, bytes]:
+    """Return NIR files by name: of snnc, and of others."""
+    from snnc_nir.exporter import NirExporter
+
+    import snnc
+    from tests.plugins.nir.files import affine, chain, conv, fires, node
+    from tests.plugins.nir.networks import networks
+
+    found = {}
+    for name, arguments in (
+        ("chain", {}),
+        ("residual", {"neurons": "soft-reset-if", "level": 1}),
+        ("conv1d", {"neurons": "lif", "level": 1, "synapse": 0.005}),
+        ("several_ends", {"neurons": "signed-if"}),
+        ("softmax_at_the_end", {}),
+    ):
+        c = snnc.compile(networks()[name], verify=False, **arguments)
+        found[name] = NirExporter().to_bytes(c.exported)
+    ones = np.ones(3)
+    leaky = {"r": ones, "v_leak": 0 * ones, "v_threshold": ones, "v_reset": 0 * ones}
+    others = chain(
+        (2, 6, 6),
+        conv(np.ones((4, 1, 3, 3)), groups=2, padding="same", input_shape=(6, 6)),
+        fires(4, 6, 6, v_reset=np.zeros((4, 6, 6))),
+        node("SumPool2d", kernel_size=2, stride=2, padding=0),
+        node("Flatten", start_dim=1, end_dim=-1),
+        affine(np.ones((3, 36))),
+        node("CubaLIF", tau_syn=1e-3 * ones, tau_mem=2e-3 * ones, w_in=ones, **leaky),
+        node("Scale", scale=2 * ones),
+        node("LIF", tau=2e-3 * ones, **leaky),
+        node("LI", tau=2e-3 * ones, r=ones, v_leak=0 * ones),
+        out=(3,),
+    )
+    found["others"] = others.to_bytes()
+    return found
+
+
+@cache
 def samples() -> bytes:
     """Return an ``.npz`` of samples for ``artifacts()["v1/artifact"]``."""
     x = np.random.default_rng(0).normal(size=(6, 6, 6, 1)).astype(np.float32)

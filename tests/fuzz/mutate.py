@@ -186,6 +186,44 @@ def hdf5(rng: random.Random, data: bytes) -> bytes:
         return _closed(file, stream)
 
 
+def nir(rng: random.Random, data: bytes) -> bytes:
+    """Return a NIR file with a number, a text or an edge of its own changed, or damaged like any HDF5 file."""
+    if rng.random() < 0.3:
+        return hdf5(rng, data)
+    stream = io.BytesIO(data)
+    with h5py.File(stream, "r+") as file:
+        arrays: list[h5py.Dataset] = []
+        file.visititems(lambda _, thing: arrays.append(thing) if isinstance(thing, h5py.Dataset) else None)
+        for thing in rng.sample(arrays, rng.choice((1, 1, 2, 3))):
+            parent, name = thing.parent, thing.name.rsplit("/", 1)[-1]
+            kind = h5py.check_string_dtype(thing.dtype)
+            value = thing[()]
+            del parent[name]
+            if name == "edges":
+                rows = value.tolist()
+                rows += [[rng.choice(rows)[0], rng.choice(rows)[1]]] if rng.random() < 0.7 else []
+                parent.create_dataset(name, data=rows[rng.randrange(2) :], dtype=kind and h5py.string_dtype())
+            elif kind is not None:
+                said = rng.choice(TYPES) if name == "type" else _said(rng, value)
+                parent.create_dataset(name, data=said.decode(errors="replace").replace("\0", ""))
+            elif value.size < 5:
+                parent.create_dataset(name, data=np.full(value.shape, rng.choice(NUMBERS)))
+            else:
+                value.flat[rng.randrange(value.size)] = rng.choice((np.nan, np.inf, 1e30, 0, -1))
+                parent.create_dataset(name, data=value)
+        return _closed(file, stream)
+
+
+def _said(rng: random.Random, value: bytes) -> bytes:
+    """Return a text of a NIR file, JSON or not, after a change."""
+    return text(rng, value) if value.startswith((b"{", b"[")) else raw(rng, value)
+
+
+TYPES = (b"IF", b"LIF", b"CubaLIF", b"LI", b"I", b"Affine", b"Conv1d", b"Conv2d", b"Flatten", b"Scale", b"Input",
+         b"Output", b"NIRGraph", b"SumPool2d", b"snnc.sigma-delta", b"", b"x")  # fmt: skip
+NUMBERS = (0, -1, 1, 2, 3, 0.5, 1e-30, 1e9, 2**31, 2**62, -(2**40), float("nan"), float("inf"))
+
+
 def _closed(file: h5py.File, stream: io.BytesIO) -> bytes:
     file.close()
     return stream.getvalue()
