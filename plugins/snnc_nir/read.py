@@ -140,7 +140,7 @@ class _Reader:
         whole: dict[str, int | None] = {}
         for key in ("steps", "seed"):
             value = self._number(key)
-            if value is not None and (value != int(value) or (not key.startswith("seed") and value < 1) or value < 0):
+            if value is not None and not (value == int(value) and (key == "steps") <= value < 2**31):
                 raise FrontendError(f"{self.path}: its metadata {key!r} is {value:g}, which it cannot be")
             whole[key] = None if value is None else int(value)
         read_out = self.metadata.get("read_out", "mean{start=0.0}")
