@@ -22,7 +22,7 @@ class NirFrontend(Frontend):
         if not isinstance(source, (str, os.PathLike)):
             return False
         path = Path(os.fspath(source))
-        return path.suffix == ".nir" or looks_like(path)
+        return (path.suffix == ".nir" and not path.is_dir()) or looks_like(path)
 
     def load(self, source: Any, importers: Mapping[str, Importer], options: ImportOptions) -> Graph:
         from snnc_nir.file import read

@@ -90,6 +90,31 @@ def test_every_backend_gives_the_spikes_of_the_executor(backend, resets, file, p
     assert any("spike" in note for note in compiled.notes)
 
 
+@pytest.mark.parametrize("backend", ["nengo", "tensorflow", "nengo-dl"])
+def test_every_neuron_has_its_own_parameters_on_every_backend(backend, tmp_path, rng):
+    pytest.importorskip(backend.replace("-", "_"))
+    shape = (3, 4, 2)
+    parameters = {
+        "r": 1 + rng.integers(0, 3, size=shape) / 4,
+        "v_threshold": 1 + rng.integers(0, 5, size=shape) / 4,
+        "v_reset": -rng.integers(0, 3, size=shape) / 4,
+    }
+    file = chain(shape, node("Scale", scale=np.full(shape, 0.5)), node("IF", **parameters), out=shape)
+    (tmp_path / "net.nir").write_bytes(file.to_bytes())
+    x = np.abs(binary(rng, 2, *shape)).astype(np.float32)
+    want = execute(file, {"input": x}, steps=16).outputs["output"]
+    compiled = snnc.compile(tmp_path / "net.nir", backend=backend, verify=False)
+    got = compiled.run(np.moveaxis(x, 1, -1), 16)["output"]
+    assert want.sum() > 10
+    assert np.array_equal(np.moveaxis(got, -1, 2), want)
+
+
+def test_a_folder_of_any_name_is_none(tmp_path, path):
+    snnc.compile(path, verify=False).save(tmp_path / "out.nir")
+    assert not FRONTEND.accepts(tmp_path / "out.nir")
+    assert snnc.import_model(tmp_path / "out.nir") == snnc.import_model(path)
+
+
 def test_loihi_gets_neurons_of_its_own(path):
     pytest.importorskip("nengo_loihi")
     compiled = snnc.compile(path, backend="loihi", verify=False)

@@ -6,6 +6,7 @@ from snnc_nir.exporter import NirExporter
 
 import snnc
 from snnc.registry import Registry
+from tests.plugins.nir.files import affine, binary, chain, node
 from tests.plugins.nir.networks import networks
 from tests.plugins.nir.test_write import MODELS
 
@@ -80,6 +81,18 @@ def test_a_sequence_comes_back(tmp_path):
     assert again.temporal
     x = rng.uniform(size=(2, 6, 4)).astype(np.float32)
     np.testing.assert_allclose(again.run(x)["y"], c.run(x)["y"], atol=1e-3)
+
+
+def test_a_file_of_others_is_written_with_nodes_of_our_own_and_comes_back(tmp_path, rng):
+    parameters = {"r": np.ones(3), "v_threshold": np.arange(1.0, 4.0), "v_reset": np.zeros(3)}
+    leaky = {"tau": np.full(3, 0.002), "v_leak": np.zeros(3), **parameters}
+    file = chain((4,), affine(binary(rng, 3, 4)), node("IF", **parameters), node("LIF", **leaky), out=(3,))
+    (tmp_path / "theirs.nir").write_bytes(file.to_bytes())
+    c = snnc.compile(tmp_path / "theirs.nir", verify=False)
+    data, network = read_again(c, tmp_path)
+    assert NirExporter().to_bytes(network) == data
+    assert {n.op.model.kind for n in network.graph.nodes(snnc.neurons.Neurons)} == {"nir-if", "nir-lif"}
+    assert c.verify_exported(tmp_path / "net.nir").passed
 
 
 @pytest.mark.parametrize(
