@@ -11,11 +11,12 @@ import pytest
 import snnc.discovery as discovery
 from snnc import builtin, ops
 from snnc.backend import Backend, Lowering, Lowerings
-from snnc.compiler import compile
+from snnc.compiler import compile, import_model
 from snnc.discovery import HOOKS
 from snnc.errors import DuplicateNameError, PassError, PluginError, SnncError, UsageError
-from snnc.frontend.base import importer
+from snnc.frontend.base import Frontend, importer
 from snnc.hooks import hookimpl
+from snnc.ir.made_for import MadeFor
 from snnc.ir.op import Op, op
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
@@ -126,6 +127,24 @@ def test_two_frontends_may_import_a_class_of_the_same_name():
     assert registry.importers["keras:Softmax"].frontend == "keras"
     with pytest.raises(DuplicateNameError, match="importer 'onnx:Softmax' is registered twice"):
         discover(("onnx", plugin(snnc_register_importers=[theirs])), ("again", plugin(snnc_register_importers=[again])))
+
+
+def test_frontends_of_plugins_are_asked_before_those_that_take_any_path():
+    class Theirs(Frontend):
+        name = "theirs"
+
+        def accepts(self, source):
+            return str(source).endswith(".theirs")
+
+        def load(self, source, importers, options):
+            graph = chain(ops.Input(shape=(2,)), ops.Relu())
+            graph.made_for = MadeFor(dt=options.dt)
+            return graph
+
+    registry = discover(("theirs", plugin(snnc_register_frontends=[Theirs])), BUILTIN)
+    again = discover(BUILTIN, ("theirs", plugin(snnc_register_frontends=[Theirs])))
+    assert list(registry.frontends) == list(again.frontends) == ["theirs", "saved", "keras-live", "keras-file"]
+    assert import_model("net.theirs", dt=0.5, registry=registry).made_for == MadeFor(dt=0.5)
 
 
 @op

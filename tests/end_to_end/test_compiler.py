@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc import compiled, ops
+from snnc import compiled, neurons, ops
 from snnc.engine import rate
 from snnc.errors import DataError, UsageError
 from snnc.evaluation import verify
 from snnc.evaluation.verify import Check, Finding
+from snnc.ir.made_for import MadeFor
 from snnc.passes.base import Pass, Stage
 from snnc.testing import chain
 from tests import models
@@ -185,6 +186,58 @@ def test_what_is_nonlinear_at_the_end_comes_close_to_the_model_with_steps(rng, e
     few, many = (np.abs(c.predict(x, steps) - want).max() for steps in (16, 1600))
     assert many < 0.03 < few
     assert c.run(x, 8)[heads.outputs[0]].shape == (8, 8, 4)
+
+
+def spiking(**settings):
+    """Return a graph that spikes already, with an activation that no pass may touch."""
+    graph = chain(
+        ops.Input(shape=(3,)),
+        ops.Relu(),
+        neurons.Neurons(model=neurons.SoftResetIf(initial=0.25), scale=0.01),
+        ops.Dense(weight=np.eye(3, dtype=np.float32), bias=np.zeros(3, np.float32)),
+    )
+    graph.made_for = MadeFor(**settings)
+    return graph
+
+
+def test_a_network_that_spikes_already_is_translated_as_it_is():
+    graph = spiking(dt=0.002, steps=7, read_out="last{start=0.5}", seed=3, notes=("as it is written",))
+    c = snnc.compile(graph, verify=False)
+    assert c.graph == graph
+    said = c.settings
+    assert (said.level, said.dt, said.steps, said.seed, said.read_out) == (0, 0.002, 7, 3, "last{start=0.5}")
+    assert "as it is written" in c.notes
+    mine = snnc.compile(graph, dt=0.001, steps=2, seed=0, read_out=0.25, verify=False).settings
+    assert (mine.dt, mine.steps, mine.seed, mine.read_out) == (0.001, 2, 0, "mean{start=0.25}")
+    defaults = snnc.compile(spiking(), verify=False).settings
+    assert (defaults.dt, defaults.steps, defaults.seed, defaults.read_out) == (0.001, None, 0, "mean{start=0.5}")
+
+
+def test_passes_run_on_it_only_where_they_are_named():
+    c = snnc.compile(spiking(), passes=["swap-activations"], verify=False)
+    assert [entry.name for entry in c.journal] == ["swap-activations{neurons=spiking-relu}"]
+    assert len(c.graph.nodes(neurons.Neurons)) == 2
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"neurons": "lif"}, {"scale": 5.0}, {"synapse": 0.1}, {"level": 1}, {"code": "counted"}]
+)
+def test_its_neurons_and_rates_are_not_chosen_again(chosen):
+    with pytest.raises(UsageError, match="is a spiking network already"):
+        snnc.compile(spiking(), **chosen)
+
+
+def test_a_backend_with_neurons_of_its_own_takes_it_as_a_model():
+    from snnc_nengo.backend import NengoBackend
+
+    class Chip(NengoBackend):
+        name = "chip"
+        extends = "nengo"
+        keeps_neurons = False
+
+    c = snnc.compile(spiking(dt=0.002, steps=7), backend=Chip(), level=1, neurons="lif", verify=False)
+    assert (c.settings.dt, c.settings.steps, c.settings.level) == (0.001, None, 1)
+    assert {node.op.model.kind for node in c.graph.nodes(neurons.Neurons)} == {"lif", "soft-reset-if"}
 
 
 def test_wrong_arguments_are_errors(model, x):

@@ -6,6 +6,7 @@ import pytest
 from snnc import builtin, neurons, ops
 from snnc.errors import FileError, SnncError
 from snnc.ir.graph import Graph
+from snnc.ir.made_for import MadeFor
 from snnc.ir.store import GRAPH_FILE, WEIGHTS_FILE, Kinds, dump, load
 from snnc.neurons import SYNAPSES
 from snnc.testing import chain
@@ -37,6 +38,19 @@ def test_every_op_comes_back_equal(tmp_path, op, shapes):
 
 def test_the_same_graph_is_the_same_bytes(residual):
     assert dump({GRAPH_FILE: residual}) == dump({GRAPH_FILE: residual.copy()})
+
+
+def test_what_a_graph_was_made_for_comes_back(tmp_path, residual):
+    plain = dump({GRAPH_FILE: residual})[GRAPH_FILE]
+    assert b"made_for" not in plain
+    residual.made_for = MadeFor(dt=0.002, steps=7, read_out="last", notes=("a", "b"))
+    save(tmp_path, residual.copy())
+    assert load(tmp_path, KINDS).made_for == residual.made_for
+    text = (tmp_path / GRAPH_FILE).read_text()
+    for wrong in ('"steps": "7"', '"steps": 7.5', '"steps": 7, "x": 1'):
+        (tmp_path / GRAPH_FILE).write_text(text.replace('"steps": 7', wrong))
+        with pytest.raises(FileError, match="made_for"):
+            load(tmp_path, KINDS)
 
 
 def test_a_shared_weight_is_stored_once(tmp_path, rng):
