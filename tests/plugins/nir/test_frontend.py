@@ -1,5 +1,6 @@
 """A NIR file is recognised by what is in it, and compiles and runs like a model."""
 
+import itertools
 import subprocess
 import sys
 
@@ -140,14 +141,36 @@ def test_the_command_line(path, tmp_path, capsys):
 
 def test_a_file_of_the_package_nir(tmp_path, rng):
     nir = pytest.importorskip("nir")
-    weight = binary(rng, 3, 4).astype(np.float32)
-    ones = np.ones(3, np.float32)
-    graph = nir.NIRGraph.from_list(
-        nir.Affine(weight, np.zeros(3, np.float32)), nir.IF(r=ones, v_threshold=2 * ones), type_check=False
-    )
-    nir.write(tmp_path / "net.nir", graph)
-    read = snnc.import_model(tmp_path / "net.nir")
-    assert [n.op.kind for n in read] == ["input", "dense", "neurons"]
+
+    def full(value, *shape):
+        return np.full(shape, value, dtype=np.float32)
+
+    leaky = {"r": full(20.0, 3), "v_leak": full(0.0, 3), "v_threshold": full(1.0, 3)}
+    kernel, weight = binary(rng, 4, 2, 3, 3).astype(np.float32), binary(rng, 3, 36).astype(np.float32)
+    how = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1, "bias": full(0.5, 4)}
+    two = np.array([2, 2])
+    nodes = {
+        "input": nir.Input(np.array([2, 6, 6])),
+        "conv": nir.Conv2d(input_shape=(6, 6), weight=kernel, **how),
+        "if": nir.IF(r=full(1.0, 4, 6, 6), v_threshold=full(2.0, 4, 6, 6)),
+        "pool": nir.SumPool2d(kernel_size=two, stride=two, padding=0 * two),
+        "flat": nir.Flatten(input_type=np.array([4, 3, 3]), start_dim=0, end_dim=-1),
+        "dense": nir.Affine(weight, full(0.0, 3)),
+        "lif": nir.LIF(tau=full(0.002, 3), **leaky),
+        "mixed": nir.Linear(binary(rng, 3, 3).astype(np.float32)),
+        "cuba": nir.CubaLIF(tau_mem=full(0.002, 3), tau_syn=full(0.001, 3), **leaky),
+        "scale": nir.Scale(scale=full(0.5, 3)),
+        "li": nir.LI(tau=full(0.002, 3), r=full(1.0, 3), v_leak=full(0.0, 3)),
+        "output": nir.Output(np.array([3])),
+    }
+    names = list(nodes)
+    path = tmp_path / "net.nir"
+    nir.write(path, nir.NIRGraph(nodes, list(itertools.pairwise(names))))
+    x = np.abs(binary(rng, 3, 2, 6, 6)).astype(np.float32)
+    want = execute(path, {"input": x}, steps=30).outputs["output"]
+    got = snnc.compile(path, verify=False).run(np.moveaxis(x, 1, -1), 30)["output"]
+    assert np.ptp(want) > 0
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
 def test_to_recognise_a_file_nothing_heavy_is_loaded(path):
