@@ -157,8 +157,8 @@ def _own(fields: Fields, dt: float, kinds: Kinds) -> Op:
     named = op.model.kind if isinstance(op, Neurons) else op.kind
     if fields.node.type != OWN + named:
         raise fields.error(f"its metadata says the op {named!r}")
-    if isinstance(op, Neurons) and not np.allclose(op.scale, dt, rtol=1e-6):
-        raise fields.error(f"its metadata says a scale other than the file's dt of {dt:g} s: a spike would not be 1")
+    if isinstance(op, Neurons) and not np.allclose(op.scale, unit := dt if op.model.spiking else 1, rtol=1e-6):
+        raise fields.error(f"its metadata says a scale other than {unit:g}: what it sends would not be in spikes")
     if op.arity != 1:
         raise fields.error("its metadata says an op that does not read one value")
     return op

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.api import Activation, Causal, Graph, LoweringError, Neurons, Node, RandomStream, Synapse, neurons, ops
+from snnc_nir.neurons import Specified
 
 SPIKING = "compile with spiking neurons at level 1 or above"
 
@@ -24,7 +25,7 @@ def refuses(node: Node) -> str | None:
         many = len(node.type.shape) > 3
         return "it has more than two axes besides the channels; NIR has no such convolutions" if many else None
     if isinstance(op, Neurons):
-        if not op.model.spiking:
+        if not op.model.spiking and not isinstance(op.model, Specified):
             return f"neurons {op.model.kind!r} give rates, no spikes; {SPIKING}"
         state = op.model.start((1,), np.random.default_rng(0))
         if any(isinstance(value, RandomStream) for value in state.values()):

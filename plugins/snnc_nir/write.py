@@ -151,7 +151,7 @@ class _Writer:
             return NirNode("LIF", fields, {**about, **said})
         kind = op.kind
         if isinstance(op, Neurons):
-            op, kind = replace(op, scale=self.dt), op.model.kind
+            op, kind = replace(op, scale=self.dt if op.model.spiking else 1.0), op.model.kind
         text, arrays = op_text(op)
         return NirNode(f"{OWN}{kind}", {"shape": shape}, {**about, "op": text, **arrays})
 
@@ -170,7 +170,9 @@ class _Writer:
     def _unit(self, name: str) -> AnyArray:
         """Return the activation that 1 of a node stands for in the file: one number, or one a channel."""
         op = self.graph[name].op
-        return np.array(op.scale / np.float64(self.dt)) if isinstance(op, Neurons) else ONE
+        if not isinstance(op, Neurons):
+            return ONE
+        return np.array(op.scale / np.float64(self.dt if op.model.spiking else 1))
 
     def _natural(self, node: Node) -> Grid | None:
         """Return the shape of a node as (height, width, channels); None where it has more axes than the file."""

@@ -6,7 +6,8 @@ from snnc_nir.exporter import NirExporter
 
 import snnc
 from snnc.registry import Registry
-from tests.plugins.nir.files import affine, binary, chain, node
+from tests.nir_executor import execute
+from tests.plugins.nir.files import affine, binary, chain, conv, node
 from tests.plugins.nir.networks import networks
 from tests.plugins.nir.test_write import MODELS
 
@@ -84,15 +85,33 @@ def test_a_sequence_comes_back(tmp_path):
 
 
 def test_a_file_of_others_is_written_with_nodes_of_our_own_and_comes_back(tmp_path, rng):
-    parameters = {"r": np.ones(3), "v_threshold": np.arange(1.0, 4.0), "v_reset": np.zeros(3)}
-    leaky = {"tau": np.full(3, 0.002), "v_leak": np.zeros(3), **parameters}
-    file = chain((4,), affine(binary(rng, 3, 4)), node("IF", **parameters), node("LIF", **leaky), out=(3,))
+    shape = (3, 4, 4)
+    fire = {"r": 0.5 + rng.uniform(size=shape), "v_threshold": 1 + rng.uniform(size=shape), "v_reset": np.zeros(shape)}
+    leaky = {"tau": np.full(shape, 0.002), "v_leak": rng.uniform(size=shape), "r": np.full(shape, 20.0)}
+    cuba = {"tau_syn": np.full(3, 0.001), "tau_mem": np.full(3, 0.002), "r": 30 * np.ones(3), "v_leak": np.zeros(3)}
+    file = chain(
+        (2, 6, 6),
+        conv(binary(rng, 3, 2, 3, 3)),
+        node("IF", **fire),
+        node("LIF", **{**fire, **leaky}),
+        node("Flatten", start_dim=0, end_dim=-1),
+        affine(binary(rng, 3, 48)),
+        node("CubaLIF", **cuba, v_threshold=np.ones(3)),
+        node("CubaLI", **cuba, w_in=np.arange(1.0, 4.0)),
+        node("LI", tau=np.full(3, 0.002), r=np.full(3, 2.0), v_leak=np.ones(3)),
+        out=(3,),
+    )
     (tmp_path / "theirs.nir").write_bytes(file.to_bytes())
     c = snnc.compile(tmp_path / "theirs.nir", verify=False)
     data, network = read_again(c, tmp_path)
     assert NirExporter().to_bytes(network) == data
-    assert {n.op.model.kind for n in network.graph.nodes(snnc.neurons.Neurons)} == {"nir-if", "nir-lif"}
+    kinds = {n.op.model.kind for n in network.graph.nodes(snnc.neurons.Neurons)}
+    assert kinds == {"nir-if", "nir-lif", "nir-cuba-lif", "nir-cuba-li", "nir-li"}
     assert c.verify_exported(tmp_path / "net.nir").passed
+    x = np.abs(binary(rng, 2, 2, 6, 6)).astype(np.float32)
+    want, got = (execute(tmp_path / name, {"input": x}, steps=20).outputs for name in ("theirs.nir", "net.nir"))
+    assert np.ptp(want["output"]) > 0
+    np.testing.assert_allclose(got["output"].reshape(want["output"].shape), want["output"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
