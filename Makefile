@@ -4,12 +4,13 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new kills fuzz applications bench accuracy lint fmt pages clean
+.PHONY: help demo test test-fast test-new test-nir kills fuzz applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make test-fast  only the tests of the core, which need no backend"
+	@echo "make test-nir  install PyTorch (5 GB), snnTorch, Sinabs and Norse, and compare what they make of NIR files spike for spike"
 	@echo "make kills  kill a hundred compilations, each of which leaves the old artifact or the new: some minutes"
 	@echo "make fuzz   read 50,000 damaged models, artifacts, samples and plugins; FUZZ=1000 reads fewer: half an hour"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
@@ -42,6 +43,10 @@ test-new:
 	else \
 	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
 	fi
+
+# The loaders of snnc.nir, layer by layer, and the page that tells of them; benchmarks/nir_readers.py measures its table
+test-nir: .venv-nir/installed
+	.venv-nir/bin/python -m pytest tests/nir_torch
 
 # Compilations killed at a hundred moments, over an old artifact
 kills: .venv-test/installed
@@ -109,5 +114,14 @@ pages: .venv-test/installed
 .venv-new/bin/pip:
 	@python=$$(PYTHON= sh scripts/find-python 'make test-new' 3.13 3.12) && "$$python" -m venv .venv-new
 
+# Sinabs says which nir it takes, Norse and Sinabs which torch; there are no pins but theirs
+.venv-nir/installed: .venv-nir/bin/pip pyproject.toml
+	@echo "installing snnc with PyTorch, snnTorch, Sinabs and Norse into .venv-nir: some minutes, and 5 GB"
+	@.venv-nir/bin/python -m pip install -qq --disable-pip-version-check -e '.[test,docs,snntorch,sinabs,norse]'
+	@touch $@
+
+.venv-nir/bin/pip:
+	@python=$$(sh scripts/find-python 'make test-nir' 3.11 3.12 3.10) && "$$python" -m venv .venv-nir
+
 clean:
-	rm -rf .venv .venv-test .venv-new out dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-test .venv-new .venv-nir out dist .pytest_cache .mypy_cache .ruff_cache

@@ -305,7 +305,9 @@ class _Reader:
         return Linear(weight, bias, stride, padding, dilation, groups), shape
 
     def require(self, name: str, **wanted: float) -> None:
-        """Raise FileError where a field has other values than the ones that snnc writes."""
+        """Raise FileError where a field has other values than the ones that snnc writes; v_reset may be missing."""
+        if "v_reset" in self.file.nodes[name].fields:
+            wanted["v_reset"] = 0
         for field, value in wanted.items():
             if (self.array(name, field) != value).any():
                 raise self.wrong(name, f"has {field} other than {value}, which no file of snnc has")
