@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -263,12 +263,15 @@ class Compiled(Lowered):
         artifact.write(Path(path), artifact.Artifact(manifest, self.graph, self.source), read)
 
     @checked
-    def export(self, path: str | os.PathLike[str], format: str | None = None, *, force: bool = False) -> None:
+    def export(
+        self, path: str | os.PathLike[str], format: str | None = None, *, plain: bool = False, force: bool = False
+    ) -> None:
         """Write the network in a form that runs without snnc, all or nothing.
 
         Args:
             path: the folder to write, or with a format the file.
             format: a file format such as ``"nir"``; by default the backend's own form, TensorFlow's SavedModel.
+            plain: a file for readers that know nothing of snnc, of a network that was compiled for them.
             force: replace a file that is no result of snnc.
 
         Raises:
@@ -277,7 +280,9 @@ class Compiled(Lowered):
             FileError: what is there is something else, or holds something else, too.
         """
         if format is not None:
-            write_file(Path(path), self.registry.exporter(format).to_bytes(self.exported), force=force)
+            write_file(
+                Path(path), self.registry.exporter(format).to_bytes(replace(self.exported, plain=plain)), force=force
+            )
             return
         kind = self.exported_kind()
         with new_folder(Path(path), kind) as folder:

@@ -33,6 +33,8 @@ class Network:
     """How the outputs of all steps become one answer, in its text form."""
     notes: Sequence[str] = field(default=(), compare=False)
     """What is not exact, where the network comes from a file."""
+    plain: bool = field(default=False, compare=False)
+    """Whether it is for readers that know nothing of snnc."""
 
 
 class Exporter(ABC):

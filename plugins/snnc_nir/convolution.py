@@ -20,7 +20,9 @@ class Unsayable(Exception):
     """Why NIR cannot say a map; the text says it."""
 
 
-def linear_node(kernel: AnyArray, bias: AnyArray, form: linear_maps.Correlation, axes: int) -> NirNode:
+def linear_node(
+    kernel: AnyArray, bias: AnyArray, form: linear_maps.Correlation, axes: int, *, grouped: bool = True
+) -> NirNode:
     """Return the node of a correlation.
 
     Args:
@@ -28,12 +30,13 @@ def linear_node(kernel: AnyArray, bias: AnyArray, form: linear_maps.Correlation,
         bias: ``(outputs,)``.
         form: strides, padding and grid of the correlation.
         axes: how many spatial axes there are: 0, 1 or 2.
+        grouped: whether channels without weights between them may be in groups.
 
     """
     if axes == 0:
         return NirNode("Affine", {"weight": kernel[0, 0].T.astype(np.float32), "bias": bias})
     kernel, strides, pads = _symmetric(kernel, form, axes)
-    groups = _groups(kernel)
+    groups = _groups(kernel) if grouped else 1
     weight = _grouped(kernel, groups).transpose(3, 2, 0, 1).astype(np.float32)
     fields: dict[str, Value] = {"weight": weight if axes == 2 else weight[..., 0], "bias": bias}
     numbers = {

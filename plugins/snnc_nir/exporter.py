@@ -38,10 +38,10 @@ class NirExporter(Exporter):
             "read_out": network.read_out,
             "written_by": WRITTEN_BY,
         }
-        return write(network.graph, about, network.dt).to_bytes() + b"\n" + MARK + b"\n"
+        return write(network.graph, about, network.dt, plain=network.plain).to_bytes() + b"\n" + MARK + b"\n"
 
     def notes(self, network: Network) -> Sequence[str]:
-        return notes(network.graph)
+        return notes(network)
 
     def accepts(self, path: Path) -> bool:
         return looks_like(path)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.api import Activation, Causal, Graph, LoweringError, Neurons, Node, RandomStream, Synapse, neurons, ops
+from snnc.api import (
+    Activation,
+    Causal,
+    Graph,
+    LoweringError,
+    Network,
+    Neurons,
+    Node,
+    RandomStream,
+    Synapse,
+    neurons,
+    ops,
+)
 from snnc_nir.neurons import Specified
 
 SPIKING = "compile with spiking neurons at level 1 or above"
@@ -46,8 +58,9 @@ def refuses(node: Node) -> str | None:
     return f"NIR has no op {op.kind!r}; change the layer, such as layer normalisation to batch normalisation"
 
 
-def notes(graph: Graph) -> list[str]:
+def notes(network: Network) -> list[str]:
     """Return what a reader that knows NIR alone does otherwise, one line each."""
+    graph = network.graph
     found: list[str] = []
     models = [node.op.model for node in graph.nodes(Neurons)]
     own = {model.kind for model in models if type(model) not in (neurons.SoftResetIf, neurons.Lif)}
@@ -69,10 +82,17 @@ def notes(graph: Graph) -> list[str]:
             f"NIR has no words for reset by subtraction{more}: they are in the metadata, which snnc.nir's loaders read "
             "and others do not"
         )
-    if any(isinstance(node.op, ops.Conv) and node.op.groups > 1 for node in graph) or graph.nodes(ops.AvgPool):
+    grouped = any(isinstance(node.op, ops.Conv) and node.op.groups > 1 for node in graph) or graph.nodes(ops.AvgPool)
+    if grouped and not network.plain:
         found.append(
-            "nir from 1.0.5 on finds fault with convolutions in groups, such as average pooling: read the file with "
-            "nir.read(path, type_check=False)"
+            "the readers of snnTorch 1.0, Sinabs 3.1 and Norse 1.1 read no convolutions in groups, such as average "
+            "pooling, and nir from 1.0.5 on takes them with type_check=False only: read it with snnc.nir, or export "
+            "with --portable"
+        )
+    if graph.nodes(ops.Add, ops.Concatenate):
+        found.append(
+            "several edges into one node add up, which the readers of snnTorch 1.0, Sinabs 3.1 and Norse 1.1 get wrong "
+            "or refuse (nirtorch 2.0): read it with snnc.nir"
         )
     if any(type(model) is neurons.Lif for model in models):
         found.append(

@@ -45,13 +45,14 @@ WEIGHTS = re.compile(r"_weights(_\d+)?$")
 """How names of linear nodes end; those that were read from a file do already."""
 
 
-def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
+def write(graph: Graph, metadata: Mapping[str, Value], dt: float, *, plain: bool = False) -> NirFile:
     """Return a compiled graph as a NIR file.
 
     Args:
         graph: with read-out activations, which become the tail in the metadata.
         metadata: what the file is to say of the compilation.
         dt: seconds a step.
+        plain: write what readers as released read: no convolutions in groups.
 
     Raises:
         LoweringError: names every layer that NIR cannot say, why, and what to do.
@@ -59,7 +60,7 @@ def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
     """
     running = stepwise(graph)
     require_sayable(running)
-    writer = _Writer(running, dt)
+    writer = _Writer(running, dt, plain)
     nodes, edges = writer.written()
     tail, arrays = graph_text(numbered_tail(graph))
     ends = {"inputs": json.dumps(writer.inputs), "outputs": json.dumps(writer.outputs)}
@@ -69,8 +70,8 @@ def write(graph: Graph, metadata: Mapping[str, Value], dt: float) -> NirFile:
 class _Writer:
     """Nodes and edges of a graph, written in its order: what a node reads is there already."""
 
-    def __init__(self, graph: Graph, dt: float) -> None:
-        self.graph, self.dt = graph, dt
+    def __init__(self, graph: Graph, dt: float, plain: bool) -> None:
+        self.graph, self.dt, self.plain = graph, dt, plain
         self.forms = MergeLinear().sums(graph)
         self.nodes: dict[str, NirNode] = {}
         self.edges: list[tuple[str, str]] = []
@@ -279,7 +280,7 @@ class _Writer:
                 ends += sources
                 continue
             found = found or identity(np.ones(grid[2]), grid)  # an edge may be there but once
-            node = linear_node(found[0], left.astype(dtype), found[1], self.axes)
+            node = linear_node(found[0], left.astype(dtype), found[1], self.axes, grouped=not self.plain)
             left = np.zeros_like(bias)
             ends.append(self._add(name if WEIGHTS.search(name) else f"{name}_weights", node, sources))
         return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -66,8 +67,8 @@ def export(
         if artifact is not None:
             compiled.save(artifact)
             lines.append(f"wrote {artifact}")
-    compiled.export(output, format, force=force)
+    compiled.export(output, format, plain=portable, force=force)
     if not is_stdout(output):
-        notes = (f"note: {note}" for note in exporter.notes(compiled.exported))
+        notes = (f"note: {note}" for note in exporter.notes(replace(compiled.exported, plain=portable)))
         for line in (*lines, *notes, f"wrote {output}, {exporter.what}"):
             new_console().print(line)

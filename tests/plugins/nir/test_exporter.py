@@ -191,3 +191,23 @@ def test_portable_is_said_by_nir_alone_and_says_what_it_costs(tmp_path, rng):
 def test_portable_without_samples_judges_nothing(rng):
     made = portable(snnc.compile(chain(Net()), verify=False), NirExporter(), steps=8)
     assert "not judged" in made.costs[-1]
+
+
+def test_a_portable_file_has_no_convolutions_in_groups(tmp_path):
+    c = snnc.compile(NETWORKS["depthwise"], **PLAIN)
+    c.export(tmp_path / "net.nir", "nir")
+    c.export(tmp_path / "plain.nir", "nir", plain=True)
+    groups = [
+        {int(node.fields["groups"]) for node in read(tmp_path / name).nodes.values() if node.type == "Conv2d"}
+        for name in ("net.nir", "plain.nir")
+    ]
+    assert groups == [{1, 4}, {1}]
+    assert c.verify_exported(tmp_path / "plain.nir").passed
+    told = " ".join(NirExporter().notes(c.exported))
+    assert "convolutions in groups" in told
+    assert "convolutions in groups" not in " ".join(NirExporter().notes(replace(c.exported, plain=True)))
+
+
+def test_sums_that_released_readers_get_wrong_are_said():
+    told = " ".join(NirExporter().notes(snnc.compile(NETWORKS["residual"], **PLAIN).exported))
+    assert "several edges into one node add up" in told
