@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import AnyArray, FrontendError, Kinds, Neurons, Op, Shape, Synapse, neurons, op_from_text, ops
+from snnc.api import (
+    AnyArray,
+    FrontendError,
+    Kinds,
+    Neurons,
+    Op,
+    Shape,
+    Synapse,
+    UsageError,
+    neurons,
+    op_from_text,
+    ops,
+)
 from snnc_nir.fields import Fields
 from snnc_nir.neurons import NirCubaLi, NirCubaLif, NirIf, NirLi, NirLif
 from snnc_nir.read_linear import Step
@@ -153,7 +165,10 @@ def _own(fields: Fields, dt: float, kinds: Kinds) -> Op:
     if text is None:
         raise fields.error("its metadata has no op; is the file complete?")
     arrays = {name: value for name, value in fields.node.metadata.items() if isinstance(value, np.ndarray)}
-    op = op_from_text(text, arrays, kinds, f"{fields.path}: node {fields.name!r}")
+    try:
+        op = op_from_text(text, arrays, kinds, f"{fields.path}: node {fields.name!r}")
+    except UsageError as error:  # a parameter that there cannot be
+        raise fields.error(str(error)) from None
     named = op.model.kind if isinstance(op, Neurons) else op.kind
     if fields.node.type != OWN + named:
         raise fields.error(f"its metadata says the op {named!r}")

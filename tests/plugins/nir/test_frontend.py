@@ -110,6 +110,27 @@ def test_every_neuron_has_its_own_parameters_on_every_backend(backend, tmp_path,
     assert np.array_equal(np.moveaxis(got, -1, 2), want)
 
 
+@pytest.mark.parametrize("backend", ["nengo", "tensorflow"])
+def test_sequences_come_slice_by_slice(backend, tmp_path, rng):
+    pytest.importorskip(backend)
+    leaky = {"tau": np.full(3, 2e-3), "r": np.full(3, 20.0), "v_leak": np.zeros(3)}
+    file = chain(
+        (4,),
+        affine(binary(rng, 3, 4)),
+        node("LIF", **leaky, v_threshold=np.ones(3), v_reset=np.zeros(3)),
+        node("LI", **leaky),
+        out=(3,),
+        metadata={"temporal": np.array(1)},
+    )
+    (tmp_path / "net.nir").write_bytes(file.to_bytes())
+    x = (rng.uniform(size=(2, 25, 4)) < 0.3).astype(np.float32)  # spikes
+    compiled = snnc.compile(tmp_path / "net.nir", backend=backend, temporal=True, dt=5e-4)
+    assert compiled.temporal
+    want = execute(file, {"input": x}, dt=5e-4).outputs["output"]
+    assert np.ptp(want) > 0
+    np.testing.assert_allclose(compiled.run(x)["output"], want, rtol=1e-4, atol=1e-5)
+
+
 def test_a_folder_of_any_name_is_none(tmp_path, path):
     snnc.compile(path, verify=False).save(tmp_path / "out.nir")
     assert not FRONTEND.accepts(tmp_path / "out.nir")
