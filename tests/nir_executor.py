@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
 from snnc_nir.file import NirFile, NirNode, read
+
+from tests.nir_functions import activation, plain_relu, windows
 
 DEFAULT_DT = 1e-4
 """Seconds a step, where the file does not say: what readers take."""
@@ -76,7 +77,7 @@ def execute(
                 _require_shape(x, file.nodes[name])
             else:
                 x = sum(now[a] for a in sources[name])  # type: ignore[assignment]
-            now[name] = actors[name](x)
+            now[name] = actors[name].rule(x)
             if counts:
                 outputs[name] = outputs[name] + now[name]
             else:
@@ -103,9 +104,6 @@ class _Actor:
         if rule is None:
             raise ValueError(f"node {name!r}: the type {self.node.type!r} is unknown")
         self.rule: Step = rule
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        return self.rule(x)
 
     def _get(self, name: str, default: Any = None) -> np.ndarray:
         value = self.node.fields.get(name, default)
@@ -143,14 +141,14 @@ class _Actor:
         weight, groups = self._get("weight"), int(self.node.fields["groups"])
         stride, dilation = self._numbers("stride", axes), self._numbers("dilation", axes)
         reach = [(k - 1) * d for k, d in zip(weight.shape[2:], dilation, strict=True)]
-        windows = _windows(x, self._padding(reach, stride), [r + 1 for r in reach], stride)
-        windows = windows[(..., *(slice(None, None, d) for d in dilation))]
+        seen = windows(x, self._padding(reach, stride), [r + 1 for r in reach], stride)
+        seen = seen[(..., *(slice(None, None, d) for d in dilation))]
         inside, outside = weight.shape[1], weight.shape[0] // groups
         if x.shape[1] != inside * groups:
             raise ValueError(f"a {self.node.type} of {inside * groups} channels gets {x.shape[1]}")
         parts = [
             np.tensordot(
-                windows[:, g * inside : (g + 1) * inside],
+                seen[:, g * inside : (g + 1) * inside],
                 weight[g * outside : (g + 1) * outside],
                 axes=([1, *range(2 + axes, 2 + 2 * axes)], list(range(1, 2 + axes))),
             )
@@ -176,7 +174,7 @@ class _Actor:
 
     def _SumPool2d(self, x: np.ndarray) -> np.ndarray:
         padding = [(p, p) for p in self._numbers("padding", 2)]
-        return _windows(x, padding, self._numbers("kernel_size", 2), self._numbers("stride", 2)).sum(axis=(-1, -2))
+        return windows(x, padding, self._numbers("kernel_size", 2), self._numbers("stride", 2)).sum(axis=(-1, -2))
 
     def _AvgPool2d(self, x: np.ndarray) -> np.ndarray:
         return self._SumPool2d(x) / float(np.prod(self._numbers("kernel_size", 2)))
@@ -357,7 +355,7 @@ class _Actor:
         zeros = np.zeros_like(x)
         sent, charge = self.state.get("sent", zeros), self.state.get("charge", zeros) + x
         steps = self.state.get("steps", np.zeros(())) + 1
-        if _plain_relu(attrs):
+        if plain_relu(attrs):
             due = charge + 0.5 - sent
             spikes = np.maximum(np.clip(np.floor(due), -most, most), -sent)
         else:
@@ -394,42 +392,7 @@ class _Actor:
     def _wrapped(self, attrs: dict[str, Any], x: np.ndarray, like: np.ndarray) -> np.ndarray:
         """Return what a neuron that wraps an activation is to have sent, in Hz, for what has arrived, in Hz."""
         function = attrs.get("of", {"op": "relu", "attrs": {}})
-        if function["op"] == "linear" or _plain_relu(attrs):
+        if function["op"] == "linear" or plain_relu(attrs):
             return x if function["op"] == "linear" else np.maximum(x, 0)
         unit = self._channels_last(attrs.get("unit", 1.0), like)
-        return _activation(function["op"], function["attrs"], x * unit) / unit
-
-
-def _plain_relu(attrs: dict[str, Any]) -> bool:
-    of = attrs.get("of", {"op": "relu", "attrs": {}})
-    return (
-        of["op"] == "relu"
-        and not any(of["attrs"].get(name) for name in ("negative_slope", "threshold"))
-        and (of["attrs"].get("max_value") is None)
-    )
-
-
-def _activation(kind: str, attrs: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    if kind == "relu":
-        top, slope, threshold = attrs.get("max_value"), attrs.get("negative_slope", 0), attrs.get("threshold", 0)
-        return np.where(x >= threshold, x if top is None else np.minimum(x, top), slope * (x - threshold))
-    known: dict[str, Callable[[], np.ndarray]] = {
-        "sigmoid": lambda: special.expit(x),
-        "tanh": lambda: np.tanh(x),
-        "swish": lambda: x * special.expit(x),
-        "gelu": lambda: x * special.ndtr(x),
-        "elu": lambda: np.where(x > 0, x, attrs.get("alpha", 1.0) * np.expm1(np.minimum(x, 0))),
-        "softplus": lambda: np.logaddexp(x, 0),
-        "softsign": lambda: x / (1 + np.abs(x)),
-    }
-    if kind not in known:
-        raise ValueError(f"the activation {kind!r} is unknown here")
-    return known[kind]()
-
-
-def _windows(x: np.ndarray, padding: list[tuple[int, int]], size: list[int], stride: list[int]) -> np.ndarray:
-    """Return ``(batch, channels, *places, *size)``: what a window sees at each place."""
-    padded = np.pad(x, [(0, 0), (0, 0), *padding])
-    axes = tuple(range(2, 2 + len(size)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=axes)
-    return windows[(slice(None), slice(None), *(slice(None, None, s) for s in stride))]
+        return activation(function["op"], function["attrs"], x * unit) / unit
