@@ -4,13 +4,14 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new test-nir kills fuzz applications bench accuracy lint fmt pages clean
+.PHONY: help demo test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make test-nir  install PyTorch (5 GB), snnTorch, Sinabs and Norse, and compare what they make of NIR files spike for spike"
+	@echo "make test-simulators  the tests of NengoOCL, PyNN and Brian2, in an environment that has them"
 	@echo "make kills  kill a hundred compilations, each of which leaves the old artifact or the new: some minutes"
 	@echo "make fuzz   read 50,000 damaged models, artifacts, samples and plugins; FUZZ=1000 reads fewer: half an hour"
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
@@ -47,6 +48,10 @@ test-new:
 # The loaders of snnc.nir, layer by layer, and the page that tells of them; benchmarks/nir_readers.py measures its table
 test-nir: .venv-nir/installed
 	.venv-nir/bin/python -m pytest tests/nir_torch
+
+# What runs exports and networks elsewhere: NengoOCL, which needs an OpenCL driver such as Debian's pocl-opencl-icd, PyNN, Brian2
+test-simulators: .venv-simulators/installed
+	PYOPENCL_CTX=0 .venv-simulators/bin/python -m pytest tests/plugins/nengo/test_simulators.py tests/plugins/pynn
 
 # Compilations killed at a hundred moments, over an old artifact
 kills: .venv-test/installed
@@ -123,5 +128,13 @@ pages: .venv-test/installed
 .venv-nir/bin/pip:
 	@python=$$(sh scripts/find-python 'make test-nir' 3.11 3.12 3.10) && "$$python" -m venv .venv-nir
 
+.venv-simulators/installed: .venv-simulators/bin/pip pyproject.toml
+	@echo "installing snnc with NengoOCL, PyNN and Brian2 into .venv-simulators"
+	@.venv-simulators/bin/python -m pip install -qq --disable-pip-version-check -e '.[test,pynn]' nengo-ocl==3.0.0 pyopencl==2026.1.4
+	@touch $@
+
+.venv-simulators/bin/pip:
+	@python=$$(sh scripts/find-python 'make test-simulators' 3.11 3.10) && "$$python" -m venv .venv-simulators
+
 clean:
-	rm -rf .venv .venv-test .venv-new .venv-nir out dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-test .venv-new .venv-nir .venv-simulators out dist .pytest_cache .mypy_cache .ruff_cache
