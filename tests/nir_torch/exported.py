@@ -172,7 +172,7 @@ TIE = 1e-5
 
 
 def after_ties(c, x, got):
-    """Return which samples (batch,) went another way than in numpy, each from a tie on; fail where it was none.
+    """Return which samples went another way than in numpy, each from a tie on; fail where it was none.
 
     Args:
         c: a compilation with neurons of one spike a step.
@@ -182,8 +182,9 @@ def after_ties(c, x, got):
     """
     steps = next(iter(got.values())).shape[1]
     wanted, drives = spikes(c, x, steps), arriving(c, x, steps)
-    assert list(got) == list(wanted)
-    other, undecided = np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)
+    assert set(got) == set(wanted)
+    batch = len(next(iter(got.values())))
+    other, undecided = np.zeros(batch, dtype=bool), np.ones(batch, dtype=bool)
     voltages = {name: np.full_like(y[:, 0], c.graph[name].op.model.initial, np.float64) for name, y in wanted.items()}
     for t in range(steps):
         for layer, fired in wanted.items():  # in the order of a step
