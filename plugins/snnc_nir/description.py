@@ -39,6 +39,8 @@ OWN = "snnc."
 """In front of the types of nodes that NIR does not have."""
 CONVOLUTIONS: Mapping[str, int] = {"Conv1d": 1, "Conv2d": 2}
 """How many spatial axes a type has."""
+KNOWN = ("Input", "Output", "Affine", *CONVOLUTIONS, "IF", "LIF", "LI")
+"""The types of NIR that snnc writes."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ class _Reader:
     def part(self, name: str, sources: tuple[str, ...]) -> Part:
         """Return a node, checked against what it reads, and keep the shape of what it gives."""
         node = self.file.nodes[name]
+        if node.type not in KNOWN and not node.type.startswith(OWN):
+            raise self.wrong(name, "is of a type that no file of snnc has")
         if (node.type == "Input") != (not sources):
             raise self.wrong(name, "reads something" if sources else "reads nothing")
         into = self.shapes[sources[0]] if sources else self.shape(name, "shape", node.fields)
@@ -202,9 +206,7 @@ class _Reader:
         if node.type == "LI":
             self.require(name, r=1, v_leak=0)
             return self.stateful(part, neurons.Synapse(model=neurons.Lowpass(tau=self.one(name, "tau"))))
-        if node.type.startswith(OWN):
-            return self.stateful(part, self.op(name, node.metadata.get("op"), node.metadata))
-        raise self.wrong(name, "is of a type that no file of snnc has")
+        return self.stateful(part, self.op(name, node.metadata.get("op"), node.metadata))
 
     def end(self, name: str, ends: Mapping[str, Any]) -> tuple[str, Shape]:
         """Return the name and the shape of an input or output in snnc, of which the metadata of the graph tell."""
