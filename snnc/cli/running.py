@@ -105,6 +105,11 @@ def verify(
     from snnc.cli import reports
     from snnc.compiler import load
 
+    if folder.is_file() and exported is None:
+        raise UsageError(
+            f"{folder}: is a file, not an artifact; a file of snnc export is verified beside the artifact that it is "
+            f"of: snnc verify FOLDER --exported {folder.name}"
+        )
     compiled = load(folder)
     samples = None if inputs is None else compiled.samples(inputs, limit, output)
     if exported is not None:

@@ -111,6 +111,11 @@ def test_a_good_file_passes_on_the_command_line(made, capsys):
     assert report["passed"] and [row["differing"] for row in report["layers"]] == [0, 0]
 
 
+def test_a_file_by_itself_cannot_be_verified(made, capsys):
+    assert cli._run(["verify", str(made / "net.nir")]) == 2
+    assert "snnc verify FOLDER --exported net.nir" in capsys.readouterr().err
+
+
 def test_export_on_the_command_line_says_what_others_do_otherwise(made, tmp_path, capsys):
     assert cli._run(["export", str(made / "artifact"), "--format", "nir", "-o", str(tmp_path / "net.nir")]) == 0
     told = capsys.readouterr().out
