@@ -65,6 +65,7 @@ class NengoProgram(Program):
         rows = {name: x.reshape(batch, -1, self.graph[name].type.size) for name, x in inputs.items()}
         samples = [{name: x[i] for name, x in rows.items()} for i in range(batch)]
         names = tuple(dict.fromkeys(watch))
+        self.require_readable(names)
         recording = Recording.zeros(self.graph, batch, steps, names)
         with progress_bar(shown=progress) as bar:
             task = bar.add_task("Nengo", total=batch)
@@ -94,7 +95,6 @@ class NengoProgram(Program):
                 raise UsageError(f"cannot watch {name!r}: {hint}; watch {', '.join(self.built.readings)}")
 
     def _job(self, watch: Collection[str]) -> Job:
-        self.require_readable(watch)
         return Job(
             key=self._key,
             network=self.network,

@@ -64,7 +64,6 @@ class OtherProgram(NengoProgram):
     ) -> Iterator[Recording]:
         """Yield what each sample gives, in this process."""
         names = tuple(watch)
-        self.require_readable(names)
         if self._other is None or self._other[0] != names:
             self._other = (names, OtherSimulation(self._simulator, self.graph, self.target, self.bits, names))
         for sample in samples:
