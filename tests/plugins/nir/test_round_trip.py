@@ -129,3 +129,13 @@ def test_a_network_that_spikes_already_is_not_given_other_neurons(option, value,
     snnc.compile(NETWORKS["of_vectors"], verify=False, **MODELS["soft-reset-if"]).export(tmp_path / "net.nir", "nir")
     with pytest.raises(snnc.SnncError, match="spiking network already"):
         snnc.compile(tmp_path / "net.nir", **{option: value})
+
+
+@pytest.mark.parametrize("name", ["chain", "conv1d", "several_ends"])
+def test_what_the_package_nir_has_read_and_written_again_is_the_same_network(name, tmp_path, rng):
+    nir = pytest.importorskip("nir")
+    c = snnc.compile(NETWORKS[name], verify=False, **MODELS["filtered"])
+    c.export(tmp_path / "net.nir", "nir")
+    nir.write(tmp_path / "again.nir", nir.read(tmp_path / "net.nir"))
+    again = NirExporter().read(tmp_path / "again.nir", KINDS)
+    assert compared(c, again, rng).passed
