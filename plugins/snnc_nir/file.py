@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import graphlib
 import io
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,11 +17,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc.api import AnyArray, FileError, SafeHdf5
+from snnc_nir.subgraphs import Edges, ends, spliced
 
 Value: TypeAlias = "AnyArray | str | list[Any]"
 MAGIC = b"\x89HDF\r\n\x1a\n"
 BEGINNING = 4096
 """Bytes of a file that hold the names of its first groups."""
+MOST_DEEP = 4
+"""How deep graphs may be inside each other."""
+MOST_NODES = 10_000
+"""Of a file, those of graphs inside it counted as often as they are there."""
 VERSION = "1.0.4"
 """Of the package whose files these are: the oldest that readers still ask for."""
 
@@ -101,7 +107,7 @@ def _put(group: Any, name: str, value: Value) -> None:
 
 
 def read(path: Path) -> NirFile:
-    """Return a file's graph; subgraphs are nodes of the type ``NIRGraph`` whose fields are not read.
+    """Return a file's graph; what is in a graph inside it, with one input and one output, stands in its place.
 
     Raises:
         FileError: it cannot be read, is no NIR file, or is damaged or hostile.
@@ -110,13 +116,43 @@ def read(path: Path) -> NirFile:
     with SafeHdf5(path, path) as file:
         if "node/nodes" not in file or not file.is_array("node/type") or file.text("node/type") != "NIRGraph":
             raise FileError(f"{path}: is no NIR graph: there is no group 'node' of the type NIRGraph in it")
-        nodes = {name: _node(file, f"node/nodes/{name}", path) for name in file.groups("node/nodes")}
-        edges = _edges(file, path)
-        for pair in edges:
-            for name in pair:
-                if name not in nodes:
-                    raise FileError(f"{path}: an edge of it ends at {name!r}, which is no node of it")
+        nodes, edges = _graph(file, "node", path, MOST_DEEP, itertools.count())
         return NirFile(nodes, edges, _values(file, "node/metadata"))
+
+
+def _graph(
+    file: SafeHdf5, group: str, path: Path, deeper: int, count: Iterator[int]
+) -> tuple[dict[str, NirNode], Edges]:
+    """Return the nodes and edges of a graph, without graphs inside it; ``count`` counts all nodes that are read."""
+    nodes: dict[str, NirNode] = {}
+    for name in file.groups(f"{group}/nodes"):
+        nodes[name] = _node(file, f"{group}/nodes/{name}", path)
+        if next(count) > MOST_NODES:
+            raise FileError(f"{path}: has more than {MOST_NODES:,} nodes, with all graphs inside it")
+    edges = _edges(file, group, path)
+    for pair in edges:
+        for name in pair:
+            if name not in nodes:
+                raise FileError(f"{path}: an edge of it ends at {name!r}, which is no node of it")
+    for name in [name for name, node in nodes.items() if node.type == "NIRGraph"]:
+        place = f"{group}/nodes/{name}"
+        if not deeper:
+            raise FileError(f"{path}: has graphs inside graphs {MOST_DEEP} deep and more")
+        if f"{place}/nodes" not in file:
+            continue  # who reads it says so
+        inner, inner_edges = _graph(file, place, path, deeper - 1, count)
+        if len(ends(inner, "Input")) != 1 or len(ends(inner, "Output")) != 1:
+            continue
+        del nodes[name]
+        if sum(b == name for _, b in edges) * sum(a == name for a, _ in edges) > MOST_NODES:
+            raise FileError(f"{path}: too many edges lead through its node {name!r}")
+        edges = spliced(name, edges, inner, inner_edges)
+        for key, node in inner.items():
+            if node.type not in ("Input", "Output"):
+                if f"{name}.{key}" in nodes:
+                    raise FileError(f"{path}: two of its nodes are {name}.{key}")
+                nodes[f"{name}.{key}"] = node
+    return nodes, edges
 
 
 def looks_like(path: Path) -> bool:
@@ -154,11 +190,11 @@ def _values(file: SafeHdf5, group: str) -> dict[str, Value]:
     return found
 
 
-def _edges(file: SafeHdf5, path: Path) -> tuple[tuple[str, str], ...]:
-    if not file.is_array("node/edges"):
+def _edges(file: SafeHdf5, group: str, path: Path) -> Edges:
+    if not file.is_array(f"{group}/edges"):
         raise FileError(f"{path}: it has no edges; is it a complete file?")
-    pairs = file.text("node/edges")
-    if pairs is None and not file.array("node/edges").size:
+    pairs = file.text(f"{group}/edges")
+    if pairs is None and not file.array(f"{group}/edges").size:
         return ()
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         raise FileError(f"{path}: its edges are no pairs of names")

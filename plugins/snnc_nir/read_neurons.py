@@ -30,8 +30,8 @@ OWN = "snnc."
 NEURONS = ("IF", "LIF", "CubaLIF", "LI", "CubaLI", "I")
 """The types of NIR that have a state and are read."""
 REFUSED: Mapping[str, str] = {
-    "NIRGraph": "graphs inside a graph are not read: write their nodes into the graph itself, as nirtorch and nir do "
-    "where they flatten it",
+    "NIRGraph": "a graph inside a graph is read where it has one input and one output: write its nodes into the graph "
+    "itself",
     "Delay": "delays are not read: leave it out, or train without",
     "Threshold": "it compares and keeps nothing, and no neuron here does so: use an IF or LIF node",
 }

@@ -83,6 +83,19 @@ def a_bomb(file):
     file.create_dataset("node/nodes/n0/weight", shape=(10**5, 10**5, 3, 3), dtype="f4", chunks=(64, 64, 3, 3))
 
 
+def a_graph_in_itself(file):
+    """Let each node be a graph which holds all of them: hard links, so that none leaves the file."""
+    for name in ("n0", "n1"):
+        del file[f"node/nodes/{name}"]
+        file[f"node/nodes/{name}"] = file["node"]
+
+
+def a_graph_in_itself_many_times(file):
+    a_graph_in_itself(file)
+    for number in range(200):
+        file[f"node/nodes/m{number}"] = file["node"]
+
+
 def many_axes(file):
     del file["node/nodes/n1/r"]
     file.create_dataset("node/nodes/n1/r", data=np.ones((1,) * 32))
@@ -137,6 +150,8 @@ def many_axes(file):
         external_link,
         group_for_a_field,
         a_bomb,
+        a_graph_in_itself,
+        a_graph_in_itself_many_times,
         many_axes,
     ],
 )

@@ -194,6 +194,32 @@ def test_a_file_of_the_package_nir(tmp_path, rng):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+def test_a_graph_inside_a_graph_stands_in_its_place(tmp_path, rng):
+    nir = pytest.importorskip("nir")
+    ones = np.ones(3, np.float32)
+
+    def inside(*nodes):
+        named = {"input": nir.Input(np.array([3])), **{f"n{k}": n for k, n in enumerate(nodes)}}
+        named["output"] = nir.Output(np.array([3]))
+        return nir.NIRGraph(named, list(itertools.pairwise(named)))
+
+    block = inside(nir.Linear(binary(rng, 3, 3).astype(np.float32)), nir.IF(r=ones, v_threshold=ones))
+    nothing = inside()
+    nodes = {"input": nir.Input(np.array([3])), "a": inside(block, nir.Scale(2 * ones)), "b": nothing}
+    nodes |= {"c": nir.Linear(binary(rng, 3, 3).astype(np.float32)), "output": nir.Output(np.array([3]))}
+    edges = [("input", "a"), ("a", "b"), ("b", "c"), ("input", "c"), ("c", "output")]
+    nir.write(tmp_path / "net.nir", nir.NIRGraph(nodes, edges))
+    graph = snnc.import_model(tmp_path / "net.nir")
+    assert {"a.n0.n0", "a.n0.n1", "a.n1", "c"} <= {n.name for n in graph}
+    x = np.abs(binary(rng, 2, 3)).astype(np.float32)
+    got = snnc.compile(tmp_path / "net.nir", verify=False).run(x, 9)["output"]
+    spikes = execute(tmp_path / "net.nir", {"input": x}, steps=9).outputs
+    assert spikes["a.n0.n1"].sum() > 0
+    assert np.array_equal(got, spikes["output"])
+    read = nodes["c"].weight @ (x[:, None] + 2 * spikes["a.n0.n1"]).transpose(0, 2, 1)
+    assert np.array_equal(got, read.transpose(0, 2, 1))
+
+
 def test_to_recognise_a_file_nothing_heavy_is_loaded(path):
     code = f"import sys, snnc; snnc.import_model({str(path)!r}); print('torch' in sys.modules, 'nir' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -199,7 +199,7 @@ def test_sequences_are_asked_for():
 @pytest.mark.parametrize(
     ("kind", "match"),
     [
-        ("NIRGraph", "graphs inside a graph are not read"),
+        ("NIRGraph", "one input and one output: write its nodes into the graph"),
         ("Delay", "delays are not read"),
         ("Threshold", "use an IF or LIF node"),
         ("Wormhole", "the type is unknown; known: Affine"),
