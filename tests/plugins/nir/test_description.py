@@ -50,17 +50,17 @@ def test_a_file_is_described_in_the_order_of_a_step(path):
 @pytest.mark.parametrize(
     ("kind", "change", "error"),
     [
-        ("IF", {"r": np.full((4, 9, 8), 2.0)}, "r other than 1"),
-        ("IF", {"v_threshold": np.full((4, 9, 8), 0.5)}, "v_threshold other than 1"),
-        ("IF", {"v_reset": np.ones((4, 9, 8))}, "v_reset other than 0"),
-        ("IF", {"r": "one"}, "no numbers as r"),
-        ("IF", {"r": np.array(np.nan)}, "no finite numbers as r"),
+        ("IF", {"r": np.full((4, 9, 8), 2.0)}, "r or v_threshold other than 1"),
+        ("IF", {"v_threshold": np.full((4, 9, 8), 0.5)}, "r or v_threshold other than 1"),
+        ("IF", {"v_reset": np.ones((4, 9, 8))}, "its v_reset is not 0"),
+        ("IF", {"r": "one"}, "no array of numbers"),
+        ("IF", {"r": np.array(np.nan)}, "NaN or infinite"),
         ("Conv2d", {"groups": np.array(3)}, "group"),
-        ("Conv2d", {"stride": np.array([0, 1])}, "as stride"),
-        ("Conv2d", {"padding": np.array(-1)}, "as padding"),
+        ("Conv2d", {"stride": np.array([0, 1])}, "its stride is"),
+        ("Conv2d", {"padding": np.array(-1)}, "its padding is"),
         ("Conv2d", {"padding": np.array(1 << 20)}, "budget"),
         ("Conv2d", {"dilation": np.array(100)}, "does not fit"),
-        ("Conv2d", {"weight": np.ones((4, 2))}, "has weights"),
+        ("Conv2d", {"weight": np.ones((4, 2))}, "its weight has 2 axes"),
         ("Conv2d", {"bias": np.ones(1)}, "and a bias"),
     ],
 )
@@ -80,10 +80,10 @@ def test_fields_that_say_otherwise_are_refused_by_name(path, kind, change, error
     ("change", "error"),
     [
         ({"reset": "zero"}, "does not say that it is reset by subtraction"),
-        ({"most_spikes": np.array(0)}, "0.0 as most_spikes"),
-        ({"initial_voltage": np.array(np.inf)}, "no number as 'initial_voltage'"),
+        ({"most_spikes": np.array(0)}, "most_spikes 0"),
+        ({"initial_voltage": np.array(np.inf)}, "'initial_voltage' is no number"),
         ({"shape": np.array([9, 8, 5])}, "has the shape"),
-        ({"layer": np.array(3)}, "no text as 'layer'"),
+        ({"layer": np.array(3)}, "'layer' is no text"),
     ],
 )
 def test_metadata_that_say_otherwise_are_refused(path, change, error):
@@ -99,14 +99,14 @@ def test_nodes_edges_and_ends_that_no_file_has_are_refused(path):
     file = read(path)
     between = next(edge for edge in file.edges if file.nodes[edge[1]].type == "IF")
     wrong = {
-        "type that no file of snnc has": replace(
+        "no file of snnc has this type": replace(
             file, nodes={**file.nodes, "x": NirNode("Delay", {"delay": np.ones(2)})}
         ),
-        "in a circle": replace(file, edges=(*file.edges, tuple(reversed(between)))),
+        "recurrent": replace(file, edges=(*file.edges, tuple(reversed(between)))),
         "there twice": replace(file, edges=(*file.edges, file.edges[0])),
-        "reads nothing": replace(file, edges=tuple(edge for edge in file.edges if edge[1] != between[1])),
-        "does not describe|do not describe": replace(file, metadata={**file.metadata, "inputs": "5"}),
-        "is not described": replace(file, metadata={**file.metadata, "outputs": "{}"}),
+        "no edge leads to it": replace(file, edges=tuple(edge for edge in file.edges if edge[1] != between[1])),
+        "'inputs' is damaged": replace(file, metadata={**file.metadata, "inputs": "5"}),
+        "do not describe it": replace(file, metadata={**file.metadata, "outputs": "{}"}),
         "no number as 'steps'": replace(file, metadata={**file.metadata, "steps": "many"}),
         "read-out": replace(file, metadata={**file.metadata, "read_out": "most"}),
     }
