@@ -50,9 +50,9 @@ def test_a_file_is_described_in_the_order_of_a_step(path):
 @pytest.mark.parametrize(
     ("kind", "change", "error"),
     [
-        ("IF", {"r": np.full((4, 9, 8), 2.0)}, "r or v_threshold other than 1"),
-        ("IF", {"v_threshold": np.full((4, 9, 8), 0.5)}, "r or v_threshold other than 1"),
-        ("IF", {"v_reset": np.ones((4, 9, 8))}, "its v_reset is not 0"),
+        ("IF", {"r": np.full((4, 6, 6), 2.0)}, "r or v_threshold other than 1"),
+        ("IF", {"v_threshold": np.full((4, 6, 6), 0.5)}, "r or v_threshold other than 1"),
+        ("IF", {"v_reset": np.ones((4, 6, 6))}, "its v_reset is not 0"),
         ("IF", {"r": "one"}, "no array of numbers"),
         ("IF", {"r": np.array(np.nan)}, "NaN or infinite"),
         ("Conv2d", {"groups": np.array(3)}, "group"),
