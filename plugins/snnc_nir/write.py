@@ -303,8 +303,11 @@ class _Writer:
         size = there[0] * there[1] * there[2]
         if not isinstance(form, linear_maps.Correlation) and size * grid[2] > LARGEST:
             raise Unsayable(f"it is no convolution, and has {size * grid[2]} weights as a dense layer")
-        entries = linear_maps.matrix(form, size).toarray() * np.resize(unit, size) * factor[:, None]
-        return whole(entries, there)
+        if isinstance(form, linear_maps.Correlation) and form.grid[:2] == form.kernel.shape[:2] == (1, 1):
+            entries = form.kernel[0, 0].T  # of vectors: no matrix has to be put together
+        else:
+            entries = linear_maps.matrix(form, size).toarray()
+        return whole(entries * np.resize(unit, size) * factor[:, None], there)
 
     def _filtered(self, term: linear_maps.Term) -> list[str]:
         """Return what adds up to what a term maps: its root, or the filter behind that."""

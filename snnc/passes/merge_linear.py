@@ -22,6 +22,7 @@ from snnc.analysis.linear_maps import (
     matrix,
     reshaped,
 )
+from snnc.errors import LoweringError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
@@ -92,11 +93,14 @@ class MergeLinear(Pass):
                 sums[node.name] = _root(node)
             else:
                 types = tuple(graph[s].type for s in sources)
-                terms = [
-                    replace(term, map=compose(term.map, op, types, slot, node.type))
-                    for slot, source in enumerate(sources)
-                    for term in sums[source].terms
-                ]
+                try:
+                    terms = [
+                        replace(term, map=compose(term.map, op, types, slot, node.type))
+                        for slot, source in enumerate(sources)
+                        for term in sums[source].terms
+                    ]
+                except LoweringError as error:
+                    raise LoweringError(f"layer {node.name!r}: {error}") from error
                 constant = op.evaluate(*(sums[s].constant[None] for s in sources))[0]
                 sums[node.name] = LinearSum(_collected(terms), np.asarray(constant, dtype=np.float32))
         return sums

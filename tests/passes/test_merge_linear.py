@@ -3,6 +3,7 @@ import pytest
 
 from snnc import neurons, ops
 from snnc.engine.simulate import simulate
+from snnc.errors import LoweringError
 from snnc.ir.graph import Graph
 from snnc.ops import resample
 from snnc.passes.merge_linear import MergeLinear
@@ -121,3 +122,11 @@ def test_it_takes_over_the_factors_that_write_scales_leaves(rng):
 def test_the_promise_names_what_is_not_merged(rng):
     graph = image(rng, ops.AvgPool(size=(2, 2), strides=(2, 2)))
     assert list(MergeLinear().postcondition(graph)) == ["node 'avg-pool' (avg-pool) is not merged"]
+
+
+def test_a_layer_that_is_too_large_to_be_found_out_is_named():
+    repeat = ops.Repeat(times=(2, 2, 1))
+    graph = chain(ops.Input(shape=(64, 64, 16)), fire(), repeat, fire())
+    [name] = [node.name for node in graph if node.op is repeat]
+    with pytest.raises(LoweringError, match=rf"layer '{name}'.*too large to be found out"):
+        MergeLinear().sums(graph)
