@@ -277,7 +277,9 @@ class _Reader:
         op = steps[-1][1]
         dense = as_dense(op, want) if isinstance(op, ops.Conv) and self._for_vectors(name) else None
         if isinstance(op, ops.Conv) and (factor := as_affine(op)) is not None:
-            steps, want = [("", factor)], None
+            # in a vector of a whole map each element has its own
+            alike = self.graph[self.made[self.links.sources[name][0]]].type.shape[-1:] == factor.scale.shape
+            steps, want = [("", factor)], None if alike else factor.scale.shape
             out = shape
         elif dense is not None:
             steps, want = [("", dense)], (int(np.prod(shape)),)

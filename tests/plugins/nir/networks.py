@@ -165,6 +165,14 @@ def transposed(n):
     return n.out(n.dense(n.flatten(n.relu(n.add(ops.Permute(order=(1, 0, 2)), h))), 3))
 
 
+def scaled_as_a_vector(n):
+    """A permutation is one dense map, so that the population behind it is there as a vector, with a factor each."""
+    h = n.relu(n.add(ops.Permute(order=(1, 0, 2)), n.relu(n.conv(n.input(4, 3, 2), 3, size=(1, 1)))))
+    factor = n.rng.uniform(0.5, 1.5, size=3).astype(np.float32)
+    h = n.relu(n.add(ops.Affine(scale=factor, shift=np.zeros(3, dtype=np.float32)), h))
+    return n.out(n.dense(n.flatten(h), 3))
+
+
 def tokens(n):
     h = n.add(ops.Reshape(shape=(9, 4)), n.relu(n.conv(n.input(5, 5, 2), 4)))
     return n.out(n.dense(n.add(ops.GlobalAvgPool(), n.relu(n.dense(h, 6))), 3))
@@ -199,6 +207,7 @@ BUILDERS = (
     *(padded_pool, conv1d, conv1d_flattened, concatenation, of_vectors, separable, norm_before_padding),
     *(unequal_padding, upsampled, transposed, tokens, activation_behind_flatten, several_ends, spikes_at_the_end),
     single_numbers,
+    scaled_as_a_vector,
     softmax_at_the_end,
 )
 
