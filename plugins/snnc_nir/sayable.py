@@ -55,7 +55,8 @@ def refuses(node: Node) -> str | None:
         return "NIR has no max pooling; train with average pooling, or name the pass max-to-average"
     if isinstance(op, Activation) and op.elementwise:
         return f"NIR has no op {op.kind!r}; compile with --code graded, whose neurons stand for any activation"
-    return f"NIR has no op {op.kind!r}; change the layer, such as layer normalisation to batch normalisation"
+    instead = "train with batch normalisation" if isinstance(op, ops.Standardize) else "change the layer"
+    return f"NIR has no op {op.kind!r}; {instead}, or compile with --backend tensorflow and export a SavedModel"
 
 
 def notes(network: Network) -> list[str]:
