@@ -218,13 +218,29 @@ def _joined(form: LinearMap, local: Correlation) -> Correlation | None:
         sizes.append(size)
     kernel = np.zeros((*sizes, form.kernel.shape[2], local.kernel.shape[3]))
     height, width = form.kernel.shape[:2]
+    own = _factors(form.kernel)
     for i in range(local.kernel.shape[0]):
         for j in range(local.kernel.shape[1]):
             at = (slice(i * form.strides[0], i * form.strides[0] + height),
                   slice(j * form.strides[1], j * form.strides[1] + width))  # fmt: skip
-            kernel[at] += form.kernel @ local.kernel[i, j]
+            behind = local.kernel[i, j]
+            factors = _factors(behind)
+            if factors is not None:
+                kernel[at] += form.kernel * factors
+            elif own is not None:
+                kernel[at] += own[..., None] * behind
+            else:
+                kernel[at] += form.kernel @ behind
     strides = (form.strides[0] * local.strides[0], form.strides[1] * local.strides[1])
     return Correlation(kernel, strides, (pads[0], pads[1]), form.grid, local.shape)
+
+
+def _factors(kernel: AnyArray) -> AnyArray | None:
+    """Return ``(..., channels)`` of a kernel that multiplies each channel by a number; None for any other."""
+    if kernel.shape[-2] != kernel.shape[-1]:
+        return None
+    factors = np.diagonal(kernel, axis1=-2, axis2=-1)
+    return factors if np.count_nonzero(kernel) == np.count_nonzero(factors) else None
 
 
 def _matrix_of(op: Op, inputs: tuple[TensorType, ...], slot: int, local: Correlation | None) -> Any:
