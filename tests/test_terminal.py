@@ -94,8 +94,9 @@ def test_standard_output_may_be_closed_full_or_without_letters(model, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has /dev/full")
-def test_a_full_standard_output_is_one_line(model):
-    full = shown(model, ">/dev/full")
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_full_standard_output_is_one_line(model, buffered):
+    full = shown(model, ">/dev/full", PYTHONUNBUFFERED="" if buffered else "1")
     assert full.returncode == 2
     assert full.stderr.count("\n") == 1 and "No space left" in full.stderr
 

@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:
-        code = code if isinstance(error, BrokenPipeError) else _fail(f"standard output: {error.strerror or error}")
+        if not code and not isinstance(error, BrokenPipeError):  # else it is said
+            code = _fail(f"standard output: {error.strerror or error}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
     sys.exit(code)
 

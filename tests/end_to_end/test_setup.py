@@ -45,10 +45,15 @@ def test_every_pin_is_one_exact_version_and_no_address():
         assert re.fullmatch(r"==[0-9][^,*]*", str(pin.specifier)), pin
 
 
+UNPINNED = ("snntorch", "sinabs", "norse")
+"""Extras whose packages want others than TensorFlow 2.12 does: ``make test-nir`` takes today's."""
+
+
 @pytest.mark.parametrize("version", PYTHONS)
 def test_pins_cover_and_satisfy_what_the_project_asks_for(version):
     # TensorFlow 2.12, and so everything beyond the light set, exists for Python 3.10 and 3.11 only
     extras = importlib.metadata.metadata("snnc").get_all("Provides-Extra") if version in ("3.10", "3.11") else []
+    extras = [extra for extra in extras if extra not in UNPINNED]
     have = pinned(version)
     wanted = [r for r in declared(version, ["", *extras]) if canonical(r.name) != "snnc"]
     assert len(wanted) >= 9
