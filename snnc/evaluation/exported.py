@@ -123,7 +123,7 @@ def _unlike(compiled: Network, file: Network) -> list[tuple[str, bool]]:
                 name for name in of_mine.keys() | of_theirs.keys() if of_mine.get(name) != of_theirs.get(name)
             )
             found.append((f"the file has other {what} than the compiled network: {', '.join(map(repr, names))}", True))
-    if not found or not any(fatal for _, fatal in found):
+    if not any(fatal for _, fatal in found):
         for name in populations(mine_graph):
             one, other = mine_graph[name].op, their_graph[name].op
             assert isinstance(one, Neurons) and isinstance(other, Neurons)
