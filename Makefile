@@ -28,7 +28,7 @@ demo: .venv/installed
 	.venv/bin/snnc evaluate out/mnist --inputs $(EXAMPLE)/samples.npz --steps 40
 
 test: lint
-	.venv-test/bin/python -m pytest
+	.venv-test/bin/python -m pytest -n 2
 	@$(MAKE) --no-print-directory test-new
 
 FAST = tests/analysis tests/engine tests/evaluation tests/ir tests/neurons tests/ops tests/passes \
