@@ -15,6 +15,7 @@ from snnc.backend import (
     Program,
     Tolerance,
     lowering,
+    require_none,
 )
 from snnc.engine.answers import decode, finish_each
 from snnc.engine.presentation import is_temporal, presentation
@@ -198,6 +199,7 @@ __all__ += [
     "read_out_tail",
     "read_values",
     "refitted",
+    "require_none",
     "samples_for",
     "schedule",
     "stepwise",

@@ -37,6 +37,18 @@ class Tolerance:
     0.25 leaves 94 % of the variance explained."""
 
 
+def require_none(who: str, refused: Mapping[str, str | None]) -> None:
+    """Raise LoweringError naming every layer for which there is a reason and a remedy, not None.
+
+    Args:
+        who: who refuses, with a verb: ``"backend 'nengo' cannot take"``.
+        refused: why, by layer.
+    """
+    rows = [f"layer {name!r}: {reason}" for name, reason in refused.items() if reason is not None]
+    if rows:
+        raise LoweringError(f"{who} {len(rows)} layer(s): {'; '.join(rows)}")
+
+
 @dataclass(frozen=True)
 class Lowering:
     """How one backend builds one op."""
@@ -307,10 +319,7 @@ class Backend(ABC):
 
     def require_accepted(self, graph: Graph) -> None:
         """Raise LoweringError naming every layer of a graph that the backend refuses, why, and what to do."""
-        refused = [(node.name, reason) for node in graph if (reason := self.refuses(node)) is not None]
-        if refused:
-            rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused)
-            raise LoweringError(f"backend {self.name!r} cannot take {len(refused)} layer(s): {rows}")
+        require_none(f"backend {self.name!r} cannot take", {node.name: self.refuses(node) for node in graph})
 
     def run_exported(self, folder: Path, inputs: Mapping[str, Array], steps: int) -> dict[str, Array] | None:
         """Run what ``export`` wrote, from its files alone; None where that cannot be done here.

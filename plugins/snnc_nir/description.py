@@ -31,10 +31,10 @@ from snnc.api import (
     op_from_text,
     ops,
 )
-from snnc_nir.fields import Fields, number
-from snnc_nir.file import NirFile, read
+from snnc_nir.fields import Fields, last_shape, number
+from snnc_nir.file import OWN, NirFile, read
 from snnc_nir.links import links_of
-from snnc_nir.read_neurons import OWN, parsed, stateful
+from snnc_nir.read_neurons import parsed, stateful
 
 CONVOLUTIONS: Mapping[str, int] = {"Conv1d": 1, "Conv2d": 2}
 """How many spatial axes a type has."""
@@ -165,7 +165,7 @@ class _Reader:
         into = self.shapes[sources[0]] if sources else fields.shape()
         if any(self.shapes[source] != into for source in sources):
             raise fields.error(f"adds {', '.join(str(self.shapes[source]) for source in sources)}")
-        part = self.made(Part(name, fields.text("layer") or name, sources, into, _last(into)), fields)
+        part = self.made(Part(name, fields.text("layer") or name, sources, into, last_shape(into)), fields)
         limits.require("elements of a tensor", math.prod(part.shape), f"{self.path}: node {name!r}")
         self.shapes[name], self.owns[name] = part.shape, part.own
         return part
@@ -175,7 +175,7 @@ class _Reader:
         kind = fields.node.type
         if kind == "Affine" or kind in CONVOLUTIONS:
             linear, shape = _linear(fields, part.shape)
-            return replace(part, shape=shape, own=_last(shape), does=linear)
+            return replace(part, shape=shape, own=last_shape(shape), does=linear)
         if kind in ("Input", "Output"):
             layer, own = self.end(fields, self.inputs if kind == "Input" else self.outputs)
             return _shaped(replace(part, layer=layer), own, fields)
@@ -274,11 +274,6 @@ def _shaped(part: Part, own: Shape, fields: Fields) -> Part:
     if math.prod(own) != math.prod(part.shape) or not (vector or longer == [n for n in part.own if n > 1]):
         raise fields.error(f"has the shape {own} in snnc, but {part.shape} here")
     return replace(part, own=own)
-
-
-def _last(shape: Shape) -> Shape:
-    """Return a shape of channels first with its channels last."""
-    return (*shape[1:], *shape[:1])
 
 
 def _float32(values: AnyArray | float) -> Array:

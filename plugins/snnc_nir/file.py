@@ -27,6 +27,8 @@ MOST_DEEP = 4
 """How deep graphs may be inside each other."""
 MOST_NODES = 10_000
 """Of a file, those of graphs inside it counted as often as they are there."""
+OWN = "snnc."
+"""In front of the types of nodes that NIR does not have: plain readers refuse them."""
 VERSION = "1.0.4"
 """Of the package whose files these are: the oldest that readers still ask for."""
 

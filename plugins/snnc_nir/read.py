@@ -25,10 +25,10 @@ from snnc.api import (
     ops,
 )
 from snnc_nir.fields import Fields, last_shape, number
-from snnc_nir.file import NirFile, NirNode
+from snnc_nir.file import OWN, NirFile, NirNode
 from snnc_nir.links import Links, links_of
 from snnc_nir.read_linear import LINEAR, Step, as_affine, as_dense, flatten, takes
-from snnc_nir.read_neurons import NEURONS, OWN, REFUSED, offset, parsed, stateful
+from snnc_nir.read_neurons import NEURONS, REFUSED, offset, parsed, stateful
 
 DT = 1e-4
 """Seconds a step, where neither the file nor the user says: what other readers take."""

@@ -22,11 +22,10 @@ from snnc.api import (
     ops,
 )
 from snnc_nir.fields import Fields
+from snnc_nir.file import OWN
 from snnc_nir.neurons import NirCubaLi, NirCubaLif, NirIf, NirLi, NirLif
 from snnc_nir.read_linear import Step
 
-OWN = "snnc."
-"""In front of the types of nodes that NIR does not have."""
 NEURONS = ("IF", "LIF", "CubaLIF", "LI", "CubaLI", "I")
 """The types of NIR that have a state and are read."""
 REFUSED: Mapping[str, str] = {
@@ -192,4 +191,4 @@ def parsed(text: Any, what: str, path: object) -> dict[str, Any]:
     return found
 
 
-__all__ = ["NEURONS", "OWN", "REFUSED", "AnyArray", "offset", "parsed", "stateful"]
+__all__ = ["NEURONS", "REFUSED", "AnyArray", "offset", "parsed", "stateful"]

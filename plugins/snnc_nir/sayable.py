@@ -8,7 +8,6 @@ from snnc.api import (
     Activation,
     Causal,
     Graph,
-    LoweringError,
     Network,
     Neurons,
     Node,
@@ -16,6 +15,7 @@ from snnc.api import (
     Synapse,
     neurons,
     ops,
+    require_none,
 )
 from snnc_nir.neurons import Specified
 
@@ -24,10 +24,7 @@ SPIKING = "compile with spiking neurons at level 1 or above"
 
 def require_sayable(graph: Graph) -> None:
     """Raise LoweringError naming every layer that NIR has no node for, why, and what to do."""
-    refused = [(node.name, reason) for node in graph if (reason := refuses(node)) is not None]
-    if refused:
-        rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused)
-        raise LoweringError(f"NIR cannot say {len(refused)} layer(s): {rows}")
+    require_none("NIR cannot say", {node.name: refuses(node) for node in graph})
 
 
 def refuses(node: Node) -> str | None:

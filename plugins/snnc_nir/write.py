@@ -34,11 +34,9 @@ from snnc.api import (
     stepwise,
 )
 from snnc_nir.convolution import LARGEST, Unsayable, identity, linear_node, uniform, whole
-from snnc_nir.file import NirFile, NirNode, Value
+from snnc_nir.file import OWN, NirFile, NirNode, Value
 from snnc_nir.sayable import require_sayable
 
-OWN = "snnc."
-"""In front of the types of nodes that NIR does not have: plain readers refuse them."""
 Grid: TypeAlias = tuple[int, int, int]
 ONE = np.array(1.0)
 WEIGHTS = re.compile(r"_weights(_\d+)?$")

@@ -32,6 +32,7 @@ from snnc.api import (
     ops,
     read_out_of,
     read_values,
+    require_none,
     stepwise,
 )
 from snnc_pynn.network import FORMAT, VERSION
@@ -148,12 +149,10 @@ def _unit(node: Node, dt: float) -> AnyArray:
 
 def _require_sayable(graph: Graph) -> None:
     """Raise LoweringError naming every layer that is no integrate-and-fire neuron, and not linear."""
-    refused = {node.name: reason for node in graph if (reason := _refuses(node)) is not None}
+    refused = {node.name: _refuses(node) for node in graph}
     if is_temporal(graph):
         refused |= dict.fromkeys(graph.inputs, "its currents change with time; compile without --temporal")
-    if refused:
-        rows = "; ".join(f"layer {name!r}: {reason}" for name, reason in refused.items())
-        raise LoweringError(f"PyNN cells cannot do {len(refused)} layer(s): {rows}")
+    require_none("PyNN cells cannot do", refused)
 
 
 def _refuses(node: Node) -> str | None:
