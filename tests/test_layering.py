@@ -11,7 +11,8 @@ from tests.conftest import ROOT
 
 LAYERS = [
     {"errors", "_version", "schema", "terminal"},
-    {"limits", "checked"},
+    {"limits", "checked", "quantities"},
+    {"html"},
     {"files", "replacing", "outputs", "processes", "progress"},
     {"ir"},
     {"ops"},

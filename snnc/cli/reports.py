@@ -21,6 +21,7 @@ from snnc.evaluation.exported import ExportReport
 from snnc.evaluation.measures import OutputEvaluation
 from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Pass
+from snnc.quantities import joules, number
 from snnc.registry import Registry
 from snnc.terminal import new_console
 from snnc.text_form import write
@@ -37,12 +38,6 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _number(value: float | None, *, share: bool = False) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2%}" if share else f"{value:.3g}"
-
-
 def compilation(compiled: Compiled, folder: Path) -> None:
     """Print the passes, notes, statistics and verification of a compilation."""
     console = new_console()
@@ -55,7 +50,7 @@ def compilation(compiled: Compiled, folder: Path) -> None:
     )
     for entry in compiled.journal:
         changed = "yes" if entry.changed and entry.kept else "taken back" if entry.changed else "no"
-        table.add_row(entry.name, changed, _number(entry.error), f"{entry.seconds * 1000:.0f}")
+        table.add_row(entry.name, changed, number(entry.error), f"{entry.seconds * 1000:.0f}")
     console.print(table)
     found = compiled.census
     console.print(
@@ -85,7 +80,7 @@ def verification(report: Mapping[str, Any]) -> None:
         "error by layer, relative", "layer", "rewrite and calibration" if calibrated else "rewrite", "backend"
     )
     for row in report["layers"]:
-        table.add_row(row["layer"], _number(row["rewrite"]), _number(row["backend"]))
+        table.add_row(row["layer"], number(row["rewrite"]), number(row["backend"]))
     console.print(table)
     _verdict(console, report)
 
@@ -97,14 +92,14 @@ def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False)
     kind = "samples" if report["real"] else "random inputs"
     table = _table(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
     table.add_row("exact parts", report["exact"])
-    table.add_row("  import       (Keras, imported graph)", _number(report["import_error"]))
-    table.add_row("  rewrite      (imported, final graph)", _number(report["rewrite_error"]))
+    table.add_row("  import       (Keras, imported graph)", number(report["import_error"]))
+    table.add_row("  rewrite      (imported, final graph)", number(report["rewrite_error"]))
     if report["calibration_error"] is not None:
-        table.add_row("  calibration  (changes outputs on purpose)", _number(report["calibration_error"]))
+        table.add_row("  calibration  (changes outputs on purpose)", number(report["calibration_error"]))
     spikes = report["spiking"] is not None
     if spikes:
         table.add_row("spiking part", report["spiking"])
-    table.add_row("  backend      (final graph, program)", _number(report["backend_error"]))
+    table.add_row("  backend      (final graph, program)", number(report["backend_error"]))
     for row in report["outputs"] if report["real"] else ():
         _judgement(table, row, several=len(report["outputs"]) > 1)
     if report["starts_at"]:
@@ -131,8 +126,8 @@ def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
         what = {"samples": "arg-max" if row["task"] in ("classes", "undecided") else "answer"}.get(row["of"], row["of"])
         table.add_row(f"  agreement{of} of the {what}", f"{row['agreement']:.1%} ({low:.1%} to {high:.1%})")
     if row["by"] != "agreement":
-        low, high = (_number(end, share=True) for end in row["error_interval"])
-        error = f"{_number(row['error'], share=True)} ({low} to {high})"
+        low, high = (number(end, share=True) for end in row["error_interval"])
+        error = f"{number(row['error'], share=True)} ({low} to {high})"
         table.add_row(f"  error{of} relative to the output's deviation", error)
 
 
@@ -146,7 +141,7 @@ def evaluation(measured: Evaluation) -> None:
     for each in measured.outputs:
         _output(table, each, several=len(measured.outputs) > 1)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
-    table.add_row("  per neuron", _number(measured.spikes_per_neuron))
+    table.add_row("  per neuron", number(measured.spikes_per_neuron))
     if measured.payload > 1:
         table.add_row("  messages, bits of each", f"{measured.messages:,.0f}, {measured.payload}")
         table.add_row("  if all spikes were of the smallest size", f"{measured.unit_spikes:,.0f}")
@@ -155,10 +150,10 @@ def evaluation(measured: Evaluation) -> None:
     table.add_row("  effective additions (spikes), multiply-adds (values)", operations)
     inner = f"{spent.neuron_updates:,}, {spent.inner_operations:,}"
     table.add_row("  updates of neurons, operations inside populations", inner)
-    table.add_row("energy of the model, 45 nm", _joules(spent.energy_model))
-    table.add_row("  without the products of zeros", _joules(spent.energy_model_sparse))
-    table.add_row("energy of the spiking network, 45 nm", _joules(spent.energy_45nm))
-    table.add_row("energy of the spiking network, Loihi", _joules(spent.energy_loihi))
+    table.add_row("energy of the model, 45 nm", joules(spent.energy_model))
+    table.add_row("  without the products of zeros", joules(spent.energy_model_sparse))
+    table.add_row("energy of the spiking network, 45 nm", joules(spent.energy_45nm))
+    table.add_row("energy of the spiking network, Loihi", joules(spent.energy_loihi))
     console.print(table)
     if measured.silent:
         console.print("the network is silent: it gives every sample the same answer, so that it saves nothing")
@@ -174,15 +169,15 @@ def _output(table: Table, each: OutputEvaluation, *, several: bool) -> None:
     of = f" of {each.output}" if several else ""
     for name, value in each.metrics.items():
         share = name not in ("R2", "MSE", "MAE")
-        table.add_row(f"{name}{of} of the spiking network", _number(value, share=share))
+        table.add_row(f"{name}{of} of the spiking network", number(value, share=share))
         if name == each.measure and each.score_interval is not None:
             low, high = each.score_interval
             table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
-        table.add_row(f"{name}{of} of the model", _number(each.model_metrics[name], share=share))
+        table.add_row(f"{name}{of} of the model", number(each.model_metrics[name], share=share))
     if each.agreement is not None:
-        table.add_row(f"agreement{of} with the model", _number(each.agreement, share=True))
+        table.add_row(f"agreement{of} with the model", number(each.agreement, share=True))
     if each.error is not None:
-        table.add_row(f"distance{of} from the model, relative to its deviation", _number(each.error, share=True))
+        table.add_row(f"distance{of} from the model, relative to its deviation", number(each.error, share=True))
     if each.score is not None:
         close = "never" if each.steps_to_model is None else str(each.steps_to_model)
         table.add_row("steps to come within 1 point of the model, and stay", close)
@@ -198,8 +193,8 @@ def _by_step(console: Console, each: OutputEvaluation, steps: int, *, several: b
     table = _table(f"{each.measure}{of} after", "steps", each.measure, name)
     for step in sorted({1, *np.linspace(1, steps, 8, dtype=int).tolist()}):
         beside = None if near is None else near[step - 1]
-        score = _number(each.score_by_step[step - 1], share=each.measure != "R2")
-        table.add_row(str(step), score, _number(beside, share=True))
+        score = number(each.score_by_step[step - 1], share=each.measure != "R2")
+        table.add_row(str(step), score, number(beside, share=True))
     console.print(table)
 
 
@@ -218,12 +213,12 @@ def comparison(rows: Sequence[Compared]) -> None:
         ("neurons", lambda row: f"{row.neurons:,}"),
         ("ops on the host", lambda row: str(row.host_ops)),
         ("spikes per input", lambda row: f"{row.spikes:,.0f}" + (" (silent)" if row.silent else "")),
-        ("  per neuron", lambda row: _number(row.spikes_per_neuron)),
+        ("  per neuron", lambda row: number(row.spikes_per_neuron)),
         ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
-        ("energy of the model, 45 nm", lambda row: _joules(row.energy_model)),
-        ("  without the products of zeros", lambda row: _joules(row.energy_model_sparse)),
-        ("energy, 45 nm", lambda row: _joules(row.energy_45nm)),
-        ("energy, Loihi", lambda row: _joules(row.energy_loihi)),
+        ("energy of the model, 45 nm", lambda row: joules(row.energy_model)),
+        ("  without the products of zeros", lambda row: joules(row.energy_model_sparse)),
+        ("energy, 45 nm", lambda row: joules(row.energy_45nm)),
+        ("energy, Loihi", lambda row: joules(row.energy_loihi)),
     ]
     names = dict.fromkeys(name for row in rows for name in row.resources)
     console = new_console()
@@ -242,15 +237,15 @@ def _scores(rows: Sequence[Compared]) -> list[tuple[str, Callable[[Compared], st
     measure = rows[0].measure
     if measure != "accuracy":
         return [
-            (measure, lambda row: _number(row.score)),
-            (f"{measure} of the model", lambda row: _number(row.model_score)),
-            ("distance from the model", lambda row: _number(row.error, share=True)),
+            (measure, lambda row: number(row.score)),
+            (f"{measure} of the model", lambda row: number(row.model_score)),
+            ("distance from the model", lambda row: number(row.error, share=True)),
         ]
     return [
-        ("accuracy", lambda row: _number(row.accuracy, share=True)),
+        ("accuracy", lambda row: number(row.accuracy, share=True)),
         ("  its 95 % confidence interval", lambda row: " to ".join(f"{e:.1%}" for e in row.accuracy_interval or ())),
-        ("accuracy of the model", lambda row: _number(row.model_accuracy, share=True)),
-        ("agreement with the model", lambda row: _number(row.agreement, share=True)),
+        ("accuracy of the model", lambda row: number(row.model_accuracy, share=True)),
+        ("agreement with the model", lambda row: number(row.agreement, share=True)),
     ]
 
 
@@ -264,30 +259,26 @@ def _layer_table(console: Console, measured: Evaluation) -> None:
         errors = (row.clipping, row.quantisation, row.quantised, row.timing, row.error)
         table.add_row(
             row.layer,
-            _number(row.rate),
-            _number(row.silent, share=True),
-            _number(row.saturated, share=True),
+            number(row.rate),
+            number(row.silent, share=True),
+            number(row.saturated, share=True),
             f"{row.spikes:,.0f}",
-            *(_number(value) for value in errors),
+            *(number(value) for value in errors),
         )
     console.print(table)
-
-
-def _joules(value: float) -> str:
-    return f"{value * 1e6:.3g} uJ"
 
 
 def front_member(found: Outcome, front: Sequence[Outcome]) -> None:
     """Print an outcome of a search while it runs, on stderr, and whether it belongs to the front so far."""
     mark = "* " if found in front else "  "
-    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {_joules(found.energy)}, {_score(found)}"
+    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {joules(found.energy)}, {_score(found)}"
     new_console(stderr=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
 
 
 def _score(found: Outcome) -> str:
     if found.accuracy is not None:
         return f"{found.accuracy:.2%}"
-    return f"{found.measure} {_number(found.score)}"
+    return f"{found.measure} {number(found.score)}"
 
 
 def tasks(found: Iterable[Task]) -> None:
@@ -308,7 +299,7 @@ def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: f
     )  # fmt: skip
     for row in found.front:
         mark = "* " if row == found.best else "  "
-        energy, score = _joules(row.energy), _score(row)
+        energy, score = joules(row.energy), _score(row)
         table.add_row(
             mark + _setting(row.settings), str(row.steps), f"{row.spikes:,.0f}", energy, score, f"{row.drop:.2f}"
         )
@@ -342,7 +333,7 @@ def export_report(found: ExportReport) -> None:
             f"{found.left_out} sample(s) had a tie, a voltage at the threshold but for rounding: what lies behind it "
             "in them is not compared"
         )
-    console.print(f"largest difference of an output in any step: {_number(found.output_error)} of its largest value")
+    console.print(f"largest difference of an output in any step: {number(found.output_error)} of its largest value")
     for note in found.notes:
         console.print(f"note: {note}")
     for problem in found.problems:
