@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from snnc.backend import Backend
-from snnc.compiled import require_steps
 from snnc.engine.presentation import presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import UsageError, unknown
@@ -19,6 +18,7 @@ from snnc.neurons import SigmaDelta, SignedIf
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
 from snnc.registry import Registry
+from snnc.runnable import require_steps
 from snnc.text_form import parse, write
 
 DT = 0.001

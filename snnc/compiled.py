@@ -3,57 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from snnc import artifact, limits
-from snnc import samples as calibration
+from snnc import artifact
 from snnc._version import __version__
 from snnc.analysis.census import Census, census
 from snnc.analysis.rate_model import to_rate_model
 from snnc.analysis.task import Task
 from snnc.checked import checked
-from snnc.engine.answers import decode, finish, finish_each
-from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.recording import Recording
 from snnc.errors import UsageError
 from snnc.evaluation.evaluate import Evaluation, evaluation
 from snnc.evaluation.exported import ExportReport, compare_exported
 from snnc.evaluation.tasks import Asked, tasks_and_targets, tasks_of
-from snnc.evaluation.verify import (
-    Check,
-    Measurements,
-    Subject,
-    VerifyReport,
-    changes_over_time,
-    populations,
-    verify,
-)
+from snnc.evaluation.verify import Check, Measurements, Subject, VerifyReport, verify
 from snnc.export import Network
 from snnc.frontend.keras_loading import keras_outputs
-from snnc.ir.types import Array
-from snnc.lowered import Lowered
-from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
 from snnc.manifest import without_time
 from snnc.outputs import Kind, new_folder, write_file, write_manifest
 from snnc.passes.pipeline import JournalEntry
-from snnc.progress import progress_bar
+from snnc.runnable import Runnable
 from snnc.samples import Data, Labels, Samples
 from snnc.text_form import write
 
-ELEMENTS, FEWEST = 1 << 25, 16
-"""Of all tensors of the graph together, for the samples that evaluate and verify look at together: 128 MB, and a few
-times that. And the fewest samples, whatever the graph."""
 EXPORT_FILE = "snnc.json"
 """In what ``export`` writes: which files are of it."""
 
 
 @dataclass(eq=False, repr=False)
-class Compiled(Lowered):
+class Compiled(Runnable):
     """A compiled model: run it, measure it, save it.
 
     Threads may share one. It is pickled and copied without its program, which is built again when it is asked for.
@@ -74,72 +55,6 @@ class Compiled(Lowered):
     def census(self) -> Census:
         """Return statistics of the graph: neurons, ops on the host, the share of the work that spikes drive."""
         return census(self.graph)
-
-    @property
-    def temporal(self) -> bool:
-        """Return whether axis 1 of the inputs is time, of which one slice is presented each step."""
-        return is_temporal(self.source)
-
-    @property
-    def default_steps(self) -> int:
-        """Return how many steps a sample is shown where nobody says, and where the samples are no sequences."""
-        if self.settings.steps is not None:
-            return self.settings.steps
-        return self.backend.defaults(self.settings.level).steps if changes_over_time(self.graph) else 1
-
-    @checked
-    def samples(self, x: Data, limit: int | None = None, output: str | None = None) -> Samples:
-        """Return samples for this model: inputs checked, once, whatever is done with them, and labels as they are.
-
-        Args:
-            x: inputs as for ``run``, and labels: ``y``, or ``y_OUTPUT`` for one of several outputs.
-            limit: the first samples only.
-            output: which output ``y`` is of.
-        """
-        return calibration.samples(self.source, x, output=output).head(limit)
-
-    @checked
-    def run(
-        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
-    ) -> dict[str, Array]:
-        """Present each sample for a number of steps, every one from the same fresh state.
-
-        Args:
-            x: ``(batch, *shape)``, arrays by input name, or an ``.npz`` path; sequences ``(batch, time, *shape)`` for a
-                temporal model.
-            steps: how many steps of ``dt`` seconds; a temporal model runs for one step a slice.
-            jobs: how many processes; None takes what pays.
-            progress: show a bar on a terminal.
-
-        Returns:
-            ``(batch, steps, *shape)`` float32 by output name.
-
-        """
-        return self.run_and_read_out(x, steps, jobs=jobs, progress=progress)[0]
-
-    @checked
-    def predict(
-        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
-    ) -> Array | dict[str, Array]:
-        """Return the read-out, ``(batch, *shape)``, by default a mean over steps; a dict for several outputs."""
-        samples, dt = self.samples(x), self.settings.dt
-        steps = self.steps(samples, steps)
-        with self.alone(self.program) as program:
-            raw = program.decode(samples.inputs, steps, self.read_out, dt, jobs=jobs, progress=progress)
-        outputs = finish(self.graph, raw)
-        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
-
-    @checked
-    def run_and_read_out(
-        self, x: Data, steps: int | None = None, *, jobs: int | None = None, progress: bool = False
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return the results of ``run`` and of ``predict``, by output name, from one run."""
-        samples = self.samples(x)
-        steps = self.steps(samples, steps)
-        self._require_outputs(len(samples), steps)
-        with self.alone(self.program) as program:
-            raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
-        return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
     @checked
     def evaluate(
@@ -314,11 +229,6 @@ class Compiled(Lowered):
         samples = self._made() if x is None else self.samples(x)
         return compare_exported(self.exported, file, samples, self.steps(samples, steps))
 
-    def _made(self) -> Samples:
-        """Return made-up inputs of the seed."""
-        seed = self.settings.seed
-        return made_inputs(self.source, input_ranges(self.source, seed), seed, TO_SHOW)
-
     def exported_kind(self) -> Kind:
         """Return how a folder that ``export`` writes is known; raise UsageError where the backend has no such form."""
         mark, what = self.backend.exported
@@ -328,33 +238,6 @@ class Compiled(Lowered):
                 f"get a SavedModel, or name a format: {', '.join(self.registry.exporters)}"
             )
         return Kind(what, EXPORT_FILE, f"snnc-export of {mark}")
-
-    def steps(self, samples: Samples, steps: int | None = None) -> int:
-        """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""
-        steps = None if steps is None else require_steps(steps)
-        steps = require_steps(presentation(self.source).steps(samples.inputs, steps, self.default_steps))
-        self._require_outputs(min(len(samples), FEWEST), steps)
-        return steps
-
-    def _require_outputs(self, samples: int, steps: int) -> None:
-        """Raise BudgetError where what the outputs of all steps would take is more than the budget."""
-        values = samples * steps * sum(self.graph[node].type.size for node in self.graph.output_nodes.values())
-        limits.require("elements of outputs over all steps", values, f"{samples} sample(s), {steps} steps")
-
-    def _runs(
-        self, samples: Samples, steps: int, engine: str = "program", *, jobs: int | None, progress: bool
-    ) -> Iterator[tuple[Samples, Recording]]:
-        """Yield samples part by part, with their recordings of every population, which are large."""
-        program = self.engine(engine)
-        elements = sum(node.type.size for node in self.graph) * presentation(self.graph).repeats(steps)
-        parts = samples.parts(max(FEWEST, ELEMENTS // elements))
-        watch, several = populations(self.graph), len(parts) > 1
-        with progress_bar(shown=progress and several) as bar:
-            for part in bar.track(parts, description=self.backend.name):
-                shown = progress and not several
-                with self.alone(program):
-                    recording = program.run(part.inputs, steps, watch=watch, jobs=jobs, progress=shown)
-                yield part, recording
 
     def verify_samples(
         self,
@@ -388,11 +271,3 @@ class Compiled(Lowered):
         )
         with self.alone(self.program):  # a remedy is tried by running it again
             return verify(subject, tasks, self.checks)
-
-
-def require_steps(steps: Any) -> int:
-    """Return a number of steps; raise UsageError for anything but a positive whole number."""
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise UsageError(f"steps must be a whole number of at least 1, not {steps!r}")
-    limits.require("steps", int(steps), "a run")
-    return int(steps)

@@ -27,6 +27,7 @@ LAYERS = [
     {"discovery", "manifest"},
     {"registry"},
     {"lowered"},
+    {"runnable"},
     {"compiled"},
     {"arguments"},
     {"compiler"},

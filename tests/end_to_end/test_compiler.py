@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc import compiled, neurons, ops
+from snnc import neurons, ops, runnable
 from snnc.engine import rate
 from snnc.errors import DataError, UsageError
 from snnc.evaluation import verify
@@ -91,8 +91,8 @@ def test_many_samples_are_looked_at_part_by_part(model, x, monkeypatch):
     c = snnc.compile(model, scale=500, verify=False)
     y = c.source.evaluate(x)["out"].argmax(axis=1)
     measured, verified = c.evaluate(x, y, steps=10), c.verify(x, steps=10)
-    monkeypatch.setattr(compiled, "ELEMENTS", 1)
-    monkeypatch.setattr(compiled, "FEWEST", 4)
+    monkeypatch.setattr(runnable, "ELEMENTS", 1)
+    monkeypatch.setattr(runnable, "FEWEST", 4)
     recorded = []
     run = c.program.run
     monkeypatch.setattr(c.program, "run", lambda x, *a, **k: (recorded.append(len(x["input"])), run(x, *a, **k))[1])
@@ -286,8 +286,8 @@ def test_verify_evaluates_each_graph_once_a_part(model, x, monkeypatch):
 
     monkeypatch.setattr(rate, "evaluate_nodes", counted)
     monkeypatch.setattr(verify, "evaluate_nodes", counted)
-    monkeypatch.setattr(compiled, "FEWEST", 2)
-    monkeypatch.setattr(compiled, "ELEMENTS", 1)
+    monkeypatch.setattr(runnable, "FEWEST", 2)
+    monkeypatch.setattr(runnable, "ELEMENTS", 1)
     in_parts = c.verify(x, steps=20)
     assert sorted(seen) == 3 * [(False, 2)] + 3 * [(True, 2)]
     assert in_parts.agreement == whole.agreement
