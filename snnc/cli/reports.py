@@ -171,8 +171,8 @@ def _output(table: Table, each: OutputEvaluation, *, several: bool) -> None:
         share = name not in ("R2", "MSE", "MAE")
         table.add_row(f"{name}{of} of the spiking network", number(value, share=share))
         if name == each.measure and each.score_interval is not None:
-            low, high = each.score_interval
-            table.add_row("  its 95 % confidence interval", f"{low:.1%} to {high:.1%}")
+            low, high = (f"{end:.1%}" if share else f"{end:.3f}" for end in each.score_interval)
+            table.add_row("  its 95 % confidence interval", f"{low} to {high}")
         table.add_row(f"{name}{of} of the model", number(each.model_metrics[name], share=share))
     if each.agreement is not None:
         table.add_row(f"agreement{of} with the model", number(each.agreement, share=True))

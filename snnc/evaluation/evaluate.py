@@ -191,7 +191,7 @@ def evaluation(
         score_by_step=told.score_by_step,
         model_score=told.model_score,
         accuracy=told.score if decides else None,
-        accuracy_interval=told.score_interval,
+        accuracy_interval=told.score_interval if decides else None,
         accuracy_by_step=told.score_by_step if decides else None,
         agreement=told.agreement,
         agreement_by_step=told.agreement_by_step,

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from snnc.analysis.errors import grouped_interval
+from snnc.analysis.errors import grouped_interval, mean_interval
 from snnc.analysis.task import Task
 from snnc.ir.types import AnyArray, Array
 
@@ -34,9 +34,11 @@ class OutputEvaluation:
     score: float | None = None
     """The first metric, of which more is better: the accuracy, or R2 where numbers are values."""
     score_interval: tuple[float, float] | None = None
-    """The 95 % confidence interval of an accuracy; decisions about one sample are not taken to be independent."""
+    """Its 95 % confidence interval; decisions about one sample are not taken to be independent, and of R2 the spread of
+    the labels is taken as known. None for a single value."""
     score_by_step: ByStep = None
     """Of the read-out after 1, 2, … steps; of an answer for each step, of that step."""
+    score_interval_by_step: tuple[tuple[float, float], ...] | None = None
     model_score: float | None = None
     agreement: float | None = None
     """Share of what network and model decide alike; None where nothing is decided."""
@@ -134,14 +136,15 @@ class _Decisions(Measure):
         accuracy = right.mean(axis=0)
         score = self._over_steps(accuracy)
         each = right.mean(axis=1) if self.task.each_step else right[:, -1]
-        units = int(np.prod(self.task.positions)) * (right.shape[1] if self.task.each_step else 1)
+        positions, steps = int(np.prod(self.task.positions)), right.shape[1]
         return replace(
             found,
             metrics={"accuracy": score, **self.network.metrics()},
             model_metrics={"accuracy": model, **self.model.metrics()},
             score=score,
-            score_interval=grouped_interval(each, units),
+            score_interval=grouped_interval(each, positions * (steps if self.task.each_step else 1)),
             score_by_step=tuple(accuracy.tolist()),
+            score_interval_by_step=tuple(grouped_interval(right[:, t], positions) for t in range(steps)),
             model_score=model,
             steps_to_model=None if self.task.each_step else stays_from(accuracy.tolist(), model - CLOSE),
         )
@@ -202,18 +205,28 @@ class _Values(Measure):
             return found
         r2 = 1 - self.network.unexplained
         score, model = self._over_steps(r2), self._over_steps(1 - self.model.unexplained)
+        left = self.network.unexplained_by_sample
+        each = [interval for t in range(left.shape[1]) if (interval := _of_r2(left[:, t])) is not None]
         return replace(
             found,
             metrics={"R2": score, **self._errors(self.network)},
             model_metrics={"R2": model, **self._errors(self.model)},
             score=score,
+            score_interval=_of_r2(left.mean(axis=1) if self.task.each_step else left[:, -1]),
             score_by_step=tuple(r2.tolist()),
+            score_interval_by_step=tuple(each) or None,
             model_score=model,
             steps_to_model=None if self.task.each_step else stays_from(r2.tolist(), model - CLOSE),
         )
 
     def _errors(self, of: _Deviation) -> dict[str, float]:
         return {"MSE": self._over_steps(of.squares / of.count), "MAE": self._over_steps(of.absolute / of.count)}
+
+
+def _of_r2(unexplained: AnyArray) -> tuple[float, float] | None:
+    """Return the interval of R2, from what each sample adds to the mean of what is not explained."""
+    found = mean_interval(unexplained)
+    return None if found is None else (1 - found[1], 1 - found[0])
 
 
 class _Deviation:
@@ -224,6 +237,8 @@ class _Deviation:
         self.samples = self.count = 0
         """Wanted values of a step."""
         self.squares: AnyArray = np.zeros(1)
+        self.by_sample: list[AnyArray] = []
+        """Of each part of the samples, ``(batch, steps)``."""
         self.absolute: AnyArray = np.zeros(1)
         self.origin: AnyArray | None = None
         """The first wanted values, which are taken off: large means would cost digits."""
@@ -235,7 +250,8 @@ class _Deviation:
         wanted = wanted.astype(np.float64)
         every = every.reshape(*every.shape[:2], -1)
         apart = every - (wanted.reshape(every.shape) if self.each_step else wanted.reshape(len(wanted), 1, -1))
-        self.squares = self.squares + np.square(apart).sum(axis=(0, 2))
+        self.by_sample.append(np.square(apart).sum(axis=2))
+        self.squares = self.squares + self.by_sample[-1].sum(axis=0)
         self.absolute = self.absolute + np.abs(apart).sum(axis=(0, 2))
         if self.origin is None:
             self.origin = wanted[:1]
@@ -251,14 +267,21 @@ class _Deviation:
 
         Of values that do not differ it is nothing where they are met, and otherwise all.
         """
-        spread = self.powers - np.square(self.sums) / self.samples
-        if self.each_step:
-            spread = spread.reshape(len(self.squares), -1).sum(axis=1)
-            spread = np.full_like(spread, spread.mean())
-        else:
-            spread = np.full_like(self.squares, spread.sum())
-        tiny = 1e-12 * self.count
-        return np.where(spread > tiny, self.squares / np.maximum(spread, tiny), np.where(self.squares > tiny, 1.0, 0.0))
+        return self._relative(self.squares, 1)
+
+    @property
+    def unexplained_by_sample(self) -> AnyArray:
+        """Return the same for each sample, ``(batch, steps)``, relative to the mean spread of all: its mean is that."""
+        return self._relative(np.concatenate(self.by_sample), self.samples)
+
+    def _relative(self, squares: AnyArray, shares: int) -> AnyArray:
+        """Return squares relative to one of so many equal shares of the wanted values' spread."""
+        by_value = self.powers - np.square(self.sums) / self.samples
+        spread = by_value.sum() / (len(self.squares) if self.each_step else 1) / shares
+        tiny = 1e-12 * self.count / shares
+        if spread > tiny:
+            return squares / spread
+        return np.where(squares > tiny, 1.0, 0.0)
 
 
 def stays_from(scores: Sequence[float], wanted: float) -> int | None:

@@ -28,7 +28,35 @@ def test_values_have_an_r2_and_errors_that_do_not_depend_on_parts_or_on_a_large_
     assert found.error == pytest.approx(np.sqrt(apart))
     assert found.score_by_step == pytest.approx(in_parts.score_by_step)
     assert found.drop == pytest.approx(100 * (found.model_score - found.score))
-    assert (found.measure, found.agreement, found.score_interval) == ("R2", None, None)
+    assert (found.measure, found.agreement) == ("R2", None)
+    lost = np.square(every[:, -1] - target).sum(axis=1) / (spread / len(target))
+    margin = 1.96 * lost.std(ddof=1) / np.sqrt(len(lost))
+    assert found.score_interval == pytest.approx((found.score - margin, found.score + margin))
+    assert found.score_interval_by_step[-1] == found.score_interval
+
+
+def test_the_interval_of_r2_holds_it_19_times_of_20(rng):
+    task, held = Task("out", "regression", (1,)), 0
+    for _ in range(200):
+        target = rng.normal(size=(60, 1))
+        every = (target + 0.3 * rng.normal(size=target.shape))[:, None]
+        low, high = measured(task, every, target, target).score_interval
+        held += low <= 1 - 0.09 <= high
+    assert 170 <= held <= 198  # the spread of the labels is taken as known, so that it is a little narrow
+
+
+def test_an_accuracy_has_an_interval_each_step():
+    target = np.array([0, 1, 2, 0])
+    every = np.eye(3)[np.array([[1, 0], [1, 1], [0, 2], [2, 0]])]
+    found = measured(Task("out", "classes", (3,), "largest"), every, np.eye(3)[target], target)
+    assert found.score_interval_by_step == (interval(0.25, 4), interval(1.0, 4))
+    assert found.score_interval == found.score_interval_by_step[-1]
+    assert (
+        measured(
+            Task("out", "regression", (1,)), target[:1, None, None], target[:1, None], target[:1, None]
+        ).score_interval
+        is None
+    )
 
 
 def test_values_that_do_not_differ_are_met_or_not():
