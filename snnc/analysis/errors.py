@@ -123,11 +123,3 @@ def grouped_interval(shares: AnyArray, units: int) -> tuple[float, float]:
         if scatter > 0:
             count = min(max(mean * (1 - mean) / scatter, count), count * units)
     return interval(mean, count)
-
-
-def mean_interval(values: AnyArray, z: float = 1.96) -> tuple[float, float] | None:
-    """Return the normal interval of the mean of numbers, one a sample, 95 % by default; None for fewer than two."""
-    if len(values) < 2:
-        return None
-    mean, spread = float(np.mean(values)), z * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return mean - spread, mean + spread

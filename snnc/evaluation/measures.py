@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from snnc.analysis.errors import grouped_interval, mean_interval
+from snnc.analysis.errors import grouped_interval
 from snnc.analysis.task import Task
 from snnc.ir.types import AnyArray, Array
 
@@ -34,8 +34,8 @@ class OutputEvaluation:
     score: float | None = None
     """The first metric, of which more is better: the accuracy, or R2 where numbers are values."""
     score_interval: tuple[float, float] | None = None
-    """Its 95 % confidence interval; decisions about one sample are not taken to be independent, and of R2 the spread of
-    the labels is taken as known. None for a single value."""
+    """Its 95 % confidence interval; decisions about one sample are not taken to be independent. None for a single
+    value."""
     score_by_step: ByStep = None
     """Of the read-out after 1, 2, … steps; of an answer for each step, of that step."""
     score_interval_by_step: tuple[tuple[float, float], ...] | None = None
@@ -182,7 +182,7 @@ class _Values(Measure):
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self.network, self.model, self.distance = _Deviation(task), _Deviation(task), _Deviation(task)
+        self.network, self.model, self.distance = _Deviation(task, keep=True), _Deviation(task), _Deviation(task)
         self.labelled = False
 
     def add(self, every: Array, model: Array, target: AnyArray | None) -> None:
@@ -205,16 +205,15 @@ class _Values(Measure):
             return found
         r2 = 1 - self.network.unexplained
         score, model = self._over_steps(r2), self._over_steps(1 - self.model.unexplained)
-        left = self.network.unexplained_by_sample
-        each = [interval for t in range(left.shape[1]) if (interval := _of_r2(left[:, t])) is not None]
+        intervals = self.network.intervals()
         return replace(
             found,
             metrics={"R2": score, **self._errors(self.network)},
             model_metrics={"R2": model, **self._errors(self.model)},
             score=score,
-            score_interval=_of_r2(left.mean(axis=1) if self.task.each_step else left[:, -1]),
+            score_interval=None if intervals is None else intervals[-1],
             score_by_step=tuple(r2.tolist()),
-            score_interval_by_step=tuple(each) or None,
+            score_interval_by_step=None if intervals is None else intervals[:-1],
             model_score=model,
             steps_to_model=None if self.task.each_step else stays_from(r2.tolist(), model - CLOSE),
         )
@@ -223,22 +222,16 @@ class _Values(Measure):
         return {"MSE": self._over_steps(of.squares / of.count), "MAE": self._over_steps(of.absolute / of.count)}
 
 
-def _of_r2(unexplained: AnyArray) -> tuple[float, float] | None:
-    """Return the interval of R2, from what each sample adds to the mean of what is not explained."""
-    found = mean_interval(unexplained)
-    return None if found is None else (1 - found[1], 1 - found[0])
-
-
 class _Deviation:
     """Sums of how far values are from wanted ones, by step, and of how far these are from their own means."""
 
-    def __init__(self, task: Task) -> None:
-        self.each_step = task.each_step
+    def __init__(self, task: Task, *, keep: bool = False) -> None:
+        self.each_step, self.keep = task.each_step, keep
         self.samples = self.count = 0
         """Wanted values of a step."""
         self.squares: AnyArray = np.zeros(1)
-        self.by_sample: list[AnyArray] = []
-        """Of each part of the samples, ``(batch, steps)``."""
+        self.parts: list[tuple[AnyArray, AnyArray]] = []
+        """Where they are kept, of each part of the samples the wanted values, and the squares ``(batch, steps)``."""
         self.absolute: AnyArray = np.zeros(1)
         self.origin: AnyArray | None = None
         """The first wanted values, which are taken off: large means would cost digits."""
@@ -250,8 +243,8 @@ class _Deviation:
         wanted = wanted.astype(np.float64)
         every = every.reshape(*every.shape[:2], -1)
         apart = every - (wanted.reshape(every.shape) if self.each_step else wanted.reshape(len(wanted), 1, -1))
-        self.by_sample.append(np.square(apart).sum(axis=2))
-        self.squares = self.squares + self.by_sample[-1].sum(axis=0)
+        squares = np.square(apart).sum(axis=2)
+        self.squares = self.squares + squares.sum(axis=0)
         self.absolute = self.absolute + np.abs(apart).sum(axis=(0, 2))
         if self.origin is None:
             self.origin = wanted[:1]
@@ -260,6 +253,8 @@ class _Deviation:
         self.count += every[:, 0].size
         self.sums = self.sums + off.sum(axis=0)
         self.powers = self.powers + np.square(off).sum(axis=0)
+        if self.keep:
+            self.parts.append((wanted, squares))
 
     @property
     def unexplained(self) -> AnyArray:
@@ -267,21 +262,36 @@ class _Deviation:
 
         Of values that do not differ it is nothing where they are met, and otherwise all.
         """
-        return self._relative(self.squares, 1)
+        spread = self._spread
+        tiny = 1e-12 * self.count
+        return self.squares / spread if spread > tiny else np.where(self.squares > tiny, 1.0, 0.0)
 
     @property
-    def unexplained_by_sample(self) -> AnyArray:
-        """Return the same for each sample, ``(batch, steps)``, relative to the mean spread of all: its mean is that."""
-        return self._relative(np.concatenate(self.by_sample), self.samples)
-
-    def _relative(self, squares: AnyArray, shares: int) -> AnyArray:
-        """Return squares relative to one of so many equal shares of the wanted values' spread."""
+    def _spread(self) -> float:
+        """Return the sum of the squares by which wanted values are off their means, of a step where each has some."""
         by_value = self.powers - np.square(self.sums) / self.samples
-        spread = by_value.sum() / (len(self.squares) if self.each_step else 1) / shares
-        tiny = 1e-12 * self.count / shares
-        if spread > tiny:
-            return squares / spread
-        return np.where(squares > tiny, 1.0, 0.0)
+        return float(by_value.sum()) / (len(self.squares) if self.each_step else 1)
+
+    def intervals(self) -> tuple[tuple[float, float], ...] | None:
+        """Return the 95 % interval of R2 in each step, and that of their mean or of the last; None for one sample.
+
+        R2 is a ratio of two sums over the samples, which vary together (Cochran 1977, section 6).
+        """
+        assert self.origin is not None
+        if self.samples < 2 or self._spread <= 1e-12 * self.count:
+            return None
+        mean = self.origin + self.sums / self.samples
+        own = np.concatenate([np.square(w - mean).reshape(len(w), -1).sum(axis=1) for w, _ in self.parts])
+        squares = np.concatenate([squares for _, squares in self.parts])
+        own = own / (squares.shape[1] if self.each_step else 1)
+        last = squares.mean(axis=1) if self.each_step else squares[:, -1]
+        found = []
+        for lost in (*squares.T, last):
+            left = lost.sum() / self._spread
+            apart = (lost - left * own) / (self._spread / self.samples)
+            margin = 1.96 * float(apart.std(ddof=1)) / math.sqrt(self.samples)
+            found.append((1 - left - margin, 1 - left + margin))
+        return tuple(found)
 
 
 def stays_from(scores: Sequence[float], wanted: float) -> int | None:

