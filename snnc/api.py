@@ -6,17 +6,7 @@ from snnc.analysis.census import census
 from snnc.analysis.decoders import decoder_of, refitted, samples_for
 from snnc.analysis.ideal_rates import with_ideal_rates
 from snnc.analysis.op_matrix import movement_matrix, op_matrix
-from snnc.backend import (
-    Backend,
-    Defaults,
-    Lowering,
-    LoweringContext,
-    Lowerings,
-    Program,
-    Tolerance,
-    lowering,
-    require_none,
-)
+from snnc.backend import Backend, Defaults, Tolerance, require_none
 from snnc.engine.answers import decode, finish_each
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.rate import evaluate, evaluate_nodes, validated_inputs
@@ -50,6 +40,7 @@ from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
 from snnc.ir.store import Kinds, graph_from_text, graph_text, op_from_text, op_text
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
+from snnc.lowering import Lowering, LoweringContext, Lowerings, lowering
 from snnc.neurons import NeuronModel, Neurons, Synapse, SynapseModel
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
@@ -64,6 +55,7 @@ from snnc.passes.fuse_linear import fuse_linear
 from snnc.passes.merge_linear import MergeLinear
 from snnc.passes.write_scales import WriteScales
 from snnc.processes import in_processes
+from snnc.program import CoreUse, Program
 from snnc.progress import progress_bar
 from snnc.text_form import read_out_of
 
@@ -139,6 +131,7 @@ __all__ += [
 
 __all__ += [
     "Backend",
+    "CoreUse",
     "Defaults",
     "Exporter",
     "LastReadOut",

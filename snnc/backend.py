@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.engine.read_out import AnyReadOut, MeanReadOut, ReadOut
-from snnc.engine.recording import Recording
-from snnc.engine.simulate import as_run, present
-from snnc.errors import LoweringError, UnsupportedOpError, UsageError
+from snnc.engine.read_out import AnyReadOut
+from snnc.errors import LoweringError
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import Array
+from snnc.lowering import LoweringContext
 from snnc.neurons import Neurons
+from snnc.program import Program
 
 CALIBRATED = 2
 """The level from which on a compilation measures the model on samples."""
@@ -47,188 +47,6 @@ def require_none(who: str, refused: Mapping[str, str | None]) -> None:
     rows = [f"layer {name!r}: {reason}" for name, reason in refused.items() if reason is not None]
     if rows:
         raise LoweringError(f"{who} {len(rows)} layer(s): {'; '.join(rows)}")
-
-
-@dataclass(frozen=True)
-class Lowering:
-    """How one backend builds one op."""
-
-    backend: str
-    op: type[Any]
-    function: Callable[..., Any]
-
-    @property
-    def name(self) -> str:
-        """Return ``backend:kind``, or ``backend:Class`` of a class that others inherit from."""
-        return f"{self.backend}:{getattr(self.op, 'kind', self.op.__name__)}"
-
-
-def lowering(backend: str, op: type[Any]) -> Callable[[Callable[..., Any]], Lowering]:
-    """Make a lowering of a function; nothing is registered, a hook must return it.
-
-    It is also that of the classes that inherit from ``op``, as far as they have none themselves and inherit what they
-    compute, too. That of ``Op`` itself takes whatever else there is: it computes it on the host, with op.evaluate.
-    What the function is given, and what it returns, is the backend's own contract.
-    """
-    return lambda function: Lowering(backend, op, function)
-
-
-@dataclass(frozen=True)
-class Lowerings:
-    """The lowerings of a backend and of those that it extends, nearest first."""
-
-    backend: str
-    table: Mapping[type[Op], Callable[..., Any]]
-
-    def get(self, op: Op) -> Callable[..., Any] | None:
-        """Return the lowering of an op's class, or of the nearest that it inherits from, or None."""
-        return self.table.get(self._nearest(op))
-
-    def lower(self, op: Op, site: Any) -> Any:
-        """Return the lowered form of an op at a site of the backend's; raise KeyError where there is none."""
-        return self.table[self._nearest(op)](op, site)
-
-    def on_host(self, op: Op) -> bool:
-        """Return whether an op has no lowering but that for all ops, which computes it on the host."""
-        return Op in self.table and self._nearest(op) is Op
-
-    def _nearest(self, op: Op) -> type[Op]:
-        own = False  # whether it has a rule of its own, so that another op's lowering is not for it
-        for cls in type(op).__mro__:
-            if cls in self.table and not (own and "kind" in vars(cls)):
-                return cls
-            if "rule" not in vars(cls) and not {"evaluate", "step"}.isdisjoint(vars(cls)):
-                break  # what it computes is not what those compute that it inherits from
-            own = own or "rule" in vars(cls)
-        return Op
-
-    def require(self, graph: Graph) -> None:
-        """Raise UnsupportedOpError naming every node that has no lowering."""
-        missing = [
-            (n.name, n.op.kind, "drop the layer, or add a lowering with the hook snnc_register_lowerings")
-            for n in graph
-            if n.op.arity != 0 and self.get(n.op) is None
-        ]
-        if missing:
-            raise UnsupportedOpError(self.backend, missing)
-
-
-@dataclass(frozen=True)
-class LoweringContext:
-    """The lowerings and settings with which a backend lowers a graph."""
-
-    lowerings: Lowerings
-    dt: float = 0.001
-    """Seconds a step."""
-    seed: int = 0
-    read_out: ReadOut = field(default_factory=MeanReadOut)
-    """How the outputs of all steps become one answer."""
-    others: Mapping[str, Lowerings] = field(default_factory=dict)
-    """The lowerings of the backends that this one uses, by name."""
-
-
-class Program:
-    """A lowered graph that can run: in snnc's own engine, in numpy, unless a backend brings another ``run``."""
-
-    network: Any = None
-    """The ``nengo.Network``, where there is one."""
-
-    def __init__(self, graph: Graph, target: LoweringContext) -> None:
-        """Hold a graph as lowered, in which read-out activations pass their inputs on."""
-        self.graph = graph
-        self.target = target
-
-    @property
-    def shareable(self) -> bool:
-        """Return whether several threads may run it at a time; ``Compiled`` lets one after another in otherwise.
-
-        snnc's own engine keeps nothing from run to run; of a ``run`` that a backend brings nobody knows.
-        """
-        return type(self).run is Program.run and type(self).decode is Program.decode
-
-    @property
-    def network_map(self) -> Mapping[str, Any]:
-        """Return the backend's object for each layer, by the layer's name."""
-        return {}
-
-    @property
-    def resources(self) -> Mapping[str, int]:
-        """Return the amounts of hardware that the program takes, such as cores, by name; nothing for a simulator."""
-        return {}
-
-    def pictures(self) -> Mapping[str, bytes]:
-        """Return files, by name, that show where the program is on its hardware; none for a simulator."""
-        return {}
-
-    def using(self, engine: str) -> Program:
-        """Return the program that runs on another of the backend's engines; ``"program"`` is this one."""
-        if engine == "program":
-            return self
-        raise UsageError(f"this program runs on itself only, not on {engine!r}")
-
-    def absorb(self, trained: Any) -> Mapping[str, Op]:
-        """Return the ops that were trained outside, by their nodes' names; what ``trained`` is, the backend says."""
-        raise UsageError("what this backend builds cannot be trained; nengo-dl can")
-
-    def run(
-        self,
-        inputs: Mapping[str, Array],
-        steps: int,
-        *,
-        watch: Collection[str] = (),
-        progress: bool = False,
-        jobs: int | None = None,
-    ) -> Recording:
-        """Present each sample for a number of steps, every one from the same fresh state.
-
-        Args:
-            inputs: by input name, validated: float32 ``(batch, *shape)``, of a temporal graph
-                ``(batch, steps, *shape)``. ``Compiled.run`` takes anything and checks it.
-            steps: how many steps of ``dt`` each sample is shown; one a slice.
-            watch: nodes of the graph whose values are wanted too.
-            progress: show a progress bar.
-            jobs: how many processes; None takes what pays. numpy's threads need none.
-
-        """
-        target = self.target
-        return present(
-            as_run(self.graph, watch),
-            inputs,
-            steps,
-            window=target.read_out.window(steps),
-            dt=target.dt,
-            seed=target.seed,
-            watch=watch,
-        )
-
-    def decode(
-        self,
-        inputs: Mapping[str, Array],
-        steps: int,
-        read_out: ReadOut,
-        dt: float,
-        *,
-        progress: bool = False,
-        jobs: int | None = None,
-    ) -> dict[str, Array]:
-        """Return the read-out of each output, ``(batch, *shape)`` by name.
-
-        A backend that can do with less work than ``run`` where nobody asks for every step has its own.
-        """
-        outputs = self.run(inputs, steps, progress=progress, jobs=jobs).outputs
-        return {name: read_out(y, dt) for name, y in outputs.items()}
-
-    def export(self, folder: Path, graph: Graph) -> None:
-        """Write the program into an empty folder in a form that runs without snnc.
-
-        Args:
-            folder: where to.
-            graph: the graph with what is deferred to the read-out, which the program's own does not have.
-
-        Raises:
-            UsageError: there is no such form.
-        """
-        raise UsageError("this program has no form that runs without snnc")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from typing import Any, ClassVar, get_origin, get_type_hints
 import pluggy
 
 from snnc import hooks
-from snnc.backend import Backend, Lowering
+from snnc.backend import Backend
 from snnc.engine.read_out import ReadOut
 from snnc.errors import DuplicateNameError, PluginError
 from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op, Record
+from snnc.lowering import Lowering
 from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 

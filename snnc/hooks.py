@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from snnc.backend import Backend, Lowering
+from snnc.backend import Backend
 from snnc.engine.read_out import ReadOut
 from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
+from snnc.lowering import Lowering
 from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 

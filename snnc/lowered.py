@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from snnc.backend import Backend, LoweringContext, Lowerings, Program
+from snnc.backend import Backend
 from snnc.engine.read_out import ReadOut
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
+from snnc.lowering import LoweringContext, Lowerings
 from snnc.manifest import Settings
 from snnc.ops.read_out_activation import stepwise
+from snnc.program import Program
 from snnc.registry import Registry
 
 

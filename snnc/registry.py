@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from snnc import text_form as spec
-from snnc.backend import Backend, Lowering, Lowerings
+from snnc.backend import Backend
 from snnc.discovery import HOOKS, Problem, find
 from snnc.engine.read_out import AnyReadOut, ReadOut
 from snnc.errors import DuplicateNameError, UsageError, unknown
@@ -17,6 +17,7 @@ from snnc.export import Exporter
 from snnc.frontend.base import Frontend, Importer
 from snnc.ir.op import Op
 from snnc.ir.store import Kinds
+from snnc.lowering import Lowering, Lowerings
 from snnc.neurons import NeuronModel, SynapseModel
 from snnc.passes.base import Pass
 

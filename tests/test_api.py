@@ -22,7 +22,7 @@ GOLDEN = {
         Builder Frontend FrontendError ImportOptions Importer Layer MadeFor Role Slot importer layer_error
     """,
     "Backend": """
-        Backend Defaults Exporter LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings
+        Backend CoreUse Defaults Exporter LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings
         MeanReadOut MissingExtraError Network Program ReadOut Recording Tolerance UnsupportedOpError as_run
         initial_state is_temporal linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,

@@ -8,12 +8,13 @@ import pytest
 
 import snnc
 from snnc import ops
-from snnc.backend import Backend, Program
+from snnc.backend import Backend
 from snnc.engine.simulate import simulate
 from snnc.errors import DuplicateNameError, LoweringError, PassSpecError, UsageError
 from snnc.hooks import hookimpl
 from snnc.neurons import Neurons
 from snnc.passes.plan import plan
+from snnc.program import Program
 from snnc.registry import Registry
 from snnc.testing import chain
 from tests.conftest import conv, dense

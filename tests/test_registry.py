@@ -10,7 +10,7 @@ import pytest
 
 import snnc.discovery as discovery
 from snnc import builtin, ops
-from snnc.backend import Backend, Lowering, Lowerings
+from snnc.backend import Backend
 from snnc.compiler import compile, import_model
 from snnc.discovery import HOOKS
 from snnc.errors import DuplicateNameError, PassError, PluginError, SnncError, UsageError
@@ -18,6 +18,7 @@ from snnc.frontend.base import Frontend, importer
 from snnc.hooks import hookimpl
 from snnc.ir.made_for import MadeFor
 from snnc.ir.op import Op, op
+from snnc.lowering import Lowering, Lowerings
 from snnc.passes.base import Pass, Stage
 from snnc.passes.plan import plan
 from snnc.registry import Registry

@@ -13,7 +13,7 @@ from snnc_nengo.build import build as build_network
 from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, Graph, LoweringContext, Program, Recording, present, progress_bar
+from snnc.api import Array, CoreUse, Graph, LoweringContext, Program, Recording, present, progress_bar
 from snnc_loihi.board import fit
 from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
@@ -63,6 +63,16 @@ class LoihiProgram(NengoProgram):
             LoweringError: the chips do not have the cores, or a core breaks a rule of the hardware; names the layer.
         """
         return utilisation(self.model, fit(self.model, chips))
+
+    @property
+    def core_map(self) -> tuple[CoreUse, ...]:
+        found = self.utilisation()
+        return tuple(CoreUse(c.chip, c.core, c.layer, c.shares(found.limits)) for c in found.cores)
+
+    def trace(
+        self, inputs: Mapping[str, Array], steps: int, watch: Collection[str]
+    ) -> tuple[Recording, dict[str, Array]]:
+        return self._trace(self.graph, inputs, steps, watch, self.replica)
 
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())

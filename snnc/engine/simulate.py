@@ -129,6 +129,7 @@ def present(
     watch: Collection[str] = (),
     outputs: bool = True,
     external: External | None = None,
+    each_step: Callable[[int, Values], None] | None = None,
 ) -> Recording:
     """Do as ``simulate`` with a graph just as it is, and inputs that are validated; see there.
 
@@ -142,9 +143,11 @@ def present(
         watch: nodes whose means, totals and messages are wanted.
         outputs: whether the outputs of every step are wanted.
         external: what computes some of the nodes.
+        each_step: is given the number of each step, from 0, and the values of watched nodes in it; of one sample, as
+            parts of a batch are computed side by side.
     """
     shown = graph.output_nodes if outputs else {}
-    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external)
+    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step)
     return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
 
 
@@ -160,6 +163,7 @@ class _Run:
     watch: tuple[str, ...]
     outputs: Mapping[str, str]
     external: External | None
+    each_step: Callable[[int, Values], None] | None = None
 
     def __post_init__(self) -> None:
         graph, reads = self.graph, {} if self.external is None else self.external.reads
@@ -204,6 +208,8 @@ class _Run:
 
     def _record(self, done: Recording, seen: Values, t: int) -> None:
         """Add the values of watched nodes in a step to their sums."""
+        if self.each_step is not None:
+            self.each_step(t, seen)
         for name in self.watch:
             if self.window.start <= t < self.window.stop:
                 done.means[name] += seen[name]

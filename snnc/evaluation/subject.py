@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from snnc.backend import Program, Tolerance
+from snnc.backend import Tolerance
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.passes.pipeline import JournalEntry
+from snnc.program import Program
 from snnc.samples import Samples
 
 

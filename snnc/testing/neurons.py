@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backend import LoweringContext
 from snnc.engine.simulate import simulate
 from snnc.ir.namespace import NUMPY
 from snnc.ir.types import TensorType
+from snnc.lowering import LoweringContext
 from snnc.neurons import NeuronModel, Neurons
 from snnc.ops.stateful import RandomStream, State, for_batch
 from snnc.registry import Registry

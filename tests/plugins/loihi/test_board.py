@@ -152,3 +152,19 @@ def test_a_map_as_a_picture():
     figure = draw(figure_module.Figure(), found)
     assert [len(axes.patches) for axes in figure.axes] == [4, 3]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["first (4)", "second (3)"]
+
+
+def test_what_a_program_tells_of_its_cores_and_of_each_step(rng):
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
+    compiled = snnc.compile(graph, backend="loihi", verify=False)
+    program = compiled.program
+    cores = program.core_map
+    assert len(cores) == program.resources["cores"]
+    assert {core.layer for core in cores} <= set(compiled.census.populations)
+    assert all(0 < max(core.shares.values()) <= 1 for core in cores)
+    x = {name: rng.random((1, 6, 6, 1)).astype(np.float32) for name in graph.inputs}
+    ran = program.run(x, 12, watch=compiled.census.populations)
+    recording, steps = program.trace(x, 12, compiled.census.populations)
+    for name, values in steps.items():
+        np.testing.assert_array_equal(values.sum(axis=0), ran.totals[name][0])
+    assert all((recording.outputs[name] == y).all() for name, y in ran.outputs.items())

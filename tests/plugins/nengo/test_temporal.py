@@ -8,7 +8,7 @@ import pytest
 
 import snnc
 from snnc.api import DataError, Graph, Neurons, neurons, ops, simulate
-from snnc.backend import LoweringContext
+from snnc.lowering import LoweringContext
 from tests.plugins.nengo.build import LOWERINGS, RELU, conv, dense, graph, program
 
 STEPS, DT = 12, 0.001
