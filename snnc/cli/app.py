@@ -8,8 +8,18 @@ import typer
 
 from snnc._version import __version__
 
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: command lines that a test runs, a paragraph each, so that none is joined."""
+    return "\n\n".join(["Examples:" if len(lines) > 1 else "Example:", *lines])
+
+
 app = typer.Typer(
     name="snnc",
+    epilog=examples(
+        "snnc compile model.keras -o out",
+        "snnc evaluate out --inputs samples.npz",
+    ),
     help="Compile trained Keras models to spiking neural networks, with proof of how close they are.",
     no_args_is_help=True,
     add_completion=False,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.app import app
+from snnc.cli.app import app, examples
 from snnc.cli.options import (
     Backend,
     Config,
@@ -36,7 +36,14 @@ from snnc.cli.options import (
 )
 
 
-@app.command("compile")
+@app.command(
+    "compile",
+    epilog=examples(
+        "snnc compile model.keras -o out",
+        "snnc compile model.keras --calibration samples.npz -o out",
+        "snnc compile model.keras --neurons spiking-relu --scale 100 -o classic",
+    ),
+)
 def compile_command(
     model: Model,
     output: Annotated[Path, typer.Option("--output", "-o", help="The artifact folder to write.", show_default=False)],
@@ -95,7 +102,7 @@ def compile_command(
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
     from snnc.artifact import KIND
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.compiler import compile
     from snnc.outputs import require_folder_place
 
@@ -131,12 +138,18 @@ def compile_command(
     )
     compiled.save(output)
     reports.compilation(compiled, output)
+    next_step.after_compile(output, compiled, calibration, {"--task": task, "--judge": judge})
     report = compiled.report
     if report is not None and len(report["problems"]) > len(report["spiking_problems"]):
         raise typer.Exit(1)  # a wrong artifact, while one that spikes poorly may be as good as can be had
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "snnc tune model.keras --calibration samples.npz -o tuned",
+        "snnc tune model.keras --calibration samples.npz --minimise energy -o tuned",
+    )
+)
 def tune(
     model: Model,
     output: Annotated[
@@ -179,7 +192,7 @@ def tune(
     """Search the settings of level 2 for the cheapest network that does the model's task as well."""
     from snnc import tune as search
     from snnc.artifact import KIND
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.compiler import import_model
     from snnc.evaluation.tasks import tasks_and_targets
     from snnc.outputs import MARK, require_file_place, require_folder_place, write_file
@@ -226,5 +239,6 @@ def tune(
     kept = {"about": MARK.decode(), "target_drop": target_drop, "minimise": minimise, "front": rows}
     write_file(front, json.dumps(kept, indent=1).encode(), reads=read)
     reports.tuning(found, again(found.best.settings, output=str(output)), front, minimise, target_drop)
+    next_step.after_compile(output, found.compiled, calibration, {"--task": task, "--judge": judge})
     if not found.met:
         raise typer.Exit(1)

@@ -8,12 +8,18 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.app import app
+from snnc.cli.app import app, examples
 from snnc.cli.options import Folder, Force, Steps
 from snnc.errors import UsageError
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "snnc export out --format nir -o net.nir",
+        "snnc export out --format nir --portable --calibration samples.npz -o net.nir",
+        "snnc export out-tensorflow -o saved",
+    )
+)
 def export(
     folder: Folder,
     output: Annotated[
@@ -40,6 +46,7 @@ def export(
 ) -> None:
     """Write an artifact in a form that runs without snnc: a file for other tools, or its backend's own."""
     from snnc.artifact import KIND
+    from snnc.cli import next_step
     from snnc.compiler import load
     from snnc.outputs import is_stdout, require_file_place, require_folder_place
     from snnc.portable import portable as compile_again
@@ -54,6 +61,8 @@ def export(
             raise UsageError("--portable is for a file format: say --format nir")
         require_folder_place(output, compiled.exported_kind(), read)
         compiled.export(output)
+        new_console().print(f"wrote {output}, {compiled.backend.exported[1]}")
+        next_step.after_saved_model(output)
         return
     exporter = compiled.registry.exporter(format)
     require_file_place(output, force=force, reads=read)
@@ -72,3 +81,5 @@ def export(
         notes = (f"note: {note}" for note in exporter.notes(replace(compiled.exported, plain=portable)))
         for line in (*lines, *notes, f"wrote {output}, {exporter.what}"):
             new_console().print(line)
+        said = {"--format": format, "--portable": portable, "--calibration": calibration, "--steps": steps}
+        next_step.after_export(folder, output, exporter, artifact, said)

@@ -8,12 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from snnc.cli.app import app
+from snnc.cli.app import app, examples
 from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Output, Steps, TaskOf, kinds_of
 from snnc.errors import UsageError
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "snnc run out --inputs samples.npz --limit 5",
+        "snnc run out --inputs samples.npz --steps 20 -o outputs.npz",
+    )
+)
 def run(
     folder: Folder,
     inputs: Inputs,
@@ -26,7 +31,7 @@ def run(
     force: Force = False,
 ) -> None:
     """Run an artifact on inputs; print the read-out, or write the outputs of every step."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.compiler import load
     from snnc.evaluation.tasks import tasks_of
     from snnc.files import npz_bytes
@@ -37,15 +42,21 @@ def run(
         require_file_place(output, force=force, reads=read)
     compiled = load(folder)
     samples = compiled.samples(inputs, limit)
-    steps = compiled.steps(samples, steps)
-    outputs, means = compiled.run_and_read_out(samples, steps, jobs=jobs, progress=True)
+    shown = compiled.steps(samples, steps)
+    outputs, means = compiled.run_and_read_out(samples, shown, jobs=jobs, progress=True)
     if output is not None:
         write_file(output, npz_bytes(outputs, MARK), force=force, reads=read)
     if output is None or not is_stdout(output):
-        reports.readouts(means, tasks_of(compiled.source, samples), steps, output)
+        reports.readouts(means, tasks_of(compiled.source, samples), shown, output)
+        next_step.after_run(folder, inputs, samples, {"--steps": steps, "--limit": limit})
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "snnc evaluate out --inputs samples.npz",
+        "snnc evaluate out --inputs samples.npz --steps 20 --json",
+    )
+)
 def evaluate(
     folder: Folder,
     inputs: Inputs,
@@ -65,7 +76,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure how well outputs do their task, firing rates, spikes and synaptic operations on labelled samples."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.compiler import load
 
     compiled = load(folder)
@@ -78,9 +89,18 @@ def evaluate(
         from snnc.cli.plots import write_plots
 
         write_plots(plots, compiled, measured, samples.inputs, force=force, reads=(folder, inputs))
+    if not json:
+        asked = {"--task": task, "--judge": output, "--steps": steps, "--limit": limit}
+        next_step.after_evaluate(folder, inputs, compiled, measured, asked)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "snnc verify out --inputs samples.npz",
+        "snnc verify out --against-keras --model model.keras",
+        "snnc verify out --exported net.nir",
+    )
+)
 def verify(
     folder: Folder,
     inputs: Annotated[
@@ -102,7 +122,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compare an artifact with the model: import, rewrite and backend error, and the layer at fault."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.compiler import load
 
     if folder.is_file() and exported is None:
@@ -117,17 +137,23 @@ def verify(
             raise UsageError("--exported compares a file with the artifact, not with the model; leave the others out")
         found = compiled.verify_exported(exported, samples, steps)
         reports.as_json(found.as_dict()) if json else reports.export_report(found)
+        if not json:
+            exporter = compiled.registry.exporter_of(exported)
+            next_step.after_verify_exported(folder, exported, inputs, exporter, passed=found.passed)
         if not found.passed:
             raise typer.Exit(1)
         return
     keras = _model_file(compiled.origin, model) if against_keras else None
     report = compiled.verify(samples, steps, keras=keras, output=output, task=kinds_of(task), jobs=jobs, progress=True)
     reports.as_json(report.as_dict()) if json else reports.verification(report.as_dict())
+    if not json:
+        asked = {"--task": task, "--judge": output, "--steps": steps, "--limit": limit}
+        next_step.after_verify(folder, inputs, compiled, samples, report, asked)
     if report.passed is False:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("snnc compare classic out --inputs samples.npz"))
 def compare(
     folders: Annotated[
         list[Path], typer.Argument(help="Artifacts of one model, two or more.", show_default=False, metavar="FOLDER...")
@@ -140,7 +166,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Measure several compilations of one model on the same labelled samples, side by side."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.comparison import compare as compare_all
     from snnc.compiler import load
 
@@ -148,6 +174,9 @@ def compare(
         {str(folder): load(folder) for folder in folders}, inputs, steps, limit, output=output, task=kinds_of(task)
     )
     reports.as_json([row.as_dict() for row in rows]) if json else reports.comparison(rows)
+    if not json:
+        asked = {"--task": task, "--judge": output, "--steps": steps, "--limit": limit}
+        next_step.after_compare(rows, inputs, asked)
 
 
 def _model_file(origin: Mapping[str, Any], model: Path | None) -> Path:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.app import app
+from snnc.cli.app import app, examples
 from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Replace, Skip, Temporal, meanings_of, shapes_of
 
 
-@app.command()
+@app.command(epilog=examples("snnc show model.keras", "snnc show out --as-run"))
 def show(
     source: Annotated[Path, typer.Argument(help="A model file, a saved graph or an artifact.", show_default=False)],
     imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
@@ -29,10 +29,12 @@ def show(
 ) -> None:
     """Print a graph, one line a node."""
     from snnc.artifact import MANIFEST_FILE
+    from snnc.cli import next_step
     from snnc.compiler import import_model, load
     from snnc.engine.simulate import text_as_run
     from snnc.terminal import printable
 
+    compiled = None
     if (source / MANIFEST_FILE).is_file():
         compiled = load(source)
         graph = compiled.source if imported else compiled.graph
@@ -40,33 +42,40 @@ def show(
         shapes, meanings = shapes_of(input_shape), meanings_of(replace)
         graph = import_model(source, shapes, config=config, temporal=temporal, replace=meanings)
     typer.echo(printable(text_as_run(graph) if as_run else str(graph)))
+    if compiled is not None:
+        next_step.say("evaluate", source, "--inputs", next_step.SAMPLES)
+    else:
+        read = {"--input-shape": input_shape, "--config": config, "--temporal": temporal, "--replace": replace}
+        next_step.say("compile", source, "-o", "out", options=read)
 
 
-@app.command()
+@app.command(epilog=examples("snnc plan", "snnc plan --backend loihi"))
 def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None, skip: Skip = None) -> None:
     """Print the passes of a compilation in their order, with who provides each."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.passes.plan import plan as make_plan
     from snnc.registry import Registry
 
     registry = Registry.discover()
     chosen = registry.build_backend(backend)
-    level = chosen.level(samples=True) if level is None else level
     steps = make_plan(
         registry.passes,
         registry.chain(chosen.name),
-        level,
+        chosen.level(samples=True) if level is None else level,
         needed=registry.passes_for(chosen.name),
         named=passes or (),
         skip=skip or (),
     )
     reports.plan(steps, registry.provided("pass"))
+    said = {"--backend": backend, "--level": level, "--pass": passes, "--no-pass": skip}
+    next_step.say("compile", "MODEL.keras", "--calibration", next_step.SAMPLES, "-o", "out", options=said)
 
 
-@app.command()
+@app.command(epilog=examples("snnc plugins"))
 def plugins() -> None:
     """Print what every plugin provides, and which plugins could not be loaded."""
-    from snnc.cli import reports
+    from snnc.cli import next_step, reports
     from snnc.registry import Registry
 
     reports.plugins(Registry.discover())
+    next_step.say("plan", "--backend", "NAME")

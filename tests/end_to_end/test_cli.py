@@ -46,7 +46,7 @@ def files(path):
 
 def test_compile_prints_the_journal_and_writes_four_files(folder, capsys):
     code, out, err = run(capsys, *command(folder, "printed"))
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"next: snnc evaluate {folder / 'printed'} --inputs X.npz\n")
     assert "scale-rates{scale=200.0}" in out
     assert "verify: exact parts passed, spiking part not judged (random inputs cannot tell: give samples)" in out
     assert list(files(folder / "printed")) == ["graph.json", "manifest.json", "source.json", "weights.npz"]
