@@ -4,7 +4,9 @@
 EXAMPLE = examples/mnist
 INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages clean
+SITE = out/docs
+
+.PHONY: help demo docs test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages clean
 
 help:
 	@echo "make demo   compile the example model, run it as a spiking network and verify it"
@@ -17,6 +19,7 @@ help:
 	@echo "make applications  compare every architecture of keras.applications with Keras: half an hour"
 	@echo "make bench  measure compiling and simulating beside the NengoDL Converter and Keras: half an hour; docs/performance.md"
 	@echo "make accuracy  measure eleven families of networks, and other converters: some hours; docs/accuracy.md"
+	@echo "make docs   build the documentation as a site in $(SITE), and run its tutorials: two minutes"
 	@echo "make lint   only lint and type check"
 	@echo "make fmt    format the code, and fix what ruff can fix"
 	@echo "make pages  write the pages that are made from the code anew: docs/layers.md, docs/api.md"
@@ -87,6 +90,13 @@ fmt: .venv-test/installed
 	.venv-test/bin/ruff check --fix
 	.venv-test/bin/ruff format
 
+# Nothing is fetched, neither here nor by readers; a warning or a failing cell of a tutorial fails the build
+docs: .venv-test/installed
+	@.venv-test/bin/python -c 'import myst_nb' 2>/dev/null || \
+	    { echo "make docs needs Python 3.11 in .venv-test: make clean docs PYTHON=python3.11" >&2; exit 1; }
+	.venv-test/bin/python -m sphinx -W --keep-going -q -j auto -c docs -d out/doctrees . $(SITE)
+	@echo "the site is $(SITE)/index.html"
+
 pages: .venv-test/installed
 	.venv-test/bin/python docs/generate_layers.py
 	.venv-test/bin/python docs/generate_api.py
@@ -112,7 +122,7 @@ pages: .venv-test/installed
 
 .venv-new/installed: .venv-new/bin/pip pyproject.toml constraints-new.txt tests/example_plugin/pyproject.toml
 	@echo "installing snnc with today's numpy and Keras into .venv-new"
-	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e '.[test,docs,plots,tune]' keras jax
+	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e '.[test,plots,tune]' keras jax
 	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e tests/example_plugin --no-deps
 	@touch $@
 
@@ -122,7 +132,7 @@ pages: .venv-test/installed
 # Sinabs says which nir it takes, Norse and Sinabs which torch; there are no pins but theirs
 .venv-nir/installed: .venv-nir/bin/pip pyproject.toml
 	@echo "installing snnc with PyTorch, snnTorch, Sinabs and Norse into .venv-nir: some minutes, and 5 GB"
-	@.venv-nir/bin/python -m pip install -qq --disable-pip-version-check -e '.[test,docs,snntorch,sinabs,norse]'
+	@.venv-nir/bin/python -m pip install -qq --disable-pip-version-check -e '.[test,snntorch,sinabs,norse]'
 	@touch $@
 
 .venv-nir/bin/pip:

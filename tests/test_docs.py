@@ -1,6 +1,7 @@
 """The documentation is complete, and its code runs."""
 
 import inspect
+import itertools
 import re
 import shlex
 
@@ -123,6 +124,20 @@ def test_everything_that_the_code_cites_is_on_the_page_of_references():
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def anchors(page):
+    """Return the anchors that a code host gives the headings of a page."""
+    tokens = MarkdownIt().parse(re.sub(r"(?s)\A---\n.*?\n---\n", "", page.read_text()))
+    texts = [after.content for t, after in itertools.pairwise(tokens) if t.type == "heading_open"]
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", text).lower()).replace(" ", "-") for text in texts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_anchors_of_links_are_headings(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        other = page.parent / target if target else page
+        assert other.suffix != ".md" or anchor in anchors(other), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
