@@ -48,6 +48,8 @@ class Compiled(Runnable):
     """Which file or model it came from."""
     checks: tuple[Check, ...] = ()
     """The checks of plugins that verify asks."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments that compile was given, as text."""
     report: Mapping[str, Any] | None = None
     """The verify report of the compilation as in the manifest, or None."""
 
@@ -165,6 +167,7 @@ class Compiled(Runnable):
         manifest = {
             "snnc": __version__,
             "source": self.origin,
+            "call": self.call,
             **asdict(self.settings),
             "journal": [without_time(entry) for entry in self.journal],
             "checks": [write(check.name, check.options()) for check in self.checks],

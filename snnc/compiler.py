@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from snnc import artifact
-from snnc.analysis.census import census
 from snnc.analysis.expected import known_statistics
 from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, kept, left_out, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
+from snnc.called import remembered
 from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
-from snnc.errors import LoweringError, UsageError
+from snnc.errors import UsageError
 from snnc.evaluation.tasks import Asked, tasks_of
 from snnc.evaluation.verify import Check
 from snnc.frontend.base import ImportOptions
@@ -30,6 +30,7 @@ from snnc.ir.store import GRAPH_FILE
 from snnc.made_inputs import TO_SHOW, Range, samples_or_made, with_ranges
 from snnc.manifest import MANIFEST, Settings
 from snnc.neurons import SoftResetIf
+from snnc.on_host import on_host, require_spiking
 from snnc.ops.kernels.blas import reproducible
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes import pipeline
@@ -108,6 +109,7 @@ def _as_asked(graph: Graph, temporal: bool) -> Graph:
 
 @checked
 @reproducible()
+@remembered
 def compile(
     model: Source,
     *,
@@ -239,10 +241,10 @@ def compile(
         context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))
         graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
     chosen.require_accepted(stepwise(graph))
-    on_host = _on_host(graph, chosen, registry)
+    hosted = on_host(graph, chosen, registry)
     if strict:
-        _require_spiking(graph, on_host)
-    untold = [row for row in on_host if not any(row in note for note in context.notes)]
+        require_spiking(graph, hosted)
+    untold = [row for row in hosted if not any(row in note for note in context.notes)]
     if untold:
         context.note(f"{', '.join(untold)}: on the host, in numpy; {chosen.name} has no lowering for it")
     if not showing.temporal:
@@ -291,6 +293,7 @@ def load(path: str | os.PathLike[str], *, registry: Registry | None = None) -> C
         origin=manifest.get("source") or {},
         checks=tuple(_checks(registry, manifest.get("checks", ()))),
         report=manifest.get("report"),
+        call=manifest.get("call") or {},
     )
     compiled.backend, compiled.read_out  # noqa: B018 - what is unknown is an error now
     return compiled
@@ -304,40 +307,6 @@ def _checks(registry: Registry, texts: Iterable[str]) -> Iterator[Check]:
             check = build(registry.passes[name], f"pass {name!r}", options)
             if isinstance(check, Check):
                 yield check
-
-
-def _on_host(graph: Graph, backend: Backend, registry: Registry) -> list[str]:
-    """Return what runs on the host for want of a lowering, of the backend or of one that it uses: ``name (kind)``."""
-    tables = [registry.lowerings_for(name) for name in (backend.name, *backend.uses) if name in registry.backends]
-    usual = any(registry.backend(name).core_on_host for name in registry.chain(backend.name))
-    core = {cls for kind, cls in registry.ops.items() if registry.providers[f"op:{kind}"].startswith("builtin ")}
-    return [
-        f"{node.name} ({node.op.kind})"
-        for node in stepwise(graph)
-        if node.op.arity != 0
-        and all(table.on_host(node.op) for table in tables)
-        and not (usual and type(node.op) in core)
-    ]
-
-
-def _require_spiking(graph: Graph, on_host: Sequence[str]) -> None:
-    found = census(graph)
-    still = [*found.host, *found.rate]
-    if still:
-        raise LoweringError(
-            f"strict: {len(still)} nonlinearities do not spike: {', '.join(still)}; change the model, name a pass such "
-            "as drop-final-softmax or choose spiking neurons, or do without strict"
-        )
-    if found.valued:
-        raise LoweringError(
-            f"strict: the weights of {', '.join(found.valued)} read values, not spikes; choose sigma-delta neurons at "
-            "level 1 or above, which put neurons in front of them, or do without strict"
-        )
-    if on_host:
-        raise LoweringError(
-            f"strict: the backend has no lowering for {', '.join(on_host)}; add one with the hook "
-            "snnc_register_lowerings, or do without strict"
-        )
 
 
 def _context(

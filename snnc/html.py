@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from snnc.quantities import joules, number
+from snnc.quantities import joules, number, thousands
 
 if TYPE_CHECKING:
     import jinja2
@@ -27,5 +27,5 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"number": number, "joules": joules}
+    found.filters |= {"number": number, "joules": joules, "thousands": thousands}
     return found

@@ -28,6 +28,7 @@ class Settings:
 MANIFEST: Mapping[str, Any] = {
     **get_type_hints(Settings),
     "source": Mapping[str, str | None],
+    "call": Mapping[str, Any],
     "journal": tuple[JournalEntry, ...],
     "checks": tuple[str, ...],
     "notes": tuple[str, ...],

@@ -13,3 +13,8 @@ def number(value: float | None, *, share: bool = False) -> str:
 def joules(value: float) -> str:
     """Return an energy of so many joules in microjoules."""
     return f"{value * 1e6:.3g} uJ"
+
+
+def thousands(value: float) -> str:
+    """Return a whole number with its thousands apart, or a small one with three digits."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"

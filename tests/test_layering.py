@@ -31,9 +31,10 @@ LAYERS = [
     {"lowered"},
     {"runnable"},
     {"compiled"},
-    {"arguments"},
+    {"arguments", "on_host", "called"},
     {"compiler"},
     {"keras", "nir", "tune", "comparison", "portable", "testing"},
+    {"report"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -1,8 +1,10 @@
-"""The graph with each spiking population replaced by its spike count for a constant input.
+"""The graph with each spiking population replaced by what its spikes say of an input that does not change.
 
-phi(z) = theta / T * clip(floor(z T / theta + v0), 0, gamma T): quantisation clip-floor-shift (Bu et al. 2022a). Its
-error is what can be known from the model alone: activations beyond what a neuron can fire (clipping), and counts being
-whole (quantisation). What the spiking network does beyond it is due to when spikes come (timing).
+For integrate-and-fire neurons that is phi(z) = theta / T * clip(floor(z T / theta + v0), 0, gamma T), quantisation
+clip-floor-shift (Bu et al. 2022a); for graded spikes the nearest that so many powers of two come to it. The error of
+this graph is what can be known from the model alone: activations beyond what a neuron can say (clipping), and spikes
+being whole, or as many as fit into the steps (quantisation). What the spiking network does beyond it is due to when
+spikes come (timing).
 """
 
 from __future__ import annotations
@@ -18,22 +20,32 @@ from snnc.neurons import Neurons
 
 
 @op
-class QuantisedRelu(Op):
-    """y = theta / steps * clip(floor(x steps / theta + start), 0, most), theta one number or one a channel."""
+class Counted(Op):
+    """y = what the spikes of a population say of its activation after so many steps; see ``NeuronModel.counted``."""
 
     kind: ClassVar[str] = "counted"
-    theta: Array
+    neurons: Neurons
     steps: int
-    start: float
-    most: float
+    dt: float
 
     def infer(self, *inputs: TensorType) -> TensorType:
         return TensorType(inputs[0].shape)
 
     def evaluate(self, *inputs: Array) -> Array:
-        unit = self.theta / np.float32(self.steps)
-        counts = np.floor(inputs[0] / unit + np.float32(self.start))
-        return unit * np.clip(counts, 0, self.most)
+        found = counted(self.neurons, self.neurons.evaluate(*inputs), self.steps, self.dt)
+        assert found is not None
+        return found[1]
+
+
+def counted(op: Neurons, activation: Array, steps: int, dt: float) -> tuple[Array, Array] | None:
+    """Return activations as far as spikes reach them, and what these say of them; None for other neurons."""
+    theta = threshold(op, dt)
+    wanted = activation / theta
+    found = op.model.counted(wanted, steps)
+    if found is None:
+        return None
+    reached, said = found
+    return np.where(reached == wanted, activation, reached * theta), said * theta
 
 
 def threshold(op: Neurons, dt: float) -> Array:
@@ -48,9 +60,7 @@ def quantised_graph(graph: Graph, steps: int, dt: float) -> Graph | None:
         op = node.op
         if not isinstance(op, Neurons) or not op.model.spiking:
             continue
-        known = op.model.count_limits
-        if known is None:
+        if op.model.counted(np.zeros(1, dtype=np.float32), steps) is None:
             return None
-        start, most = known
-        other.replace(node.name, QuantisedRelu(theta=threshold(op, dt), steps=steps, start=start, most=most * steps))
+        other.replace(node.name, Counted(neurons=op, steps=steps, dt=dt))
     return other

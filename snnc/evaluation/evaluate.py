@@ -10,7 +10,7 @@ import numpy as np
 
 from snnc.analysis.cost import Activity, Cost, cost, giving_values
 from snnc.analysis.errors import relative_rms, squares
-from snnc.analysis.quantised import quantised_graph, threshold
+from snnc.analysis.quantised import counted, quantised_graph
 from snnc.analysis.task import Task
 from snnc.engine.answers import finish_each
 from snnc.engine.presentation import presentation
@@ -258,27 +258,23 @@ class _Layers:
             if name in twins:
                 sums.quantised += squares(twins[name] - wanted)
                 sums.timing += squares(means - twins[name])
-            known = op.model.count_limits
-            if known is None:
+            found = counted(op, values, self.steps, self.dt)
+            if found is None:
                 continue
-            start, most = known
-            theta = threshold(op, self.dt)
-            limit = theta * np.float32(most)
+            reached, said = found
             sums.shown += values.size
-            sums.beyond += int(np.count_nonzero(values > limit))
-            clipped = self._mean(np.minimum(values, limit))
-            sums.clipping += squares(clipped - wanted)
+            sums.beyond += int(np.count_nonzero(reached != values))
+            sums.clipping += squares(self._mean(reached) - wanted)
             if not self.shown.temporal:
-                # the error of counting in whole spikes what is within the limit
-                unit = theta / np.float32(self.steps)
-                sums.quantisation += squares(np.floor(clipped / unit + np.float32(start)) * unit - clipped)
+                sums.quantisation += squares(said - reached)  # of what is within the limit
 
     def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
         """Return one row a layer."""
         return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
 
     def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
-        sums, known, steady = self.sums[name], op.model.count_limits, not self.shown.temporal
+        sums, limits, steady = self.sums[name], op.model.count_limits, not self.shown.temporal
+        known = bool(sums.shown)
         by_neuron = activity.spikes(name, op, self.dt)
         return LayerEvaluation(
             layer=name,
@@ -286,14 +282,14 @@ class _Layers:
             rate=float(by_neuron.mean() / (self.steps * self.dt)),
             fastest=float(by_neuron.max() / (self.steps * self.dt)),
             silent=float(np.mean(by_neuron == 0)),
-            saturated=None if known is None or np.isinf(known[1]) else sums.beyond / sums.shown,
+            saturated=sums.beyond / sums.shown if known and not (limits and np.isinf(limits[1])) else None,
             spikes=float(by_neuron.sum()),
             messages=activity.messages_of(name),
             payload=op.model.payload,
             unit_spikes=float(activity.sizes(name, op, self.dt).sum()) / op.model.smallest,
             synops=spent.synops_by_layer[name],
-            clipping=None if known is None else sums.relative(sums.clipping),
-            quantisation=None if known is None or not steady else sums.relative(sums.quantisation),
+            clipping=sums.relative(sums.clipping) if known else None,
+            quantisation=sums.relative(sums.quantisation) if known and steady else None,
             quantised=None if self.counted is None else sums.relative(sums.quantised),
             timing=None if self.counted is None else sums.relative(sums.timing),
             error=sums.relative(sums.error),

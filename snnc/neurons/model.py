@@ -77,6 +77,20 @@ class NeuronModel(Record, ABC):
         """
         return None
 
+    def counted(self, activation: Array, steps: int) -> tuple[Array, Array] | None:
+        """Return an activation that stays the same as far as spikes reach, and what they say of it; None if unknown.
+
+        Args:
+            activation: in units of what one spike a step stands for, or one graded spike of size 1.
+            steps: in which the spikes come.
+        """
+        if self.count_limits is None:
+            return None
+        start, most = self.count_limits
+        reached = np.minimum(activation, np.float32(most))
+        counts = np.floor(reached * np.float32(steps) + np.float32(start))
+        return reached, np.clip(counts, 0, most * steps) / np.float32(steps)
+
     @property
     def payload(self) -> int:
         """Return the bits of what a neuron sends in a step with spikes."""

@@ -51,6 +51,14 @@ class SigmaDelta(Wrapping):
         if isinstance(self.spikes, bool) or not isinstance(self.spikes, int) or not 1 <= self.spikes <= MOST:
             raise UsageError(f"neurons {self.kind!r}: spikes is a whole number from 1 to {MOST}, not {self.spikes!r}")
 
+    def counted(self, activation: Array, steps: int) -> tuple[Array, Array] | None:
+        most = np.float32(2**ABOVE * steps * self.spikes)
+        reached = np.clip(activation, -most, most)
+        said = np.zeros_like(reached)
+        for _ in range(steps * self.spikes):
+            said += nearest_power(NUMPY, reached - said, self.levels)
+        return reached, said
+
     @property
     def payload(self) -> int:
         return self.spikes * (1 + math.ceil(math.log2(self.levels + ABOVE)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.ir.namespace import Namespace
 from snnc.ir.op import op
-from snnc.ir.types import Shape
+from snnc.ir.types import Array, Shape
 from snnc.neurons.wrapping import Wrapping
 from snnc.ops.stateful import State
 
@@ -33,6 +33,12 @@ class SignedIf(Wrapping):
     @property
     def count_limits(self) -> tuple[float, float] | None:
         return (0.5, float(self.gamma)) if self.rectifies else None
+
+    def counted(self, activation: Array, steps: int) -> tuple[Array, Array] | None:
+        if self.rectifies:
+            return super().counted(activation, steps)
+        reached = np.clip(activation, -np.float32(self.gamma), np.float32(self.gamma))
+        return reached, np.floor(reached * np.float32(steps) + np.float32(0.5)) / np.float32(steps)
 
     @property
     def payload(self) -> int:

@@ -173,6 +173,22 @@ def test_neurons_without_a_counting_form_have_no_twin(rng):
     assert quantised_graph(graph, 10, DT) is None
 
 
+@pytest.mark.parametrize("code", ["graded", "counted"])
+def test_the_errors_of_codes_are_split_and_nothing_is_late_in_the_first_layer(rng, code):
+    graph = chain(
+        ops.Input(shape=(4,)),
+        dense(rng, 4, 8, ops.Tanh()),
+        dense(rng, 8, 8, ops.Relu()),
+        dense(rng, 8, 3),
+        names=["x", "d1", "d2", "out"],
+    )
+    x = rng.normal(size=(40, 4)).astype(np.float32)
+    y = graph.evaluate({"x": x})["out"].argmax(axis=1)
+    first, second = snnc.compile(graph, code=code, steps=6, calibration=x).evaluate(x, y).layers
+    assert None not in (first.clipping, first.quantisation, first.quantised, first.timing, second.timing)
+    assert first.timing < 1e-5 < first.quantisation <= first.quantised == pytest.approx(first.error, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("accuracy", "wanted", "first"),
     [([0.1, 0.9, 0.5, 0.9, 0.95], 0.9, 4), ([0.9, 0.9], 0.5, 1), ([0.9, 0.1], 0.5, None), ([0.5], 0.5, 1)],

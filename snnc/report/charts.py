@@ -1,0 +1,359 @@
+"""The charts of a report, as specifications for Vega-Lite, whose colours the page sets for light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from snnc.analysis.cost import Cost
+from snnc.evaluation.evaluate import LayerEvaluation
+from snnc.evaluation.measures import OutputEvaluation
+from snnc.ir.types import Array
+from snnc.program import CoreUse
+from snnc.report.facts import CURVES, EVENTS, SampleFacts
+
+Chart = dict[str, Any]
+WIDE = 16
+"""Cores of a chip in a row: a picture of their number, not of where they are on the chip."""
+MOST_STEPS = 200
+"""Points of a line at most."""
+
+
+def score_chart(outputs: Mapping[str, OutputEvaluation]) -> Chart:
+    """Return a score against steps with its interval, one line a name, and the model's as a rule."""
+    lines, models = [], []
+    for name, each in outputs.items():
+        assert each.score_by_step is not None
+        intervals = each.score_interval_by_step
+        for t in _steps(len(each.score_by_step)):
+            row: dict[str, Any] = {"step": t + 1, "score": _r(each.score_by_step[t]), "network": name}
+            if intervals is not None:
+                row |= {"low": _r(intervals[t][0]), "high": _r(intervals[t][1])}
+            if each.agreement_by_step is not None:
+                row["agreement"] = _r(each.agreement_by_step[t])
+            lines.append(row)
+        models.append({"score": each.model_score, "network": f"model of {name}" if len(outputs) > 1 else "model"})
+    first = next(iter(outputs.values()))
+    share = first.measure != "R2"
+    y: Chart = {"type": "quantitative", "title": first.measure, "scale": {"zero": False}}
+    if share:
+        y["axis"] = {"format": ".1%"}
+    x = {"field": "step", "type": "quantitative", "title": "steps", "axis": _step_axis(len(first.score_by_step or ()))}
+    colour = {"field": "network", "type": "nominal", "title": None, "legend": {"symbolType": "stroke"}}
+    layers: list[Chart] = [
+        {
+            "mark": {"type": "line", "point": len(lines) <= 60 * len(outputs)},
+            "encoding": {"x": x, "y": {**y, "field": "score"}, "color": colour, "tooltip": _tips(lines[0], share)},
+        },
+        {
+            "data": {"values": models[:1]},
+            "mark": {"type": "rule", "strokeDash": [5, 4]},
+            "encoding": {"y": {**y, "field": "score"}, "color": {"field": "network", "type": "nominal"}},
+        },
+    ]
+    if "low" in lines[0]:
+        layers.insert(
+            0,
+            {
+                "mark": {"type": "errorband", "opacity": 0.18},
+                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
+            },
+        )
+    return {"data": {"values": lines}, "layer": layers, "height": 240}
+
+
+def _tips(row: Mapping[str, Any], share: bool) -> list[Chart]:
+    form = ".1%" if share else ".3f"
+    return [
+        {"field": name, "type": "quantitative", "format": "d" if name == "step" else form}
+        for name in row
+        if name != "network"
+    ] + [{"field": "network", "type": "nominal"}]
+
+
+def rate_chart(layers: Sequence[LayerEvaluation]) -> Chart:
+    """Return a bar a layer: its mean rate, with a tick for its fastest neuron."""
+    values = [
+        {
+            "layer": row.layer,
+            "mean": _r(row.rate),
+            "fastest": _r(row.fastest),
+            "silent": _r(row.silent),
+            "saturated": row.saturated if row.saturated is None else _r(row.saturated),
+        }
+        for row in layers
+    ]
+    tips = [
+        {"field": "layer", "type": "nominal"},
+        *({"field": name, "type": "quantitative", "format": ",.3~r"} for name in ("mean", "fastest")),
+        *({"field": name, "type": "quantitative", "format": ".1%"} for name in ("silent", "saturated")),
+    ]
+    y = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 110}}
+    x = {"type": "quantitative", "title": "Hz, mean of a layer and its fastest neuron"}
+    return {
+        "data": {"values": values},
+        "height": 16 * len(layers),
+        "layer": [
+            {"mark": "bar", "encoding": {"y": y, "x": {**x, "field": "mean"}, "tooltip": tips}},
+            {
+                "mark": {"type": "tick", "thickness": 2, "color": "#d9822b"},
+                "encoding": {"y": y, "x": {**x, "field": "fastest"}, "tooltip": tips},
+            },
+        ],
+    }
+
+
+ERRORS = {
+    "clipping": "clipping, alone",
+    "quantisation": "quantisation, alone",
+    "quantised": "clipping and quantisation, so far",
+    "timing": "timing, so far",
+    "error": "all, so far",
+}
+
+
+def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
+    """Return the errors of each layer, those of its own and those that have come together so far."""
+    values = [
+        {"layer": row.layer, "error": said, "value": _r(value), "kind": "alone" if "alone" in said else "so far"}
+        for row in layers
+        for name, said in ERRORS.items()
+        if (value := getattr(row, name)) is not None
+    ]
+    return {
+        "data": {"values": values},
+        "height": 16 * len(layers),
+        "mark": {"type": "point", "filled": True, "size": 55, "opacity": 0.85},
+        "encoding": {
+            "y": {
+                "field": "layer",
+                "type": "nominal",
+                "sort": None,
+                "title": None,
+                "axis": {"labelLimit": 110, "grid": True},
+            },
+            "x": {"field": "value", "type": "quantitative", "title": "error relative to the layer's activations"},
+            "color": {
+                "field": "error",
+                "type": "nominal",
+                "title": None,
+                "sort": list(ERRORS.values()),
+                "legend": {"columns": 2},
+            },
+            "shape": {"field": "kind", "type": "nominal", "title": None, "legend": None},
+            "tooltip": [
+                {"field": "layer", "type": "nominal"},
+                {"field": "error", "type": "nominal"},
+                {"field": "value", "type": "quantitative", "format": ".3~r"},
+            ],
+        },
+    }
+
+
+def activation_chart(activation: Array, told: Array) -> Chart:
+    """Return what spikes say of activations against these themselves, with the line of equals."""
+    values = [{"activation": _r(a), "spikes": _r(s)} for a, s in zip(activation, told, strict=True)]
+    ends = [float(min(activation.min(initial=0), told.min(initial=0))), float(max(activation.max(), told.max()))]
+    x = {"field": "activation", "type": "quantitative", "title": "activation"}
+    y = {"field": "spikes", "type": "quantitative", "title": "what spikes say"}
+    return {
+        "height": 220,
+        "layer": [
+            {
+                "data": {"values": [{"activation": _r(end), "spikes": _r(end)} for end in ends]},
+                "mark": {"type": "line", "strokeWidth": 1, "color": "#888888"},
+                "encoding": {"x": x, "y": y},
+            },
+            {
+                "data": {"values": values},
+                "mark": {"type": "point", "size": 12, "filled": True, "opacity": 0.6},
+                "encoding": {"x": x, "y": y, "tooltip": [x, y]},
+            },
+        ],
+    }
+
+
+def raster_chart(sample: SampleFacts) -> Chart:
+    """Return the spikes of one sample: a row a neuron, the layers one below the other.
+
+    The spikes stand in ``usermeta``, as short as they can be; the page makes rows of them. For each layer its name, the
+    numbers of its neurons, and of each spike the step, the place of its neuron among these, and its size.
+    """
+    told = []
+    for raster in sample.trace.rasters:
+        found: list[float] = []
+        most = EVENTS // len(sample.trace.rasters)
+        for column in range(len(raster.neurons)):
+            fired = np.flatnonzero(raster.values[:, column]).tolist()
+            if len(found) + 3 * len(fired) > 3 * most:
+                break
+            for t in fired:
+                found += [t + 1, column, _r(raster.values[t, column])]
+        told.append([raster.layer, raster.neurons.tolist(), found])
+    steps = max((len(raster.values) for raster in sample.trace.rasters), default=1)
+    order = list(dict.fromkeys(raster.layer for raster in sample.trace.rasters))
+    return {
+        "usermeta": {"rasters": told},
+        "height": 360,
+        "mark": {"type": "tick", "thickness": 2, "opacity": 0.8},
+        "encoding": {
+            "x": {
+                "field": "step",
+                "type": "quantitative",
+                "title": "step",
+                "scale": {"domain": [0.5, steps + 0.5], "nice": False},
+                "axis": _step_axis(steps),
+            },
+            "y": {
+                "field": "row",
+                "type": "ordinal",
+                "sort": None,
+                "title": "busiest neurons",
+                "axis": {"labels": False, "ticks": False},
+            },
+            "color": {
+                "field": "layer",
+                "type": "nominal",
+                "sort": order,
+                "title": None,
+                "legend": {"columns": 3, "symbolLimit": 60, "labelLimit": 110},
+            },
+            "tooltip": [
+                {"field": "layer", "type": "nominal"},
+                {"field": "neuron", "type": "quantitative"},
+                {"field": "step", "type": "quantitative"},
+                {"field": "size", "type": "quantitative"},
+            ],
+        },
+    }
+
+
+def output_chart(sample: SampleFacts, output: str) -> Chart:
+    """Return the answer of one sample after each step, and the model's as a dotted line."""
+    given = sample.trace.outputs[output]
+    flat, wanted = given.reshape(len(given), -1), sample.wanted.reshape(len(sample.wanted), -1)
+    largest = np.sort(np.argsort(-np.maximum(np.abs(flat[-1]), np.abs(wanted[-1])), kind="stable")[:CURVES])
+    values = []
+    for number in largest.tolist():
+        for t in _steps(len(flat)):
+            theirs = wanted[t if len(wanted) > 1 else 0, number]
+            values.append({"step": t + 1, "number": str(number), "network": _r(flat[t, number]), "model": _r(theirs)})
+    x = {"field": "step", "type": "quantitative", "title": "step", "axis": {"tickMinStep": 1, "format": "d"}}
+    colour = {
+        "field": "number",
+        "type": "nominal",
+        "title": "of the output",
+        "sort": [str(n) for n in largest.tolist()],
+    }
+    tips = [{"field": name, "type": "quantitative"} for name in ("step", "network", "model")]
+    tips.insert(0, {"field": "number", "type": "nominal"})
+    return {
+        "data": {"values": values},
+        "height": 220,
+        "layer": [
+            {
+                "mark": {"type": "line", "strokeDash": [2, 3], "opacity": 0.7},
+                "encoding": {"x": x, "y": {"field": "model", "type": "quantitative"}, "color": colour},
+            },
+            {
+                "mark": {"type": "line", "point": len(flat) <= 60},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "network", "type": "quantitative", "title": "answer; dotted: the model's"},
+                    "color": colour,
+                    "tooltip": tips,
+                },
+            },
+        ],
+    }
+
+
+def energy_chart(costs: Mapping[str, Cost]) -> Chart:
+    """Return the energy of one input: the model's, and that of each network."""
+    first = next(iter(costs.values()))
+    values = [
+        {"of": "model", "energy": _r(first.energy_model * 1e6)},
+        {"of": "model, no products of zeros", "energy": _r(first.energy_model_sparse * 1e6)},
+    ]
+    for name, cost in costs.items():
+        values.append({"of": f"{name}, 45 nm", "energy": _r(cost.energy_45nm * 1e6)})
+        values.append({"of": f"{name}, Loihi", "energy": _r(cost.energy_loihi * 1e6)})
+    return {
+        "data": {"values": values},
+        "height": 24 * len(values),
+        "mark": {"type": "bar"},
+        "encoding": {
+            "y": {"field": "of", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}},
+            "x": {"field": "energy", "type": "quantitative", "title": "microjoules an input"},
+            "tooltip": [
+                {"field": "of", "type": "nominal"},
+                {"field": "energy", "type": "quantitative", "format": ".3~r"},
+            ],
+        },
+    }
+
+
+def core_chart(cores: Sequence[CoreUse], chip: int) -> Chart:
+    """Return the cores of one chip: a colour a layer, darker for fuller ones."""
+    order = list(dict.fromkeys(core.layer for core in cores))
+    values = []
+    for core in (core for core in cores if core.chip == chip):
+        scarcest = max(core.shares, key=lambda name: core.shares[name])
+        values.append(
+            {
+                "column": core.core % WIDE,
+                "row": core.core // WIDE,
+                "core": core.core,
+                "layer": core.layer,
+                "full": _r(core.shares[scarcest]),
+                "scarcest": scarcest.replace("_", " "),
+                **{name.replace("_", " "): _r(share) for name, share in core.shares.items()},
+            }
+        )
+    axis = {"type": "ordinal", "axis": None}
+    tips = [{"field": "layer", "type": "nominal"}, {"field": "core", "type": "quantitative"}]
+    tips += [
+        {"field": name.replace("_", " "), "type": "quantitative", "format": ".0%"}
+        for name in (cores[0].shares if cores else ())
+    ]
+    return {
+        "data": {"values": values},
+        "height": 24 * len({row["row"] for row in values}),
+        "mark": {"type": "rect", "stroke": "#888888", "strokeWidth": 0.5},
+        "encoding": {
+            "x": {"field": "column", **axis, "scale": {"domain": list(range(WIDE))}},
+            "y": {"field": "row", **axis},
+            "color": {
+                "field": "layer",
+                "type": "nominal",
+                "sort": order,
+                "scale": {"domain": order},
+                "title": None,
+                "legend": {"columns": 3, "labelLimit": 110},
+            },
+            "opacity": {
+                "field": "full",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1], "range": [0.25, 1]},
+                "legend": None,
+            },
+            "tooltip": tips,
+        },
+    }
+
+
+def _step_axis(steps: int) -> Chart:
+    """Return an axis with whole numbers only."""
+    return {"values": list(range(1, steps + 1)), "format": "d"} if steps <= 12 else {"tickMinStep": 1, "format": "d"}
+
+
+def _steps(count: int) -> list[int]:
+    """Return steps, from 0, spread over all of them."""
+    return sorted(set(np.linspace(0, count - 1, min(count, MOST_STEPS)).round().astype(int).tolist()))
+
+
+def _r(value: float) -> float:
+    """Return a number with four digits: more cannot be seen."""
+    return float(f"{float(value):.4g}")
