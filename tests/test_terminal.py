@@ -10,7 +10,7 @@ import pytest
 
 from snnc import cli
 from snnc.errors import UsageError
-from snnc.terminal import new_console, printable
+from snnc.terminal import WIDE, Listing, new_console, printable, prose
 
 SHOW = [sys.executable, "-m", "snnc", "show"]
 
@@ -62,6 +62,84 @@ def test_names_are_shown_as_they_are():
     console.print("[/x] [bold]name[/bold] :smile: \x1b]0;title\x07é", style="bold")
     assert console.file.getvalue() == "[/x] [bold]name[/bold] :smile: \\x1b]0;title\\x07é\n"
     assert printable("a\tb\u202ec\n") == "a\\tb\\u202ec\n"
+
+
+def printed(monkeypatch, width, *things, **environment):
+    """Return the lines of a terminal of a width; of a pipe where it is None."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    stream.isatty = lambda: width is not None
+    monkeypatch.setattr("sys.stdout", stream)
+    console = new_console()
+    if width is not None:
+        console.width = width
+    for thing in things:
+        prose(console, thing) if isinstance(thing, str) else console.print(thing)
+    return stream.getvalue().splitlines()
+
+
+def layers():
+    names = [
+        "conv",
+        "encoder/block_1/a_layer_with_many_words_conv2d_bn_relu",
+        "größe_слой",
+        "  " + "n" * 200,
+        "<b>[x]</b>",
+    ]
+    table = Listing(
+        "which layer: rates, and errors", "layer", "Hz", "saturated", "quantisation", "interval", "error so far"
+    )
+    for i, name in enumerate(names):
+        table.add_row(name, f"{i}1,234", "100.00%", "0.00486 uJ", "98.1% to 99.9%", "1 2 3 " * 20 + "4")
+    return table
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_no_line_of_a_table_is_wider_than_the_terminal_and_no_number_is_broken(monkeypatch, width):
+    lines = printed(monkeypatch, width, layers(), NO_COLOR="1")
+    assert max(map(len, lines)) <= width
+    for i in range(5):
+        assert sum(f"{i}1,234" in line for line in lines) == 1
+    for value in ("100.00%", "0.00486 uJ", "98.1% to 99.9%"):
+        assert sum(value in line for line in lines) == 5
+    for word in ("saturated", "quantisation", "interval", "error", "conv2d_bn_relu"):
+        assert any(word in line for line in lines), word
+    assert "".join(lines).count("n" * 10) < 30
+
+
+def test_without_a_width_every_row_is_one_line(monkeypatch):
+    table = Listing("title", "layer", *(f"column {i}" for i in range(12)))
+    for name in ("a", "b" * 60):
+        table.add_row(name, *["123"] * 12)
+    assert len(printed(monkeypatch, None, table)) == 2 + 2
+    assert max(map(len, printed(monkeypatch, None, table))) <= WIDE
+    assert max(map(len, printed(monkeypatch, None, table, COLUMNS="40"))) <= 40
+
+
+def test_sentences_are_wrapped_at_words_on_a_terminal_only(monkeypatch):
+    note = "note: " + "many words of a note " * 5
+    lines = printed(monkeypatch, 40, note)
+    assert len(lines) > 2 and max(map(len, lines)) <= 40
+    assert all(line.startswith("  ") for line in lines[1:])
+    assert [" ".join(" ".join(lines).split())] == printed(monkeypatch, None, note.strip())
+
+
+@pytest.mark.parametrize(
+    ("width", "environment", "styled"),
+    [
+        (80, {}, True),
+        (80, {"NO_COLOR": "1"}, False),
+        (80, {"TERM": "dumb"}, False),
+        (None, {}, False),
+        (None, {"FORCE_COLOR": "1"}, True),
+        (None, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_escapes_are_where_they_are_wanted(monkeypatch, width, environment, styled):
+    assert ("\x1b[" in "".join(printed(monkeypatch, width, layers(), **environment))) is styled
 
 
 @pytest.fixture(scope="module")

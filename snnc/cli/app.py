@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 import typer
@@ -14,8 +15,12 @@ def examples(*lines: str) -> str:
     return "\n\n".join(["Examples:" if len(lines) > 1 else "Example:", *lines])
 
 
+NARROW = 60
+"""Columns with fewer of which the boxes of rich cut off the names of options: help is plain text then."""
+
 app = typer.Typer(
     name="snnc",
+    rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
     epilog=examples(
         "snnc compile model.keras -o out",
         "snnc evaluate out --inputs samples.npz",

@@ -46,33 +46,40 @@ from snnc.cli.options import (
 )
 def compile_command(
     model: Model,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The artifact folder to write.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The artifact folder to write.", show_default=False)
+    ],
     backend: Backend = "nengo",
     chips: Annotated[
-        int | None, typer.Option("--chips", help="Chips that there are: short for --backend 'loihi{chips=N}'.")
+        int | None,
+        typer.Option("--chips", metavar="N", help="Chips that there are: short for --backend 'loihi{chips=N}'."),
     ] = None,
     level: Level = None,
     neurons: Annotated[
         list[str] | None,
-        typer.Option("--neurons", help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated."),
+        typer.Option("--neurons", metavar="MODEL", help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated."),
     ] = None,
     code: Annotated[
         str | None,
-        typer.Option("--code", help="In place of neurons: 'graded' spikes, powers of two, or 'counted' ones."),
+        typer.Option(
+            "--code", metavar="CODE", help="In place of neurons: 'graded' spikes, powers of two, or 'counted' ones."
+        ),
     ] = None,
     scale: Annotated[
         list[str] | None,
-        typer.Option("--scale", help="Hz for an activation of 1, or LAYER=HZ. May be repeated."),
+        typer.Option("--scale", metavar="HZ", help="Hz for an activation of 1, or LAYER=HZ. May be repeated."),
     ] = None,
     synapse: Annotated[
         list[str] | None,
-        typer.Option("--synapse", help="Low-pass in seconds, or LAYER=SECONDS. May be repeated."),
+        typer.Option("--synapse", metavar="SECONDS", help="Low-pass in seconds, or LAYER=SECONDS. May be repeated."),
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option("--calibration", help=".npz of sample inputs to measure and verify with.")
+        Path | None,
+        typer.Option("--calibration", metavar="FILE", help=".npz of sample inputs to measure and verify with."),
     ] = None,
     calibration_limit: Annotated[
-        int | None, typer.Option("--calibration-limit", min=1, help="Use the first of the calibration samples only.")
+        int | None,
+        typer.Option("--calibration-limit", metavar="N", min=1, help="Use the first of the calibration samples only."),
     ] = None,
     input_range: InputRange = None,
     passes: Passes = None,
@@ -80,25 +87,32 @@ def compile_command(
     steps: Steps = None,
     target_drop: TargetDrop = None,
     minimise: Minimise = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of everything random, by default 0.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of everything random, by default 0.")] = None,
     dt: Annotated[
         float | None,
-        typer.Option("--dt", help="Seconds a step; by default 0.001, or what the model says."),
+        typer.Option("--dt", metavar="SECONDS", help="Seconds a step; by default 0.001, or what the model says."),
     ] = None,
     read_out: Annotated[
         str | None,
-        typer.Option("--read-out", help="Share of the steps that the mean leaves out, 'last' or 'low-pass{tau=0.01}'."),
+        typer.Option(
+            "--read-out",
+            metavar="WHAT",
+            help="Share of the steps that the mean leaves out, 'last' or 'low-pass{tau=0.01}'.",
+        ),
     ] = None,
     input_shape: InputShape = None,
     config: Config = None,
     temporal: Temporal = False,
     replace: Replace = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a network in which anything does not spike.")
+        bool,
+        typer.Option("--strict", rich_help_panel="Judging", help="Refuse a network in which anything does not spike."),
     ] = False,
     task: TaskOf = None,
     judge: Judge = None,
-    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the model afterwards.")] = True,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", rich_help_panel="Judging", help="Compare with the model afterwards.")
+    ] = True,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
     from snnc.artifact import KIND
@@ -153,36 +167,50 @@ def compile_command(
 def tune(
     model: Model,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The artifact of the best setting.", show_default=False)
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="The artifact of the best setting.", show_default=False),
     ],
     calibration: Annotated[
-        Path, typer.Option("--calibration", help=".npz of samples, labels as y, or y_OUTPUT.", show_default=False)
+        Path,
+        typer.Option(
+            "--calibration", metavar="FILE", help=".npz of samples, labels as y, or y_OUTPUT.", show_default=False
+        ),
     ],
     labels: Annotated[
-        Path | None, typer.Option("--labels", help=".npz of the labels, where they are not there.")
+        Path | None, typer.Option("--labels", metavar="FILE", help=".npz of the labels, where they are not there.")
     ] = None,
     target_drop: Annotated[
-        float, typer.Option("--target-drop", help="Points of accuracy, or of R2, that may be lost.")
+        float, typer.Option("--target-drop", metavar="POINTS", help="Points of accuracy, or of R2, that may be lost.")
     ] = 1.0,
-    minimise: Annotated[str, typer.Option("--minimise", help="steps, spikes or energy.")] = "steps",
+    minimise: Annotated[str, typer.Option("--minimise", metavar="WHAT", help="steps, spikes or energy.")] = "steps",
     neurons: Annotated[
-        str | None, typer.Option("--neurons", help="A neuron model; by default the backend's own of level 2.")
+        str | None,
+        typer.Option("--neurons", metavar="MODEL", help="A neuron model; by default the backend's own of level 2."),
     ] = None,
     code: Annotated[
-        str | None, typer.Option("--code", help="In place of neurons: 'graded' spikes or 'counted' ones.")
+        str | None,
+        typer.Option("--code", metavar="CODE", help="In place of neurons: 'graded' spikes or 'counted' ones."),
     ] = None,
     trials: Annotated[
-        int, typer.Option("--trials", min=1, help="Settings to simulate, with those in the storage.")
+        int, typer.Option("--trials", metavar="N", min=1, help="Settings to simulate, with those in the storage.")
     ] = 40,
     workers: Annotated[
-        str, typer.Option("--workers", help="Processes, or a Dask scheduler's address, where there is no forecast.")
+        str,
+        typer.Option(
+            "--workers", metavar="N", help="Processes, or a Dask scheduler's address, where there is no forecast."
+        ),
     ] = "1",
     storage: Annotated[
         Path | None,
-        typer.Option("--storage", help="SQLite file for a search without a forecast.", show_default="OUTPUT.tune.db"),
+        typer.Option(
+            "--storage",
+            metavar="FILE",
+            help="SQLite file for a search without a forecast.",
+            show_default="OUTPUT.tune.db",
+        ),
     ] = None,
     backend: Backend = "nengo",
-    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of everything random.")] = 0,
     task: TaskOf = None,
     judge: Judge = None,
     input_shape: InputShape = None,

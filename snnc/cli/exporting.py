@@ -24,11 +24,19 @@ def export(
     folder: Folder,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The file to write, or the folder of a SavedModel.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The file to write, or the folder of a SavedModel.",
+            show_default=False,
+        ),
     ],
     format: Annotated[
         str | None,
-        typer.Option("--format", help="nir, or a plugin's; see snnc plugins.", show_default="the backend's own"),
+        typer.Option(
+            "--format", metavar="NAME", help="nir, or a plugin's; see snnc plugins.", show_default="the backend's own"
+        ),
     ] = None,
     portable: Annotated[
         bool,
@@ -36,11 +44,18 @@ def export(
     ] = False,
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", help=".npz of samples for --portable: half calibrate, half say what it costs."),
+        typer.Option(
+            "--calibration",
+            metavar="FILE",
+            help=".npz of samples for --portable: half calibrate, half say what it costs.",
+        ),
     ] = None,
     steps: Steps = None,
     artifact: Annotated[
-        Path | None, typer.Option("--artifact", help="Where to keep what --portable compiled.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--artifact", metavar="FOLDER", help="Where to keep what --portable compiled.", show_default=False
+        ),
     ] = None,
     force: Force = False,
 ) -> None:

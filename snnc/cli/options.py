@@ -14,16 +14,24 @@ from snnc.errors import UsageError
 T = TypeVar("T")
 _KEYED = re.compile(r"([^={}]+)=(.+)")
 
-Model = Annotated[Path, typer.Argument(help="A .keras or .h5 file, or a saved graph folder.", show_default=False)]
-Folder = Annotated[Path, typer.Argument(help="An artifact that snnc compile wrote.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A .keras or .h5 file, or a saved graph folder.", show_default=False)
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="An artifact that snnc compile wrote.", show_default=False)
+]
 Inputs = Annotated[
     Path,
-    typer.Option("--inputs", help=".npz of inputs by name (or x), labels as y, or y_OUTPUT.", show_default=False),
+    typer.Option(
+        "--inputs", metavar="FILE", help=".npz of inputs by name (or x), labels as y, or y_OUTPUT.", show_default=False
+    ),
 ]
 TaskOf = Annotated[
     list[str] | None,
     typer.Option(
         "--task",
+        metavar="KIND",
+        rich_help_panel="Judging",
         help="What an output is for: KIND or OUTPUT=KIND, of classes, binary, multi-label, regression, pixels, "
         "sequences, reconstruction. May be repeated.",
         show_default="by its activation and labels",
@@ -31,61 +39,111 @@ TaskOf = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option("--output", "--judge", help="The only output to judge, whose labels y are.", show_default=False),
+    typer.Option(
+        "--output",
+        "--judge",
+        metavar="OUTPUT",
+        rich_help_panel="Judging",
+        help="The only output to judge, whose labels y are.",
+        show_default=False,
+    ),
 ]
 Judge = Annotated[
     str | None,
-    typer.Option("--judge", help="The only output to judge, whose labels y are.", show_default=False),
+    typer.Option(
+        "--judge",
+        metavar="OUTPUT",
+        rich_help_panel="Judging",
+        help="The only output to judge, whose labels y are.",
+        show_default=False,
+    ),
 ]
-Steps = Annotated[int | None, typer.Option("--steps", help="Time steps a sample is shown.", show_default=False)]
+Steps = Annotated[
+    int | None, typer.Option("--steps", metavar="N", help="Time steps a sample is shown.", show_default=False)
+]
 TargetDrop = Annotated[
     float | None,
-    typer.Option("--target-drop", help="Points of accuracy that may be lost at level 2.", show_default="0.5"),
+    typer.Option(
+        "--target-drop", metavar="POINTS", help="Points of accuracy that may be lost at level 2.", show_default="0.5"
+    ),
 ]
 Minimise = Annotated[
     str | None,
-    typer.Option("--minimise", help="What level 2 spares: steps, spikes or energy.", show_default="steps"),
+    typer.Option(
+        "--minimise", metavar="WHAT", help="What level 2 spares: steps, spikes or energy.", show_default="steps"
+    ),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use the first samples only.", show_default=False)]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Use the first samples only.", show_default=False)
+]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Processes; by default as many as pay.", show_default=False)
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Processes; by default as many as pay.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are no results of snnc, too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Backend = Annotated[
-    str, typer.Option("--backend", help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins.")
+    str,
+    typer.Option(
+        "--backend", metavar="NAME", help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins."
+    ),
 ]
 Level = Annotated[
     int | None,
-    typer.Option("--level", help="0 literal, 1 fold and fuse, 2 calibrated.", show_default="2"),
+    typer.Option("--level", metavar="N", help="0 literal, 1 fold and fuse, 2 calibrated.", show_default="2"),
 ]
 Passes = Annotated[
     list[str] | None,
-    typer.Option("--pass", help="A further pass, or options of one: 'name{key=value}'. May be repeated."),
+    typer.Option(
+        "--pass", metavar="PASS", help="A further pass, or options of one: 'name{key=value}'. May be repeated."
+    ),
 ]
-Skip = Annotated[list[str] | None, typer.Option("--no-pass", help="Leave a pass out. May be repeated.")]
+Skip = Annotated[list[str] | None, typer.Option("--no-pass", metavar="PASS", help="Leave a pass out. May be repeated.")]
 InputShape = Annotated[
     list[str] | None,
-    typer.Option("--input-shape", help="28,28,1 or input=28,28,1: sizes that the model leaves open."),
+    typer.Option(
+        "--input-shape",
+        metavar="SIZES",
+        rich_help_panel="Reading the model",
+        help="28,28,1 or input=28,28,1: sizes that the model leaves open.",
+    ),
 ]
 InputRange = Annotated[
     list[str] | None,
     typer.Option(
         "--input-range",
+        metavar="RANGE",
+        rich_help_panel="Reading the model",
         help="0,255 or input=0,255: of the inputs that are made up where no samples are given.",
     ),
 ]
 Temporal = Annotated[
-    bool, typer.Option("--temporal", help="Axis 1 of the model's inputs is time: one slice is presented each step.")
+    bool,
+    typer.Option(
+        "--temporal",
+        rich_help_panel="Reading the model",
+        help="Axis 1 of the model's inputs is time: one slice is presented each step.",
+    ),
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", help="The model's config as JSON, for a file of weights alone.")
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        rich_help_panel="Reading the model",
+        help="The model's config as JSON, for a file of weights alone.",
+    ),
 ]
 
 
 Replace = Annotated[
     list[str] | None,
-    typer.Option("--replace", help="NAME=MEANING, for a layer, class or function of your own. May be repeated."),
+    typer.Option(
+        "--replace",
+        metavar="MEANING",
+        rich_help_panel="Reading the model",
+        help="NAME=MEANING, for a layer, class or function of your own. May be repeated.",
+    ),
 ]
 
 

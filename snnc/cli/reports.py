@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from snnc.analysis.task import Task
 from snnc.comparison import Compared
@@ -23,25 +22,20 @@ from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Pass
 from snnc.quantities import joules, number
 from snnc.registry import Registry
-from snnc.terminal import new_console
+from snnc.terminal import Listing, new_console, prose
 from snnc.text_form import write
 from snnc.tune import Outcome, Tuned
 
 SHOWN = 10
-"""Rows that a table of samples prints."""
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
-    return table
+"""Rows that a table of samples prints, and names of a list that is too long."""
+MANY = 100
+"""Names that a terminal shows of a list at most."""
 
 
 def compilation(compiled: Compiled, folder: Path) -> None:
     """Print the passes, notes, statistics and verification of a compilation."""
     console = new_console()
-    table = _table(
+    table = Listing(
         f"{compiled.graph.name} for {compiled.settings.backend}, {len(compiled.graph)} nodes",
         "pass",
         "changed",
@@ -53,15 +47,16 @@ def compilation(compiled: Compiled, folder: Path) -> None:
         table.add_row(entry.name, changed, number(entry.error), f"{entry.seconds * 1000:.0f}")
     console.print(table)
     found = compiled.census
-    console.print(
+    prose(
+        console,
         f"{found.spiking_neurons:,} spiking neurons of {found.neurons:,}; spikes drive {found.spiking_share:.1%} of "
         f"{found.multiply_adds:,} multiply-adds, inputs {found.input_share:.1%}; "
-        f"{len(found.host)} op(s) on the host"
+        f"{len(found.host)} op(s) on the host",
     )
     forms = "; ".join(f"{count} x {kind}" for kind, count in found.kinds.items())
-    console.print(f"populations: {forms or 'none that spike'}")
+    prose(console, f"populations: {forms or 'none that spike'}")
     for note in compiled.notes:
-        console.print(f"note: {note}")
+        prose(console, f"note: {note}")
     if compiled.report is not None:
         _verdict(console, compiled.report, warn=True)
     console.print(f"wrote {folder}")
@@ -76,7 +71,7 @@ def verification(report: Mapping[str, Any]) -> None:
     """Print a verify report."""
     console = new_console()
     calibrated = report["calibration_error"] is not None
-    table = _table(
+    table = Listing(
         "error by layer, relative", "layer", "rewrite and calibration" if calibrated else "rewrite", "backend"
     )
     for row in report["layers"]:
@@ -88,9 +83,9 @@ def verification(report: Mapping[str, Any]) -> None:
 def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False) -> None:
     """Print what a verification found; with ``warn`` a poor network is a warning, not a failure."""
     for row in report["outputs"] if report["real"] else ():
-        console.print(row["said"])
+        prose(console, row["said"])
     kind = "samples" if report["real"] else "random inputs"
-    table = _table(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
+    table = Listing(f"verified on {report['samples']} {kind}, {report['steps']} steps", "comparison", "error")
     table.add_row("exact parts", report["exact"])
     table.add_row("  import       (Keras, imported graph)", number(report["import_error"]))
     table.add_row("  rewrite      (imported, final graph)", number(report["rewrite_error"]))
@@ -109,16 +104,16 @@ def _verdict(console: Console, report: Mapping[str, Any], *, warn: bool = False)
     console.print(table)
     for problem in report["problems"]:
         poor = warn and problem in report["spiking_problems"]
-        console.print(f"{'WARNING' if poor else 'FAILED'}: {problem}")
+        prose(console, f"{'WARNING' if poor else 'FAILED'}: {problem}")
     if report["passed"]:
         console.print("verify: passed")
     elif not report["problems"]:
         exact, unjudged = report["exact"], report["unjudged"] or "the passes were not measured when it was compiled"
         spiking = f", spiking part {report['spiking']}" if spikes else ""
-        console.print(f"verify: exact parts {exact}{spiking} ({unjudged})")
+        prose(console, f"verify: exact parts {exact}{spiking} ({unjudged})")
 
 
-def _judgement(table: Table, row: Mapping[str, Any], *, several: bool) -> None:
+def _judgement(table: Listing, row: Mapping[str, Any], *, several: bool) -> None:
     """Add how close an output is to the model's, with its confidence interval of 95 %."""
     of = f" of {row['output']}" if several else ""
     if row["agreement"] is not None:
@@ -135,9 +130,9 @@ def evaluation(measured: Evaluation) -> None:
     """Print an evaluation."""
     console = new_console()
     for each in measured.outputs:
-        console.print(each.said)
+        prose(console, each.said)
     spent = measured.cost
-    table = _table(f"{measured.samples} samples, {measured.steps} steps", "measure", "value")
+    table = Listing(f"{measured.samples} samples, {measured.steps} steps", "measure", "value")
     for each in measured.outputs:
         _output(table, each, several=len(measured.outputs) > 1)
     table.add_row("spikes per input", f"{measured.spikes:,.0f}")
@@ -156,7 +151,7 @@ def evaluation(measured: Evaluation) -> None:
     table.add_row("energy of the spiking network, Loihi", joules(spent.energy_loihi))
     console.print(table)
     if measured.silent:
-        console.print("the network is silent: it gives every sample the same answer, so that it saves nothing")
+        prose(console, "the network is silent: it gives every sample the same answer, so that it saves nothing")
     if measured.layers:
         _layer_table(console, measured)
     for each in measured.outputs:
@@ -164,7 +159,7 @@ def evaluation(measured: Evaluation) -> None:
             _by_step(console, each, measured.steps, several=len(measured.outputs) > 1)
 
 
-def _output(table: Table, each: OutputEvaluation, *, several: bool) -> None:
+def _output(table: Listing, each: OutputEvaluation, *, several: bool) -> None:
     """Add what came of one output's task."""
     of = f" of {each.output}" if several else ""
     for name, value in each.metrics.items():
@@ -190,7 +185,7 @@ def _by_step(console: Console, each: OutputEvaluation, steps: int, *, several: b
         (each.agreement_by_step, "agreement") if each.error_by_step is None else (each.error_by_step, "distance")
     )
     of = f" of {each.output}" if several else ""
-    table = _table(f"{each.measure}{of} after", "steps", each.measure, name)
+    table = Listing(f"{each.measure}{of} after", "steps", each.measure, name)
     for step in sorted({1, *np.linspace(1, steps, 8, dtype=int).tolist()}):
         beside = None if near is None else near[step - 1]
         score = number(each.score_by_step[step - 1], share=each.measure != "R2")
@@ -223,8 +218,8 @@ def comparison(rows: Sequence[Compared]) -> None:
     names = dict.fromkeys(name for row in rows for name in row.resources)
     console = new_console()
     for said in dict.fromkeys(row.said for row in rows):
-        console.print(said)
-    table = _table("one model, several compilations", "measure", *(row.name for row in rows))
+        prose(console, said)
+    table = Listing("one model, several compilations", "measure", *(row.name for row in rows))
     for measure, shown in measures:
         table.add_row(measure, *(shown(row) for row in rows))
     for name in names:
@@ -250,7 +245,7 @@ def _scores(rows: Sequence[Compared]) -> list[tuple[str, Callable[[Compared], st
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:
-    table = _table(
+    table = Listing(
         "which layer: rates, and errors relative to the layer's activations",
         "layer", "Hz", "silent", "saturated", "spikes",
         "clipping", "quantisation", "both so far", "timing", "error so far",
@@ -292,7 +287,7 @@ def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: f
     console = new_console()
     measures = {row.measure for row in found.front}
     score = measures.pop() if len(measures) == 1 else "score"
-    table = _table(
+    table = Listing(
         f"the front: {score} against {minimise}, {found.trials} settings, "
         f"{found.trials - found.stopped} of them simulated on all samples",
         "setting", "steps", "spikes", "energy", score, "drop",
@@ -305,7 +300,7 @@ def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: f
         )
     console.print(table)
     if not found.met:
-        console.print(f"no setting lost at most {target_drop:g} points; the one that lost least was written")
+        prose(console, f"no setting lost at most {target_drop:g} points; the one that lost least was written")
     console.print(f"the front is in {kept}")
     console.print(command)
 
@@ -321,7 +316,7 @@ def _setting(settings: Mapping[str, Any]) -> str:
 def export_report(found: ExportReport) -> None:
     """Print how close a file is to what it was exported from."""
     console = new_console()
-    table = _table(
+    table = Listing(
         f"the file beside the artifact, {found.samples} samples, {found.steps} steps",
         "layer", "neurons", "spikes", "differing", "ties",
     )  # fmt: skip
@@ -329,15 +324,16 @@ def export_report(found: ExportReport) -> None:
         table.add_row(row.layer, f"{row.neurons:,}", f"{row.spikes:,.0f}", f"{row.differing:,}", f"{row.ties:,}")
     console.print(table)
     if found.left_out:
-        console.print(
+        prose(
+            console,
             f"{found.left_out} sample(s) had a tie, a voltage at the threshold but for rounding: what lies behind it "
-            "in them is not compared"
+            "in them is not compared",
         )
-    console.print(f"largest difference of an output in any step: {number(found.output_error)} of its largest value")
+    prose(console, f"largest difference of an output in any step: {number(found.output_error)} of its largest value")
     for note in found.notes:
-        console.print(f"note: {note}")
+        prose(console, f"note: {note}")
     for problem in found.problems:
-        console.print(f"FAILED: {problem}")
+        prose(console, f"FAILED: {problem}")
     if found.passed:
         console.print("verify: passed")
 
@@ -348,7 +344,7 @@ def readouts(outputs: Mapping[str, Array], tasks: Mapping[str, Task], steps: int
     for name, y in outputs.items():
         task = tasks[name] if tasks[name].kind != "undecided" else replace(tasks[name], choice="largest")
         column = {"largest": ["arg-max"], "threshold": ["yes"], None: []}[task.choice]
-        table = _table(f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", *column, "values")
+        table = Listing(f"output {name}: read-out of {len(y)} samples after {steps} steps", "sample", *column, "values")
         for i, row in enumerate(y[:SHOWN]):
             decided = [_few(task.decide(row).ravel(), "d")] if column else []
             table.add_row(str(i), *decided, _few(row.ravel(), ".3g"))
@@ -363,13 +359,20 @@ def _few(flat: AnyArray, form: str) -> str:
 
 def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:
     """Print passes in their order."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("stage", "pass", "provider", "what it does"):
-        table.add_column(column, overflow="fold")
+    rows = [("stage", "pass", "provider", "what it does")]
     for step in steps:
         summary = (type(step).__doc__ or "").strip().split("\n")[0]
-        table.add_row(step.stage.name, write(step.name, step.options()), providers.get(step.name, "caller"), summary)
-    new_console().print(table)
+        rows.append((step.stage.name, write(step.name, step.options()), providers.get(step.name, "caller"), summary))
+    console = new_console()
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * len(widths) <= console.width:
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            console.print("  ".join(cells).rstrip(), style="bold" if row is rows[0] else "")
+        return
+    for stage, name, provider, summary in rows[1:]:
+        prose(console, f"{stage}  {name}", indent="    ")
+        prose(console, f"  {summary} [{provider}]")
 
 
 def plugins(registry: Registry) -> None:
@@ -381,6 +384,13 @@ def plugins(registry: Registry) -> None:
         for table, what, _, _ in HOOKS:
             names = sorted(name for name, by in registry.provided(what).items() if by == owner)
             if names:
-                console.print(f"  {table}: {', '.join(names)}")
+                prose(console, f"  {table}: {', '.join(_some(names, console))}", indent="    ")
     for problem in registry.problems:
-        console.print(f"problem: {problem}")
+        prose(console, f"problem: {problem}")
+
+
+def _some(names: Sequence[str], console: Console) -> Sequence[str]:
+    """Return what a terminal shows of a long list, of which a pipe gets all."""
+    if len(names) <= MANY or not console.is_terminal:
+        return names
+    return [*names[:SHOWN], f"and {len(names) - SHOWN} more, which `snnc plugins | cat` prints"]

@@ -23,7 +23,8 @@ def run(
     folder: Folder,
     inputs: Inputs,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help=".npz to write: (batch, steps, ...) by output name.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help=".npz to write: (batch, steps, ...) by output name."),
     ] = None,
     steps: Steps = None,
     limit: Limit = None,
@@ -67,10 +68,14 @@ def evaluate(
     engine: Annotated[
         str | None,
         typer.Option(
-            "--engine", help="numpy (batched, the same spikes), program (the backend itself) or one of its own."
+            "--engine",
+            metavar="NAME",
+            help="numpy (batched, the same spikes), program (the backend itself) or one of its own.",
         ),
     ] = None,
-    plots: Annotated[Path | None, typer.Option("--plots", help="Write PNG and SVG pictures to this folder.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="FOLDER", help="Write PNG and SVG pictures to this folder.")
+    ] = None,
     force: Force = False,
     jobs: Jobs = None,
     json: Json = False,
@@ -104,7 +109,7 @@ def evaluate(
 def verify(
     folder: Folder,
     inputs: Annotated[
-        Path | None, typer.Option("--inputs", help=".npz of inputs; a few random ones by default.")
+        Path | None, typer.Option("--inputs", metavar="FILE", help=".npz of inputs; a few random ones by default.")
     ] = None,
     output: Output = None,
     task: TaskOf = None,
@@ -114,10 +119,14 @@ def verify(
     against_keras: Annotated[
         bool, typer.Option("--against-keras", help="Also compare with the installed Keras running the model.")
     ] = False,
-    model: Annotated[Path | None, typer.Option("--model", help="The model's file, for --against-keras.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FILE", help="The model's file, for --against-keras.")
+    ] = None,
     exported: Annotated[
         Path | None,
-        typer.Option("--exported", help="A file that snnc export wrote: compare that with the artifact instead."),
+        typer.Option(
+            "--exported", metavar="FILE", help="A file that snnc export wrote: compare that with the artifact instead."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -13,7 +13,9 @@ from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Replace
 
 @app.command(epilog=examples("snnc show model.keras", "snnc show out --as-run"))
 def show(
-    source: Annotated[Path, typer.Argument(help="A model file, a saved graph or an artifact.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A model file, a saved graph or an artifact.", show_default=False)
+    ],
     imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
     input_shape: InputShape = None,
     as_run: Annotated[

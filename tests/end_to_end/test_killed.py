@@ -6,6 +6,7 @@
 import dataclasses
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -34,9 +35,9 @@ def compiling(model, out, **settings):
 
 
 def ended(process):
-    """Return the exit code of a process, and what it said."""
+    """Return the exit code of a process, and what it said beside the next step."""
     _, said = process.communicate(timeout=120)
-    return process.returncode, said.decode()
+    return process.returncode, re.sub("^next: snnc evaluate .*\n", "", said.decode())
 
 
 def hidden(folder):

@@ -144,5 +144,7 @@ def test_every_command_warns_in_one_line_of_a_plugin_that_fails_to_load(model, t
     compiling = ["compile", str(model[0]), "-o", str(tmp_path / "out"), "--no-verify"]
     for command in (compiling, ["show", str(tmp_path / "out")], ["plan"], ["plugins"]):
         ran = subprocess.run([sys.executable, "-m", "snnc", *command], env=environment, capture_output=True, text=True)
-        assert (ran.returncode, ran.stderr) == (0, f"snnc: {warning}\n"), command
+        warned, following = ran.stderr.splitlines()
+        assert (ran.returncode, warned) == (0, f"snnc: {warning}"), command
+        assert following.startswith("next: snnc ")
     assert snnc.load(tmp_path / "out").notes[0] == warning
