@@ -122,7 +122,7 @@ pages: .venv-test/installed
 
 .venv-new/installed: .venv-new/bin/pip pyproject.toml constraints-new.txt tests/example_plugin/pyproject.toml
 	@echo "installing snnc with today's numpy and Keras into .venv-new"
-	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e '.[test,plots,tune]' keras jax
+	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e '.[test,plots,report,tune]' keras jax
 	@.venv-new/bin/python -m pip install -qq --disable-pip-version-check -c constraints-new.txt -e tests/example_plugin --no-deps
 	@touch $@
 

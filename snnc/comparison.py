@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.errors import UsageError
 from snnc.evaluation.tasks import Asked
+from snnc.quantities import joules, number
 from snnc.samples import Data
 
 
@@ -30,6 +31,9 @@ class Compared:
     measure: str
     """What the score is: accuracy, or R2 where numbers are values."""
     score: float
+    score_by_step: tuple[float, ...]
+    score_interval_by_step: tuple[tuple[float, float], ...] | None
+    """Of 95 % confidence."""
     model_score: float
     accuracy: float | None
     accuracy_interval: tuple[float, float] | None
@@ -105,6 +109,7 @@ def _row(
     samples = compiled.samples(x, limit, output)
     engine = compiled.backend.engines[0]
     found = compiled.evaluate(samples, steps=steps, output=output, task=task, engine=engine)
+    told = next(each for each in found.outputs if each.output == found.output)
     return Compared(
         name=name,
         backend=compiled.settings.backend,
@@ -113,9 +118,11 @@ def _row(
         steps=found.steps,
         output=found.output,
         task=found.task,
-        said=next(each.said for each in found.outputs if each.output == found.output),
+        said=told.said,
         measure=found.measure,
         score=found.score,
+        score_by_step=found.score_by_step,
+        score_interval_by_step=told.score_interval_by_step,
         model_score=found.model_score,
         accuracy=found.accuracy,
         accuracy_interval=found.accuracy_interval,
@@ -135,3 +142,46 @@ def _row(
         energy_loihi=found.cost.energy_loihi,
         resources=compiled.program.resources,
     )
+
+
+def side_by_side(rows: Sequence[Compared]) -> list[tuple[str, list[str]]]:
+    """Return what is told of compilations, as words: what it is, and of each of them."""
+    measures: list[tuple[str, Callable[[Compared], str]]] = [
+        ("backend", lambda row: row.backend),
+        ("level, engine", lambda row: f"{row.level}, {row.engine}"),
+        ("steps", lambda row: str(row.steps)),
+        ("output, its task", lambda row: f"{row.output}, {row.task}"),
+        *_scores(rows[0].measure),
+        (
+            "steps to come within 1 point",
+            lambda row: "never" if row.steps_to_model is None else str(row.steps_to_model),
+        ),
+        ("neurons", lambda row: f"{row.neurons:,}"),
+        ("ops on the host", lambda row: str(row.host_ops)),
+        ("spikes per input", lambda row: f"{row.spikes:,.0f}" + (" (silent)" if row.silent else "")),
+        ("  per neuron", lambda row: number(row.spikes_per_neuron)),
+        ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
+        ("energy of the model, 45 nm", lambda row: joules(row.energy_model)),
+        ("  without the products of zeros", lambda row: joules(row.energy_model_sparse)),
+        ("energy, 45 nm", lambda row: joules(row.energy_45nm)),
+        ("energy, Loihi", lambda row: joules(row.energy_loihi)),
+    ]
+    found = [(measure, [shown(row) for row in rows]) for measure, shown in measures]
+    names = dict.fromkeys(name for row in rows for name in row.resources)
+    return found + [(name, [str(row.resources.get(name, "-")) for row in rows]) for name in names]
+
+
+def _scores(measure: str) -> list[tuple[str, Callable[[Compared], str]]]:
+    """Return the rows of the score: an accuracy and its interval, or an R2 and its distance from the model's."""
+    if measure != "accuracy":
+        return [
+            (measure, lambda row: number(row.score)),
+            (f"{measure} of the model", lambda row: number(row.model_score)),
+            ("distance from the model", lambda row: number(row.error, share=True)),
+        ]
+    return [
+        ("accuracy", lambda row: number(row.accuracy, share=True)),
+        ("  its 95 % confidence interval", lambda row: " to ".join(f"{e:.1%}" for e in row.accuracy_interval or ())),
+        ("accuracy of the model", lambda row: number(row.model_accuracy, share=True)),
+        ("agreement with the model", lambda row: number(row.agreement, share=True)),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,40 @@ class Compiled(Runnable):
         samples = self._made() if x is None else self.samples(x, output=output)
         tasks = tasks_of(self.source, samples, task, output=output)
         return self.verify_samples(samples, self.steps(samples, steps), tasks, keras, jobs=jobs, progress=progress)
+
+    def report_html(
+        self,
+        x: Data,
+        y: Labels | None = None,
+        steps: int | None = None,
+        *,
+        output: str | None = None,
+        task: Asked = None,
+        chosen: Sequence[int] | None = None,
+        jobs: int | None = None,
+        progress: bool = False,
+    ) -> str:
+        """Return a page, one HTML file, that shows this network and what it does with samples.
+
+        Args:
+            x: inputs as for ``run``, with labels or without; without any the model's answers are what is right.
+            y: labels, as for ``evaluate``.
+            steps: how many steps each sample is shown.
+            output: the only output to judge.
+            task: what it is for, as for ``evaluate``.
+            chosen: the numbers of the samples whose spikes are shown; by default six are chosen.
+            jobs: as for ``run``.
+            progress: show a bar.
+
+        Raises:
+            MissingExtraError: what the extra ``report`` brings is not installed.
+            UsageError: there is no such sample.
+            DataError: the samples or labels do not fit the model.
+
+        """
+        from snnc.report import report_html
+
+        return report_html(self, x, y, steps, output=output, task=task, chosen=chosen, jobs=jobs, progress=progress)
 
     def absorb(self, trained: Any) -> Compiled:
         """Return this compilation with the parameters that its ``network`` was trained to.

@@ -38,12 +38,16 @@ LAYERS = [
     {"cli"},
     {"__init__", "__main__"},
 ]
-LAZY = {("snnc/ir/graph.py", "snnc.engine.rate"), ("snnc/ir/graph.py", "snnc.ir.text")}
-"""``graph.evaluate(x)`` and ``str(graph)``: the two things that a graph hands on to what stands above it."""
+LAZY = {
+    ("snnc/ir/graph.py", "snnc.engine.rate"),
+    ("snnc/ir/graph.py", "snnc.ir.text"),
+    ("snnc/compiled.py", "snnc.report"),
+}
+"""``graph.evaluate(x)``, ``str(graph)`` and ``compiled.report_html(x)``: what is handed on to what stands above."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = (
     *("tensorflow", "keras", "tf_keras", "nengo", "nengo_dl", "nengo_loihi", "jax", "optuna", "matplotlib"),
-    *("torch", "snntorch", "sinabs", "norse", "nir"),
+    *("torch", "snntorch", "sinabs", "norse", "nir", "jinja2", "vl_convert", "PIL"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from snnc.analysis.task import Task
-from snnc.comparison import Compared
+from snnc.comparison import Compared, side_by_side
 from snnc.compiled import Compiled
 from snnc.discovery import HOOKS
 from snnc.evaluation.evaluate import Evaluation
@@ -195,53 +195,13 @@ def _by_step(console: Console, each: OutputEvaluation, steps: int, *, several: b
 
 def comparison(rows: Sequence[Compared]) -> None:
     """Print compilations of one model, a column each."""
-    measures: list[tuple[str, Callable[[Compared], str]]] = [
-        ("backend", lambda row: row.backend),
-        ("level, engine", lambda row: f"{row.level}, {row.engine}"),
-        ("steps", lambda row: str(row.steps)),
-        ("output, its task", lambda row: f"{row.output}, {row.task}"),
-        *_scores(rows),
-        (
-            "steps to come within 1 point",
-            lambda row: "never" if row.steps_to_model is None else str(row.steps_to_model),
-        ),
-        ("neurons", lambda row: f"{row.neurons:,}"),
-        ("ops on the host", lambda row: str(row.host_ops)),
-        ("spikes per input", lambda row: f"{row.spikes:,.0f}" + (" (silent)" if row.silent else "")),
-        ("  per neuron", lambda row: number(row.spikes_per_neuron)),
-        ("synaptic operations per input", lambda row: f"{row.synops:,.0f}"),
-        ("energy of the model, 45 nm", lambda row: joules(row.energy_model)),
-        ("  without the products of zeros", lambda row: joules(row.energy_model_sparse)),
-        ("energy, 45 nm", lambda row: joules(row.energy_45nm)),
-        ("energy, Loihi", lambda row: joules(row.energy_loihi)),
-    ]
-    names = dict.fromkeys(name for row in rows for name in row.resources)
     console = new_console()
     for said in dict.fromkeys(row.said for row in rows):
         prose(console, said)
     table = Listing("one model, several compilations", "measure", *(row.name for row in rows))
-    for measure, shown in measures:
-        table.add_row(measure, *(shown(row) for row in rows))
-    for name in names:
-        table.add_row(name, *(str(row.resources.get(name, "-")) for row in rows))
+    for measure, shown in side_by_side(rows):
+        table.add_row(measure, *shown)
     console.print(table)
-
-
-def _scores(rows: Sequence[Compared]) -> list[tuple[str, Callable[[Compared], str]]]:
-    """Return the rows of the score: an accuracy and its interval, or an R2 and its distance from the model's."""
-    measure = rows[0].measure
-    if measure != "accuracy":
-        return [
-            (measure, lambda row: number(row.score)),
-            (f"{measure} of the model", lambda row: number(row.model_score)),
-            ("distance from the model", lambda row: number(row.error, share=True)),
-        ]
-    return [
-        ("accuracy", lambda row: number(row.accuracy, share=True)),
-        ("  its 95 % confidence interval", lambda row: " to ".join(f"{e:.1%}" for e in row.accuracy_interval or ())),
-        ("accuracy of the model", lambda row: number(row.model_accuracy, share=True)),
-        ("agreement with the model", lambda row: number(row.agreement, share=True)),
-    ]
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:

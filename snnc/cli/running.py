@@ -162,7 +162,12 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command(epilog=examples("snnc compare classic out --inputs samples.npz"))
+@app.command(
+    epilog=examples(
+        "snnc compare classic out --inputs samples.npz",
+        "snnc compare classic out --inputs samples.npz --html compared.html",
+    )
+)
 def compare(
     folders: Annotated[
         list[Path], typer.Argument(help="Artifacts of one model, two or more.", show_default=False, metavar="FOLDER...")
@@ -172,16 +177,28 @@ def compare(
     task: TaskOf = None,
     steps: Steps = None,
     limit: Limit = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page that shows them side by side, too.", show_default=False)
+    ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Measure several compilations of one model on the same labelled samples, side by side."""
     from snnc.cli import next_step, reports
     from snnc.comparison import compare as compare_all
     from snnc.compiler import load
+    from snnc.outputs import require_file_place, write_file
 
+    read = (*folders, inputs)
+    if html is not None:
+        require_file_place(html, force=force, reads=read)
     rows = compare_all(
         {str(folder): load(folder) for folder in folders}, inputs, steps, limit, output=output, task=kinds_of(task)
     )
+    if html is not None:
+        from snnc.report import comparison_html
+
+        write_file(html, comparison_html(rows).encode(), force=force, reads=read)
     reports.as_json([row.as_dict() for row in rows]) if json else reports.comparison(rows)
     if not json:
         asked = {"--task": task, "--judge": output, "--steps": steps, "--limit": limit}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snnc.report.comparison import comparison_html
 from snnc.report.page import report_html
 
-__all__ = ["report_html"]
+__all__ = ["comparison_html", "report_html"]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from snnc.analysis.cost import Cost
 from snnc.evaluation.evaluate import LayerEvaluation
-from snnc.evaluation.measures import OutputEvaluation
 from snnc.ir.types import Array
 from snnc.program import CoreUse
 from snnc.report.facts import CURVES, EVENTS, SampleFacts
@@ -21,46 +20,53 @@ MOST_STEPS = 200
 """Points of a line at most."""
 
 
-def score_chart(outputs: Mapping[str, OutputEvaluation]) -> Chart:
-    """Return a score against steps with its interval, one line a name, and the model's as a rule."""
-    lines, models = [], []
-    for name, each in outputs.items():
-        assert each.score_by_step is not None
-        intervals = each.score_interval_by_step
-        for t in _steps(len(each.score_by_step)):
-            row: dict[str, Any] = {"step": t + 1, "score": _r(each.score_by_step[t]), "network": name}
-            if intervals is not None:
-                row |= {"low": _r(intervals[t][0]), "high": _r(intervals[t][1])}
-            if each.agreement_by_step is not None:
-                row["agreement"] = _r(each.agreement_by_step[t])
+@dataclass(frozen=True)
+class Curve:
+    """A score after 1, 2, … steps, that of a model beside it, and how sure it is."""
+
+    measure: str
+    by_step: Sequence[float]
+    intervals: Sequence[tuple[float, float]] | None
+    model: float
+
+
+def score_chart(curves: Mapping[str, Curve]) -> Chart:
+    """Return scores against steps with their intervals, a line a name, and the model's as a rule."""
+    first = next(iter(curves.values()))
+    lines = []
+    for name, curve in curves.items():
+        for t in _steps(len(curve.by_step)):
+            row: dict[str, Any] = {"step": t + 1, "score": _r(curve.by_step[t]), "network": name}
+            if curve.intervals is not None:
+                row |= {"low": _r(curve.intervals[t][0]), "high": _r(curve.intervals[t][1])}
             lines.append(row)
-        models.append({"score": each.model_score, "network": f"model of {name}" if len(outputs) > 1 else "model"})
-    first = next(iter(outputs.values()))
     share = first.measure != "R2"
     y: Chart = {"type": "quantitative", "title": first.measure, "scale": {"zero": False}}
     if share:
         y["axis"] = {"format": ".1%"}
-    x = {"field": "step", "type": "quantitative", "title": "steps", "axis": _step_axis(len(first.score_by_step or ()))}
-    colour = {"field": "network", "type": "nominal", "title": None, "legend": {"symbolType": "stroke"}}
+    steps = max(len(curve.by_step) for curve in curves.values())
+    x = {"field": "step", "type": "quantitative", "title": "steps", "axis": _step_axis(steps)}
+    colour = {
+        "field": "network",
+        "type": "nominal",
+        "title": None,
+        "sort": [*curves, "model"],
+        "legend": {"symbolType": "stroke", "columns": 2, "labelLimit": 260},
+    }
     layers: list[Chart] = [
         {
-            "mark": {"type": "line", "point": len(lines) <= 60 * len(outputs)},
+            "mark": {"type": "line", "point": len(lines) <= 60 * len(curves)},
             "encoding": {"x": x, "y": {**y, "field": "score"}, "color": colour, "tooltip": _tips(lines[0], share)},
         },
         {
-            "data": {"values": models[:1]},
+            "data": {"values": [{"score": _r(first.model), "network": "model"}]},
             "mark": {"type": "rule", "strokeDash": [5, 4]},
-            "encoding": {"y": {**y, "field": "score"}, "color": {"field": "network", "type": "nominal"}},
+            "encoding": {"y": {**y, "field": "score"}, "color": colour},
         },
     ]
-    if "low" in lines[0]:
-        layers.insert(
-            0,
-            {
-                "mark": {"type": "errorband", "opacity": 0.18},
-                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour},
-            },
-        )
+    if first.intervals is not None:
+        band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+        layers.insert(0, {"mark": {"type": "errorband", "opacity": 0.18}, "encoding": band})
     return {"data": {"values": lines}, "layer": layers, "height": 240}
 
 
@@ -270,16 +276,9 @@ def output_chart(sample: SampleFacts, output: str) -> Chart:
     }
 
 
-def energy_chart(costs: Mapping[str, Cost]) -> Chart:
-    """Return the energy of one input: the model's, and that of each network."""
-    first = next(iter(costs.values()))
-    values = [
-        {"of": "model", "energy": _r(first.energy_model * 1e6)},
-        {"of": "model, no products of zeros", "energy": _r(first.energy_model_sparse * 1e6)},
-    ]
-    for name, cost in costs.items():
-        values.append({"of": f"{name}, 45 nm", "energy": _r(cost.energy_45nm * 1e6)})
-        values.append({"of": f"{name}, Loihi", "energy": _r(cost.energy_loihi * 1e6)})
+def energy_chart(joules: Mapping[str, float]) -> Chart:
+    """Return the energies of one input, by what takes them."""
+    values = [{"of": name, "energy": _r(energy * 1e6)} for name, energy in joules.items()]
     return {
         "data": {"values": values},
         "height": 24 * len(values),

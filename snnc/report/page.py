@@ -22,6 +22,7 @@ from snnc.ir.drawing import drawing
 from snnc.outputs import MARK
 from snnc.report.charts import (
     Chart,
+    Curve,
     activation_chart,
     core_chart,
     energy_chart,
@@ -52,27 +53,8 @@ def report_html(
     jobs: int | None = None,
     progress: bool = False,
 ) -> str:
-    """Return a page that shows a compilation and what it does with samples.
-
-    Args:
-        compiled: what to show.
-        x: inputs as for ``run``, and labels; without any the model's own answers are what is right.
-        y: labels, as for ``evaluate``.
-        steps: how many steps each sample is shown.
-        output: the only output to judge.
-        task: what the output is for, as for ``evaluate``.
-        chosen: the numbers of the samples whose spikes are shown; by default six, half of them such as the network
-            decides otherwise than the model.
-        jobs: as for ``run``.
-        progress: show a bar.
-
-    Raises:
-        MissingExtraError: vl-convert-python or Pillow is not installed (the extra ``report``).
-        UsageError: there is no such sample.
-        DataError: the samples or labels do not fit the model.
-
-    """
-    script = _script()  # what is not installed is said before anything runs
+    """Return a page that shows a compilation and what it does with samples; see ``Compiled.report_html``."""
+    script()  # what is not installed is said before anything runs
     samples = compiled.samples(x, output=output)
     if y is not None:
         samples = samples.labelled(compiled.source, y, output)
@@ -86,16 +68,14 @@ def report_html(
         jobs=jobs,
         progress=progress,
     )
-    return page(
-        "report.html", f"{compiled.graph.name} on {compiled.backend.name}", _charts(found), script, _shown(found)
-    )
+    return page("report.html", f"{compiled.graph.name} on {compiled.backend.name}", _charts(found), _shown(found))
 
 
-def page(template: str, title: str, drawn: Mapping[str, Chart], script: str, values: Mapping[str, Any]) -> str:
+def page(template: str, title: str, drawn: Mapping[str, Chart], values: Mapping[str, Any]) -> str:
     """Return a page of a template with its charts, style and script."""
-    style = _text("report.css")
+    style, code = _text("report.css"), script()
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; "
+        f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
     data = json.dumps(drawn, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
@@ -105,7 +85,7 @@ def page(template: str, title: str, drawn: Mapping[str, Chart], script: str, val
         title=title,
         policy=policy,
         style=Markup(style),
-        script=Markup(script),
+        script=Markup(code),
         charts=Markup(data),
         **values,
     )
@@ -114,12 +94,21 @@ def page(template: str, title: str, drawn: Mapping[str, Chart], script: str, val
 def _charts(found: Facts) -> dict[str, Chart]:
     measured, drawn = found.measured, dict[str, Chart]()
     for i, each in enumerate(measured.outputs):
-        if each.score_by_step is not None:
-            drawn[f"score-{i}"] = score_chart({"network": each})
+        if each.score_by_step is not None and each.model_score is not None and each.measure is not None:
+            curve = Curve(each.measure, each.score_by_step, each.score_interval_by_step, each.model_score)
+            drawn[f"score-{i}"] = score_chart({"network": curve})
     if measured.layers:
         drawn["rates"] = rate_chart(measured.layers)
         drawn["errors"] = error_chart(measured.layers)
-    drawn["energy"] = energy_chart({"network": measured.cost})
+    spent = measured.cost
+    drawn["energy"] = energy_chart(
+        {
+            "model": spent.energy_model,
+            "model, no products of zeros": spent.energy_model_sparse,
+            "network, 45 nm": spent.energy_45nm,
+            "network, Loihi": spent.energy_loihi,
+        }
+    )
     for node in found.nodes:
         if node.name in found.points:
             drawn[f"points-{node.anchor}"] = activation_chart(*found.points[node.name])
@@ -161,7 +150,7 @@ def _text(name: str) -> str:
 
 
 @cache
-def _script() -> str:
+def script() -> str:
     """Return the script of a page: Vega, Vega-Lite and Vega-Embed, and ours.
 
     Raises:

@@ -96,7 +96,7 @@ def test_an_example_runs_and_so_does_the_next_step_that_it_names(line, copied, e
         given = following.replace("X.npz", "samples.npz").replace("MODEL.keras", "model.keras").replace("NAME", "nengo")
         ran(capsys, given)
     else:
-        assert re.match("give net.nir to |python -c ", following)
+        assert re.match("give net.nir to |python -c |open .*html in a browser", following)
 
 
 def test_a_poor_network_is_followed_by_what_helps(copied, capsys):

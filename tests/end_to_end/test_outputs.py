@@ -23,6 +23,7 @@ READS = {
     "evaluate": {"folder", "--inputs"},
     "verify": {"folder", "--inputs", "--model", "--exported"},
     "compare": {"folders", "--inputs"},
+    "report": {"folder", "--inputs"},
     "export": {"folder", "--calibration"},
     "show": {"source", "--config"},
 }
@@ -31,6 +32,8 @@ WRITES = {
     "tune": {"--output", "--storage"},
     "run": {"--output"},
     "evaluate": {"--plots"},
+    "compare": {"--html"},
+    "report": {"--html"},
     "export": {"--output", "--artifact"},
 }
 
