@@ -37,6 +37,7 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 """Nothing is loaded from elsewhere, neither here nor by the reader."""
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+python_maximum_signature_line_length = 88
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 
@@ -44,6 +45,7 @@ html_theme = "furo"
 html_title = f"snnc {release}"
 html_extra_path = ["site"]
 html_copy_source = False
+html_show_copyright = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 

@@ -1,7 +1,7 @@
-"""Write docs/api.md from snnc/api.py: ``python docs/generate_api.py``.
+"""Write docs/api.md and what it leads to in docs/reference/ from snnc/api.py: ``python docs/generate_api.py``.
 
 The tiers are the lists that make up its ``__all__``, each with a text behind it; a name's line is the first sentence of
-its docstring.
+its docstring, and the site shows the whole of it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from snnc import api
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "api.md"
+REFERENCE = ROOT / "docs" / "reference"
+DETAILED = ("Graph", "Passes", "Frontend", "Backend")
+"""Tiers that have a page of their own, because they are promised."""
+MODULES = ("neurons", "ops")
+"""Names that have a page of their own, because they are many."""
 HEAD = """# The plugin author's interface
 
-All that a plugin may import is in `snnc.api` and, for its tests, in `snnc.testing`; [stability](stability.md) says
-what is promised of it. This page is written by `python docs/generate_api.py`.
+All that a plugin may import is in `snnc.api` and, for [its tests](reference/testing.md), in `snnc.testing`;
+[stability](stability.md) says what is promised of it. What a program calls is [elsewhere](reference/programs.md). This
+page is written by `python docs/generate_api.py`.
 """
 
 
@@ -68,8 +74,25 @@ def lines() -> Iterator[str]:
         yield f"## {title}\n"
         yield f"{text}\n"
         yield "| name | what it is |\n| --- | --- |"
-        yield from (f"| `{name}` | {summary(name).replace('|', chr(92) + '|')} |" for name in names)
+        yield from (f"| {_linked(name, title)} | {summary(name).replace('|', chr(92) + '|')} |" for name in names)
         yield ""
+
+
+def _linked(name: str, title: str) -> str:
+    if name in MODULES:
+        return f"[`{name}`](reference/{name}.md)"
+    return f"[`{name}`](reference/{title.lower()}.md#{_anchor(name, title)})" if title in DETAILED else f"`{name}`"
+
+
+def _anchor(name: str, title: str) -> str:
+    """Return the anchor of a name's heading: names that differ in their case alone are numbered."""
+    alike = [other for other in headings(title) if other.lower() == name.lower()]
+    return f"{name.lower()}-{alike.index(name)}" if alike.index(name) else name.lower()
+
+
+def headings(title: str) -> list[str]:
+    """Return the names that the page of a tier tells of."""
+    return [name for name in tiers()[title][1] if name not in MODULES]
 
 
 def page() -> str:
@@ -77,5 +100,31 @@ def page() -> str:
     return "\n".join(lines()).rstrip() + "\n"
 
 
+def details(title: str) -> str:
+    """Return the page of one tier, which the site fills from the docstrings."""
+    entries = [f"## {name}\n\n```{{eval-rst}}\n{entry(name)}\n```\n" for name in headings(title)]
+    return "\n".join([f"# Interface: {title}\n\n{tiers()[title][0]}\n", *entries])
+
+
+def entry(name: str) -> str:
+    """Return what makes Sphinx tell all of a name."""
+    thing = getattr(api, name)
+    if inspect.ismodule(thing):
+        return f".. automodule:: {thing.__name__}"
+    if inspect.isclass(thing) and thing.__module__.startswith("snnc."):
+        kind = "autoexception" if issubclass(thing, Exception) else "autoclass"
+    elif inspect.isroutine(thing):
+        kind = "autofunction"
+    else:  # an alias or a constant, which has its text behind it
+        return f".. py:data:: snnc.api.{name}\n\n   {summary(name)}."
+    return f".. {kind}:: snnc.api.{name}"
+
+
+def pages() -> dict[Path, str]:
+    """Return all that is written, by file."""
+    return {PAGE: page()} | {REFERENCE / f"{title.lower()}.md": details(title) for title in DETAILED}
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for path, content in pages().items():
+        path.write_text(content)

@@ -127,10 +127,12 @@ def test_links_lead_somewhere(page):
 
 
 def anchors(page):
-    """Return the anchors that a code host gives the headings of a page."""
+    """Return the anchors that a code host gives the headings of a page: equal ones are numbered."""
     tokens = MarkdownIt().parse(re.sub(r"(?s)\A---\n.*?\n---\n", "", page.read_text()))
     texts = [after.content for t, after in itertools.pairwise(tokens) if t.type == "heading_open"]
-    return {re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", text).lower()).replace(" ", "-") for text in texts}
+    slugs = [re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", text).lower()).replace(" ", "-") for text in texts]
+    before = [slugs[:i].count(slug) for i, slug in enumerate(slugs)]
+    return {f"{slug}-{count}" if count else slug for slug, count in zip(slugs, before, strict=True)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

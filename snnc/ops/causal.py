@@ -33,7 +33,7 @@ class LastStep(PureOp):
 
 @op
 class DelayLine(Causal):
-    """y = the slices now, ``dilation`` steps ago, …: ``taps`` of them, oldest first, (taps, *shape); zeros at first."""
+    """y = the slices now, ``dilation`` steps ago, …: ``(taps, *shape)``, oldest first; zeros at first."""
 
     kind: ClassVar[str] = "delay-line"
     linear: ClassVar[bool] = True

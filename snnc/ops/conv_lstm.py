@@ -17,10 +17,10 @@ from snnc.ops.recurrent import Lstm
 
 @op
 class ConvLstm(Lstm):
-    """An LSTM over images. kernel (*size, channels, 4 filters), recurrent (*size, filters, 4 filters).
+    """An LSTM over images. kernel ``(*size, channels, 4 filters)``, recurrent ``(*size, filters, 4 filters)``.
 
-    x is (steps, *space, channels), a state (*space, filters). The state is convolved with stride one and padded to its
-    own size; strides, padding and dilation are those of the input's convolution.
+    x is ``(steps, *space, channels)``, a state ``(*space, filters)``. The state is convolved with stride one and padded
+    to its own size; strides, padding and dilation are those of the input's convolution.
     """
 
     kind: ClassVar[str] = "conv-lstm"

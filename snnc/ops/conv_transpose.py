@@ -18,7 +18,7 @@ from snnc.ops.kernels.blas import matmul
 class ConvTranspose(Op):
     """Add x[i] * kernel[k] to y[i * stride + k * dilation] over all i and k, cut ``crops`` off, and add the bias.
 
-    kernel (*size, outputs, inputs), x (*spatial, inputs). A negative crop adds zeros instead (before the bias).
+    kernel ``(*size, outputs, inputs)``, x ``(*spatial, inputs)``. A negative crop adds zeros instead (before the bias).
     """
 
     kind: ClassVar[str] = "conv-transpose"

@@ -97,7 +97,7 @@ class Dense(Op):
 
 @op
 class Conv(Op):
-    """y = act(correlate(x, kernel) + bias). kernel (*size, inputs / groups, outputs), x (*spatial, inputs)."""
+    """y = act(correlate(x, kernel) + bias). kernel ``(*size, inputs / groups, outputs)``, x ``(*spatial, inputs)``."""
 
     kind: ClassVar[str] = "conv"
     linear: ClassVar[bool] = True
@@ -193,7 +193,7 @@ class MaxPool(Pool):
 
 @op
 class GlobalAvgPool(Op):
-    """y = mean over all spatial axes: (*spatial, channels) to (channels,)."""
+    """y = mean over all spatial axes: ``(*spatial, channels)`` to (channels,)."""
 
     kind: ClassVar[str] = "global-avg-pool"
     linear: ClassVar[bool] = True
@@ -209,7 +209,7 @@ class GlobalAvgPool(Op):
 
 @op
 class GlobalMaxPool(Op):
-    """y = max over all spatial axes: (*spatial, channels) to (channels,)."""
+    """y = max over all spatial axes: ``(*spatial, channels)`` to (channels,)."""
 
     kind: ClassVar[str] = "global-max-pool"
 

@@ -93,7 +93,7 @@ class Repeat(Op):
 
 @op
 class Resize(Op):
-    """y = x (*spatial, channels) sampled at ``size`` points an axis, the first half a step from the border."""
+    """y = x ``(*spatial, channels)`` sampled at ``size`` points an axis, the first half a step from the border."""
 
     kind: ClassVar[str] = "resize"
     linear: ClassVar[bool] = True
@@ -149,7 +149,7 @@ def _cubic(x: Array) -> Array:
 
 @op
 class Embedding(Op):
-    """y = the rows of a table at the (rounded-down) indices x; table (entries, features), y (*shape of x, features)."""
+    """y = the rows of a table at the indices x, rounded down; table (entries, features), y ``(*shape, features)``."""
 
     kind: ClassVar[str] = "embedding"
     table: Array
