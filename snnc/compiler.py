@@ -6,19 +6,18 @@ import dataclasses
 import hashlib
 import os
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from snnc import artifact
-from snnc.analysis.expected import known_statistics
-from snnc.analysis.task import Task
 from snnc.analysis.trade_off import Goal
 from snnc.arguments import CHOOSING, DT, kept, left_out, neurons_of, plan_of, require_numbers, settings_of
 from snnc.backend import Backend
 from snnc.called import remembered
 from snnc.checked import checked
 from snnc.compiled import Compiled
+from snnc.dump import Dump
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import UsageError
@@ -33,20 +32,17 @@ from snnc.neurons import SoftResetIf
 from snnc.on_host import on_host, require_spiking
 from snnc.ops.kernels.blas import reproducible
 from snnc.ops.read_out_activation import stepwise
-from snnc.passes import pipeline
-from snnc.passes.base import Context, Pass
-from snnc.passes.loss import spiking_loss
+from snnc.passes.base import Pass
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
-from snnc.samples import Data, Samples
+from snnc.rewriting import CHECKED, context_of, rewrite
+from snnc.samples import Data
 from snnc.samples import samples as samples_of
 from snnc.text_form import build, parse, write
 
 Source: TypeAlias = Any
 """A path of a model file or of a saved graph, a live Keras model, or a Graph."""
-CHECKED = 16
-"""The samples on which the error of each pass is measured."""
 JUDGED = 256
 """The most samples on which compile judges the network: all that calibration has not seen, up to so many."""
 SHOWN = 2048
@@ -141,6 +137,7 @@ def compile(
     config: str | os.PathLike[str] | None = None,
     temporal: bool = False,
     replace: Mapping[str, str] | None = None,
+    dump: str | os.PathLike[str] | None = None,
     registry: Registry | None = None,
 ) -> Compiled:
     """Compile a trained Keras model to a spiking network.
@@ -187,6 +184,7 @@ def compile(
         config: the model's config as JSON, where the file holds weights alone.
         temporal: axis 1 of the model's inputs is time, and one slice is presented each step.
         replace: what stands for a layer, a class or a function of your own, by its name; see ``import_model``.
+        dump: a folder to write what each pass made of the graph, as text; if a pass fails, what makes it fail again.
         registry: the plugins to use; all installed ones by default.
 
     Returns:
@@ -196,7 +194,9 @@ def compile(
         SnncError: the root of all deliberate errors; one line that names the layer, the reason and the remedy.
 
     """
+    read = [Path(path) for path in (model, calibration, config) if isinstance(path, (str, os.PathLike))]
     registry = Registry.discover() if registry is None else registry
+    observer = None if dump is None else Dump(Path(dump), read, registry.passes)
     chosen = registry.build_backend(backend)
     registry = registry.including(chosen)
     usual = chosen.level(samples=calibration is not None, by_hand=scale is not None or synapse is not None)
@@ -234,12 +234,13 @@ def compile(
     length = showing.steps(shown.inputs, steps, chosen.defaults(level).steps)
     verified = verify and any(p.name == "verify" for p in planned)
     asked = length if showing.temporal else steps
-    context = _context(source, registry, chosen, settings, samples, measuring, length, asked, tasks)
+    context = context_of(source, registry, chosen, settings, samples, measuring, length, asked, tasks)
     context.notes.extend([*notes, *(source.made_for.notes if source.made_for else ())])
     with progress_bar(shown=progress) as bar:
         row = bar.add_task("compile", total=None)
         context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))
-        graph, journal = _rewrite(source, planned, context, registry, shown if verified or measuring else None)
+        showing_errors = shown.inputs if verified or measuring else None
+        graph, journal = rewrite(source, planned, context, registry, showing_errors, observer=observer)
     chosen.require_accepted(stepwise(graph))
     hosted = on_host(graph, chosen, registry)
     if strict:
@@ -307,52 +308,6 @@ def _checks(registry: Registry, texts: Iterable[str]) -> Iterator[Check]:
             check = build(registry.passes[name], f"pass {name!r}", options)
             if isinstance(check, Check):
                 yield check
-
-
-def _context(
-    source: Graph,
-    registry: Registry,
-    backend: Backend,
-    settings: Settings,
-    samples: Samples,
-    measuring: bool,
-    steps: int,
-    asked: int | None,
-    tasks: Mapping[str, Task],
-) -> Context:
-    """Return the context of the passes; half of the samples calibrate, the others decide what is kept."""
-    calibrating, held_back = samples.halves() if samples.real or measuring else (None, None)
-    return Context(
-        backend=backend.name,
-        chain=registry.chain(backend.name),
-        neurons=registry.neurons,
-        synapses=registry.synapses,
-        samples=calibrating,
-        held_back=held_back,
-        made=not samples.real,
-        known=known_statistics(source),
-        seed=settings.seed,
-        dt=settings.dt,
-        steps=steps,
-        steps_asked=asked,
-        tasks=tasks,
-        read_out=registry.read_out(settings.read_out),
-    )
-
-
-def _rewrite(
-    source: Graph, planned: Sequence[Pass], context: Context, registry: Registry, shown: Samples | None
-) -> tuple[Graph, tuple[JournalEntry, ...]]:
-    """Return the graph behind all passes, and the journal; with samples, each pass's error on them."""
-    return pipeline.run(
-        source,
-        planned,
-        context,
-        kinds=registry.ops,
-        providers=registry.provided("pass"),
-        samples=None if shown is None else shown.inputs,
-        loss=None if context.held_back is None else spiking_loss(context),
-    )
 
 
 def _origin(model: Source, graph: Graph) -> dict[str, Any]:

@@ -184,9 +184,10 @@ def new_folder(path: Path, kind: Kind, reads: Iterable[Path] = ()) -> Iterator[P
 
 
 def write_folder(path: Path, files: Mapping[str, bytes], kind: Kind, reads: Iterable[Path] = ()) -> None:
-    """Write a folder of files, all or nothing; see ``new_folder``."""
+    """Write a folder of files, whose names may have folders in them, all or nothing; see ``new_folder``."""
     with new_folder(path, kind, reads) as part:
         for name, data in files.items():
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
             with open(part / name, "wb") as stream:
                 stream.write(data)
                 stream.flush()

@@ -32,6 +32,8 @@ LAYERS = [
     {"runnable"},
     {"compiled"},
     {"arguments", "on_host", "called"},
+    {"rewriting", "reproducer"},
+    {"dump"},
     {"compiler"},
     {"keras", "nir", "tune", "comparison", "portable", "testing"},
     {"report"},

@@ -18,7 +18,7 @@ from typing import NoReturn
 import typer
 
 from snnc._version import __version__
-from snnc.cli import compiling, exporting, pages, running, showing  # noqa: F401 - each adds its commands to the app
+from snnc.cli import compiling, exporting, graphs, pages, running, showing  # noqa: F401 - each adds its commands
 from snnc.cli.app import app
 from snnc.errors import SnncError
 from snnc.terminal import printable, tolerant

@@ -27,6 +27,7 @@ from snnc.cli.options import (
     TargetDrop,
     TaskOf,
     Temporal,
+    Verbose,
     by_layer,
     kinds_of,
     meanings_of,
@@ -113,14 +114,28 @@ def compile_command(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", rich_help_panel="Judging", help="Compare with the model afterwards.")
     ] = True,
+    dump: Annotated[
+        Path | None,
+        typer.Option(
+            "--dump",
+            metavar="FOLDER",
+            rich_help_panel="Looking inside",
+            help="For the graph behind each pass, and what makes one fail again.",
+        ),
+    ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Compile a model to a spiking network and write the artifact."""
     from snnc.artifact import KIND
     from snnc.cli import next_step, reports
     from snnc.compiler import compile
+    from snnc.dump import KIND as dump_kind
     from snnc.outputs import require_folder_place
 
-    require_folder_place(output, KIND, [path for path in (model, calibration, config) if path is not None])
+    reads = [path for path in (model, calibration, config) if path is not None]
+    require_folder_place(output, KIND, reads)
+    if dump is not None:
+        require_folder_place(dump, dump_kind, [*reads, output])
     compiled = compile(
         model,
         backend=backend if chips is None else with_option(backend, "chips", str(chips)),
@@ -141,7 +156,7 @@ def compile_command(
         dt=dt,
         read_out=read_out,
         verify=verify,
-        progress=True,
+        progress=not verbose,
         strict=strict,
         task=kinds_of(task),
         judge=judge,
@@ -149,6 +164,7 @@ def compile_command(
         config=config,
         temporal=temporal,
         replace=meanings_of(replace),
+        dump=dump,
     )
     compiled.save(output)
     reports.compilation(compiled, output)

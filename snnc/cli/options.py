@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,25 @@ Jobs = Annotated[
     typer.Option("--jobs", metavar="N", min=1, help="Processes; by default as many as pay.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are no results of snnc, too.")]
+
+
+def _tell_more(wanted: bool) -> bool:
+    """Let what is logged for developers be printed, too."""
+    if wanted:
+        logging.getLogger("snnc").setLevel(logging.DEBUG)
+    return wanted
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        callback=_tell_more,
+        rich_help_panel="Looking inside",
+        help="Print a line for each pass that runs, on stderr.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Backend = Annotated[
     str,

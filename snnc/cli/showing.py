@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from snnc.cli.app import app, examples
+from snnc.cli.graphs import Imported, Source, graph_of
 from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Replace, Skip, Temporal, meanings_of, shapes_of
 
 
 @app.command(epilog=examples("snnc show model.keras", "snnc show out --as-run"))
 def show(
-    source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A model file, a saved graph or an artifact.", show_default=False)
-    ],
-    imported: Annotated[bool, typer.Option("--source", help="Of an artifact: the graph as imported.")] = False,
+    source: Source,
+    imported: Imported = False,
     input_shape: InputShape = None,
     as_run: Annotated[
         bool,
@@ -32,19 +30,14 @@ def show(
     """Print a graph, one line a node."""
     from snnc.artifact import MANIFEST_FILE
     from snnc.cli import next_step
-    from snnc.compiler import import_model, load
     from snnc.engine.simulate import text_as_run
+    from snnc.registry import Registry
     from snnc.terminal import printable
 
-    compiled = None
-    if (source / MANIFEST_FILE).is_file():
-        compiled = load(source)
-        graph = compiled.source if imported else compiled.graph
-    else:
-        shapes, meanings = shapes_of(input_shape), meanings_of(replace)
-        graph = import_model(source, shapes, config=config, temporal=temporal, replace=meanings)
+    reading = {"config": config, "temporal": temporal, "replace": meanings_of(replace)}
+    graph = graph_of(source, Registry.discover(), imported=imported, input_shape=shapes_of(input_shape), **reading)
     typer.echo(printable(text_as_run(graph) if as_run else str(graph)))
-    if compiled is not None:
+    if (source / MANIFEST_FILE).is_file():
         next_step.say("evaluate", source, "--inputs", next_step.SAMPLES)
     else:
         read = {"--input-shape": input_shape, "--config": config, "--temporal": temporal, "--replace": replace}

@@ -19,10 +19,12 @@ from snnc.ir.made_for import MadeFor
 from snnc.ir.node import Origin
 from snnc.ir.op import Op, Record
 from snnc.ir.types import AnyArray, Array
+from snnc.outputs import Kind
 from snnc.schema import hints_of, misfits
 
 FORMAT, VERSION = "snnc-graph", 1
 GRAPH_FILE, SOURCE_FILE, WEIGHTS_FILE = "graph.json", "source.json", "weights.npz"
+FOLDER = Kind("a saved graph", GRAPH_FILE, FORMAT, (GRAPH_FILE, WEIGHTS_FILE))
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ def text(graph: Graph) -> str:
     return "\n".join(lines + [f"  {line(graph, node)}" for node in graph])
 
 
-def line(graph: Graph, node: Node) -> str:
-    """Return one node: name, op, inputs, fields, type and origin."""
+def line(graph: Graph, node: Node, *, origin: bool = True) -> str:
+    """Return one node: name, op, inputs, fields, type and, if it is wanted, origin."""
     fields = " ".join(f"{key}={show(value)}" for key, value in node.op.attrs().items() if value is not None)
     reads = ", ".join(f"%{source}" for source in graph.sources(node.name))
     shown = f"%{node.name} = {node.op.kind}({reads})" + (f" {{{fields}}}" if fields else "") + f" : {node.type}"
-    origin = str(node.origin)
-    return f"{shown}  ; {origin}" if origin else shown
+    came_from = str(node.origin) if origin else ""
+    return f"{shown}  ; {came_from}" if came_from else shown
 
 
 def _output(output: str, node: str) -> str:

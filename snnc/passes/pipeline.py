@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from snnc.ir.op import Op
 from snnc.ir.types import Array
 from snnc.passes.base import Context, Pass, Stage
 from snnc.text_form import write
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,37 @@ class JournalEntry:
     which a layer is dead infinite, and None where it was read from a file."""
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A pass that failed, and all that it was given."""
+
+    step: Pass
+    graph: Graph
+    """As it was before the pass."""
+    context: Context
+    finished: tuple[Pass, ...]
+    """The passes of finished stages, whose postconditions are held."""
+    samples: Mapping[str, Array] | None
+    """The inputs on which rate-mode outputs are compared."""
+
+
+class Observer:
+    """Is told what a run does; a subclass says what it does about it."""
+
+    def begin(self, graph: Graph) -> None:
+        """See the graph before all passes."""
+
+    def ran(self, entry: JournalEntry, graph: Graph) -> None:
+        """See what a pass made of the graph, even where it is taken back."""
+
+    def end(self, graph: Graph) -> None:
+        """See the graph behind all passes."""
+
+    def failed(self, failure: Failure) -> str:
+        """See a pass that failed; return what the error should say about it, or nothing."""
+        return ""
+
+
 def run(
     graph: Graph,
     plan: Sequence[Pass],
@@ -48,6 +82,8 @@ def run(
     providers: Mapping[str, str] | None = None,
     samples: Mapping[str, Array] | None = None,
     loss: Callable[[Graph, Graph], float] | None = None,
+    finished: Sequence[Pass] = (),
+    observer: Observer | None = None,
 ) -> tuple[Graph, tuple[JournalEntry, ...]]:
     """Return the rewritten graph and the journal; the given graph is not touched.
 
@@ -61,69 +97,76 @@ def run(
         loss: the error of a spiking graph against the model that it stands for, infinite where a layer is dead; a
             measured pass that does not make it smaller is taken back, unless it was infinite: what a pass is worth
             shows in a network that works.
+        finished: passes that ran before, whose postconditions are held, too.
+        observer: told what happens, pass by pass.
 
     Raises:
         PassError: a pass failed or left a broken graph; names it and those that ran before it.
 
     """
-    graph = graph.copy()
+    graph, observer = graph.copy(), observer or Observer()
     check(graph, kinds)
+    observer.begin(graph)
     journal: list[JournalEntry] = []
-    finished: list[Pass] = []
     held: float | None = None
     reference = None if samples is None else evaluate(graph, samples)
     for i, step in enumerate(p for p in plan if p.stage < Stage.VERIFY):
         last = i + 1 == len(plan) or plan[i + 1].stage > step.stage
+        done = [p for p in plan if last and p.stage == step.stage]
         before, start = graph.copy(), time.perf_counter()
         context.tell(step.name)
         context = replace(context, steps=context.choices.get("steps", context.steps))
         if step.stage > Stage.SPIKE and context.model is None:
             context = replace(context, model=with_ideal_rates(graph))
+        told = replace(context, choices=dict(context.choices))
+        verdict = moved = None
         try:
             with graph.authored_by(step.name):
                 step.apply(graph, context)
             touched = graph.revision != before.revision
             if touched:
                 check(graph, kinds)
-            done = [p for p in plan if last and p.stage == step.stage]
-            finished += done
-            _hold(graph, finished if touched else done)
+            _hold(graph, [*finished, *done] if touched else done)
+            changed = touched and graph != before
+            if changed and step.approximates and context.model is None:
+                context = replace(context, model=with_ideal_rates(before))
+            if step.measured and changed and loss is not None:
+                assert context.model is not None
+                held = loss(before, context.model) if held is None else held
+                verdict = (held, loss(graph, context.model))
+            kept = verdict is None or verdict[1] < verdict[0] or math.isinf(verdict[0])
+            if changed and kept and reference is not None and samples is not None:
+                now = evaluate(graph, samples)
+                moved, reference = relative_error(now, reference), now
+        except MemoryError:
+            raise
         except (Exception, SystemExit) as error:
             ran = ", ".join(entry.name for entry in journal) or "no other pass"
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
-            raise PassError(f"pass {step.name!r} (after {ran}): {reason}") from error
-        changed = touched and graph != before
-        if changed and step.approximates and context.model is None:
-            context = replace(context, model=with_ideal_rates(before))
-        verdict = None
-        if step.measured and changed and loss is not None:
-            assert context.model is not None
-            held = loss(before, context.model) if held is None else held
-            verdict = (held, loss(graph, context.model))
-            if verdict[1] < verdict[0] or math.isinf(held):
-                held = verdict[1]
-            else:
-                graph = before
-        elif changed:
-            held = None
-        kept = verdict is None or graph is not before
-        moved = None
-        if changed and kept and reference is not None and samples is not None:
-            now = evaluate(graph, samples)
-            moved, reference = relative_error(now, reference), now
-        journal.append(
-            JournalEntry(
-                name=write(step.name, step.options()),
-                stage=step.stage.name,
-                provider=(providers or {}).get(step.name, ""),
-                changed=changed,
-                exact=step.exact,
-                seconds=time.perf_counter() - start,
-                error=moved,
-                kept=kept,
-                loss=verdict,
-            )
+            earlier = tuple(p for p in (*finished, *done) if p is not step)
+            hint = observer.failed(Failure(step, before, told, earlier, samples))
+            raise PassError(f"pass {step.name!r} (after {ran}): {reason}{hint and '; '}{hint}") from error
+        finished = [*finished, *done]
+        if changed:
+            held = None if verdict is None else verdict[kept]
+        entry = JournalEntry(
+            name=write(step.name, step.options()),
+            stage=step.stage.name,
+            provider=(providers or {}).get(step.name, ""),
+            changed=changed,
+            exact=step.exact,
+            seconds=time.perf_counter() - start,
+            error=moved,
+            kept=kept,
+            loss=verdict,
         )
+        journal.append(entry)
+        how = "changed" if changed and kept else "taken back" if changed else "unchanged"
+        _LOG.debug("%s: %s, %d -> %d nodes, %.0f ms", entry.name, how, len(before), len(graph), 1e3 * entry.seconds)
+        observer.ran(entry, graph)
+        if not kept:
+            graph = before
+    observer.end(graph)
     return graph, tuple(journal)
 
 

@@ -26,9 +26,12 @@ READS = {
     "report": {"folder", "--inputs"},
     "export": {"folder", "--calibration"},
     "show": {"source", "--config"},
+    "opt": {"source", "--calibration", "--config"},
+    "diff": {"before", "after"},
 }
 WRITES = {
-    "compile": {"--output"},
+    "compile": {"--output", "--dump"},
+    "opt": {"--output"},
     "tune": {"--output", "--storage"},
     "run": {"--output"},
     "evaluate": {"--plots"},
@@ -138,6 +141,30 @@ NOT_ARTIFACTS = {
     "a name below a file": lambda here: "x.npz/out",
     "the root": lambda here: "/",
 }
+DUMPING = ["compile", "model.keras", "--scale", "200", "--no-verify", "-o", "new", "--dump"]
+OPTING = ["opt", "artifact", "--source", "--pass", "split-activations", "-o"]
+
+
+@pytest.mark.parametrize("command", [DUMPING, OPTING], ids=["--dump", "opt"])
+@pytest.mark.parametrize("what", NOT_ARTIFACTS)
+def test_dumps_and_graphs_replace_nothing_but_their_like(here, capsys, command, what):
+    if command is OPTING and what in ("the model", "the samples"):  # no part of what is read, but no graph folder
+        refused(capsys, here, [*command, NOT_ARTIFACTS[what](here)], "is not a saved graph")
+    else:
+        refused(capsys, here, [*command, NOT_ARTIFACTS[what](here)])
+
+
+def test_dumps_and_graphs_replace_their_like_and_are_no_part_of_an_artifact(here, capsys):
+    for _ in range(2):
+        assert cli._run([*DUMPING, "dump"]) == 0, capsys.readouterr().err
+        assert cli._run([*OPTING, "graph"]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    refused(capsys, here, [*DUMPING, "new/dump"], "lies in new")
+    refused(capsys, here, [*DUMPING, "artifact"], "is not a dump of snnc's")
+    refused(capsys, here, [*OPTING, "artifact"], "is what is read")
+    refused(capsys, here, ["opt", "graph", "--pass", "split-activations", "-o", "new"], "is no part of a saved graph")
+
+
 MAKING = {
     "compile": ["compile", "model.keras", "--scale", "200", "--no-verify", "-o"],
     "tune": ["tune", "model.keras", "--calibration", "x.npz", "--trials", "1", "-o"],

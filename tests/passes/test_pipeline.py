@@ -7,7 +7,7 @@ from snnc.errors import PassError
 from snnc.passes import BUILTIN
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.order import order
-from snnc.passes.pipeline import run
+from snnc.passes.pipeline import Observer, run
 from snnc.testing import assert_same_outputs, chain, kinds, random_inputs
 from tests.conftest import dense
 
@@ -137,3 +137,56 @@ def test_what_is_being_done_is_told(rng):
     told = []
     run(chain(ops.Input(shape=(3,)), ops.Relu()), [step("one", lambda g: None)], replace(CONTEXT, tell=told.append))
     assert told == ["one"]
+
+
+def test_an_op_that_fails_where_the_outputs_are_compared_is_its_passes_fault(rng):
+    class Fails(ops.Relu):
+        def evaluate(self, *inputs):
+            raise FloatingPointError("of a plugin")
+
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    bad = step("bad", lambda g: g.insert_after("dense", "s", Fails()))
+    with pytest.raises(PassError, match="pass 'bad' .after no other pass.: FloatingPointError: of a plugin"):
+        run(graph, [bad], CONTEXT, samples=random_inputs(graph))
+
+
+def test_an_observer_sees_every_pass_and_what_fails(rng):
+    class Sees(Observer):
+        def __init__(self):
+            self.saw = []
+
+        def begin(self, graph):
+            self.saw.append(("begin", len(graph)))
+
+        def ran(self, entry, graph):
+            self.saw.append((entry.name, len(graph)))
+
+        def end(self, graph):
+            self.saw.append(("end", len(graph)))
+
+        def failed(self, failure):
+            self.saw.append((failure.step.name, len(failure.graph)))
+            return "look here"
+
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    grows = step("grows", lambda g: g.insert_after("dense", "r", ops.Relu()))
+    seen = Sees()
+    run(graph, [grows], CONTEXT, observer=seen)
+    assert seen.saw == [("begin", 2), ("grows", 3), ("end", 3)]
+    seen = Sees()
+    breaks = step("breaks", lambda g: g.insert_after("r", "s", ops.Relu()) and 1 / 0)
+    with pytest.raises(PassError, match="ZeroDivisionError: division by zero; look here"):
+        run(graph, [grows, breaks], CONTEXT, observer=seen)
+    assert seen.saw == [("begin", 2), ("grows", 3), ("breaks", 3)]
+
+
+def test_what_earlier_passes_promised_is_held(rng):
+    class Promised(type(step("promised", lambda g: None))):
+        def postcondition(self, graph):
+            yield from (f"{node.name} is left" for node in graph.nodes(ops.Relu))
+
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    grows = step("grows", lambda g: g.insert_after("dense", "r", ops.Relu()))
+    run(graph, [grows], CONTEXT)
+    with pytest.raises(PassError, match="promised: r is left"):
+        run(graph, [grows], CONTEXT, finished=[Promised()])
