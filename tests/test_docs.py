@@ -97,12 +97,11 @@ def test_a_section_names_no_option_that_its_command_lacks():
             assert option in own, f"{name.group()} {option}"
 
 
-def test_every_pass_is_documented_and_shows_before_and_after():
+def test_every_pass_is_documented():
+    """What its docstring shows before and after it, tests/passes/test_examples.py executes."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     for cls in BUILTIN:
         assert cls.name in text, cls.name
-        assert "Before::" in (cls.__doc__ or ""), cls.name
-        assert re.search(r"After( ``.*``)?::", cls.__doc__ or ""), cls.name
 
 
 def test_everything_that_the_code_cites_is_on_the_page_of_references():

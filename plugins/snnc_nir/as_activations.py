@@ -20,11 +20,12 @@ class AsActivations(Pass):
 
     Before::
 
-        %conv1 = neurons(%conv1_weights) {model=soft-reset-if{gamma=1 initial=0} scale=0.001} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv1 = neurons(%x) {model=soft-reset-if scale=0.001} : spikes[6,6,4]
 
     After::
 
-        %conv1 = relu(%conv1_weights) : rate[26,26,32]
+        %conv1 = relu(%x) : rate[6,6,4]
     """
 
     name: ClassVar[str] = "as-activations"

@@ -19,13 +19,14 @@ class SpreadVoltage(Pass):
 
     Before::
 
-        %conv.linear = conv(%x) {bias=f32[4] ...} : rate[6,6,4]
-        %conv = neurons(%conv.linear) {model=soft-reset-if{gamma=1 initial=0.5} ...} : spikes[6,6,4]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=soft-reset-if{initial=0.5} scale=0.01} : spikes[6,6,4]
 
     After::
 
-        %conv.linear = conv(%x) {bias=f32[4] ...} : rate[6,6,4]
-        %conv = neurons(%conv.linear) {model=soft-reset-if{gamma=1 initial=0} ...} : spikes[6,6,4]
+        %conv.bias = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]  ; spread-voltage
+        %conv = neurons(%conv.bias) {model=soft-reset-if scale=0.01} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "spread-voltage"

@@ -27,11 +27,14 @@ class CalibrateBiases(Pass):
 
     Before::
 
-        %conv.linear = conv(%x) {... bias=f32[32]} : rate[26,26,32]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=lif scale=0.01} : spikes[6,6,4]
 
     After::
 
-        %conv.linear = conv(%x) {... bias=f32[32]} : rate[26,26,32]  ; calibrate-biases <- ...
+        %conv.shift = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]  ; calibrate-biases
+        %conv = neurons(%conv.shift) {model=lif scale=0.01} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "calibrate-biases"

@@ -31,11 +31,12 @@ class CalibrateScales(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {model=soft-reset-if{...} scale=1} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=soft-reset-if} : spikes[6,6,4]
 
     After::
 
-        %conv = neurons(%conv.linear) {model=soft-reset-if{...} scale=f32[32]} : spikes[26,26,32]
+        %conv = neurons(%x) {model=soft-reset-if{...} scale=f32[4]} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "calibrate-scales"

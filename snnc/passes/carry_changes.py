@@ -33,16 +33,19 @@ class CarryChanges(Pass):
 
     Before::
 
-        %conv = conv(%x) {...} : rate[26,26,32]
-        %relu = neurons(%conv) {model=sigma-delta{...} scale=0.001} : spikes[26,26,32]
-        %dense = dense(%relu) {...} : spikes[10]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %relu = neurons(%conv) {model=sigma-delta scale=0.001} : spikes[6,6,4]
+        %flat = reshape(%relu) {shape=(-1)} : spikes[144]
+        %dense = dense(%flat) {weight=f32[144,10] ...} : spikes[10]
 
     After::
 
-        %conv = conv(%x) {...} : rate[26,26,32]
-        %conv.change = difference(%conv) : rate[26,26,32]
-        %relu = neurons(%conv.change) {model=sigma-delta{...} scale=0.001} : spikes[26,26,32]
-        %dense.change = dense(%relu) {...} : spikes[10]
+        %conv = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv.change = difference(%conv) : rate[6,6,4]
+        %relu = neurons(%conv.change) {model=sigma-delta{...} scale=0.001} : spikes[6,6,4]
+        %flat = reshape(%relu) {shape=(-1)} : spikes[144]
+        %dense.change = dense(%flat) {weight=f32[144,10] ...} : spikes[10]
         %dense = accumulate(%dense.change) {initial=f32[10]} : rate[10]
     """
 

@@ -27,18 +27,23 @@ class CarryMeans(Pass):
 
     Before::
 
-        %scores = einsum(%q.spikes, %k.spikes) {...} : rate[4,4]
-        %softmax = softmax(%scores) {axis=-1} : rate[4,4]
-        %weights = neurons(%softmax) {model=signed-if{of=linear ...} scale=0.01} : spikes[4,4]
+        %x = input() {shape=(4,5)} : rate[4,5]
+        %q = neurons(%x) {model=signed-if{of=linear} scale=0.01} : spikes[4,5]
+        %k = neurons(%x) {model=signed-if{of=linear} scale=0.01} : spikes[4,5]
+        %scores = einsum(%q, %k) {equation=ab,cb->ac} : rate[4,4]
+        %softmax = softmax(%scores) : rate[4,4]
+        %weights = neurons(%softmax) {model=signed-if{of=linear} scale=0.01} : spikes[4,4]
 
     After::
 
-        %q.mean = running(%q.spikes) {function=mean} : rate[4,5]
-        %k.mean = running(%k.spikes) {function=mean} : rate[4,5]
-        %scores = einsum(%q.mean, %k.mean) {...} : rate[4,4]
-        %softmax = softmax(%scores) {axis=-1} : rate[4,4]
+        %q = neurons(%x) {model=signed-if{of=linear} scale=0.01} : spikes[4,5]
+        %k = neurons(%x) {model=signed-if{of=linear} scale=0.01} : spikes[4,5]
+        %q.mean = running(%q) {function=mean} : rate[4,5]
+        %k.mean = running(%k) {function=mean} : rate[4,5]
+        %scores = einsum(%q.mean, %k.mean) {equation=ab,cb->ac} : rate[4,4]
+        %softmax = softmax(%scores) : rate[4,4]
         %softmax.increment = increment(%softmax) : rate[4,4]
-        %weights = neurons(%softmax.increment) {model=signed-if{of=linear ...} scale=0.01} : spikes[4,4]
+        %weights = neurons(%softmax.increment) {model=signed-if{of=linear} scale=0.01} : spikes[4,4]
     """
 
     name: ClassVar[str] = "carry-means"

@@ -78,11 +78,12 @@ class ChooseLevels(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {model=sigma-delta{levels=6} scale=1} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=sigma-delta} : spikes[6,6,4]
 
     After::
 
-        %conv = neurons(%conv.linear) {model=sigma-delta{levels=5} scale=f32[32]} : spikes[26,26,32]
+        %conv = neurons(%x) {model=sigma-delta{levels=10} scale=f32[4]} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "choose-levels"

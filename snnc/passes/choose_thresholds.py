@@ -119,13 +119,14 @@ class ChooseThresholds(Pass):
 
     Before::
 
-        %conv.linear = conv(%x) {...} : rate[26,26,32]
-        %conv = neurons(%conv.linear) {model=signed-if{gamma=4} scale=1} : spikes[26,26,32]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=signed-if} : spikes[6,6,4]
 
     After::
 
-        %conv.linear = conv(%x) {...} : rate[26,26,32]  ; choose-thresholds <- ...
-        %conv = neurons(%conv.linear) {model=signed-if{gamma=4} scale=f32[32]} : spikes[26,26,32]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]  ; choose-thresholds
+        %conv = neurons(%conv.linear) {model=signed-if{gamma=4} scale=f32[4]} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "choose-thresholds"

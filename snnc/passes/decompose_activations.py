@@ -31,14 +31,15 @@ class DecomposeActivations(Pass):
 
     Before::
 
+        %x = input() {shape=(4)} : rate[4]
         %y = relu(%x) {max_value=6} : rate[4]
 
     After::
 
         %y.1 = relu(%x) : rate[4]
-        %y.2.in = affine(%x) {...} : rate[4]
+        %y.2.in = affine(%x) {scale=1 shift=-6} : rate[4]
         %y.2 = relu(%y.2.in) : rate[4]
-        %y.2.out = affine(%y.2) {...} : rate[4]
+        %y.2.out = affine(%y.2) {scale=-1 shift=0} : rate[4]
         %y = add(%y.1, %y.2.out) : rate[4]
     """
 

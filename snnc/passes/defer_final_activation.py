@@ -26,11 +26,14 @@ class DeferFinalActivation(Pass):
 
     Before::
 
+        %x = input() {shape=(4)} : rate[4]
+        %dense.linear = dense(%x) {weight=f32[4,10] ...} : rate[10]
         %dense = softmax(%dense.linear) : rate[10]
 
     After::
 
-        %dense = deferred(%dense.linear) {activation=softmax{axis=-1}} : rate[10]
+        %dense.linear = dense(%x) {weight=f32[4,10] ...} : rate[10]
+        %dense = deferred(%dense.linear) {activation=softmax} : rate[10]
     """
 
     name: ClassVar[str] = "defer-final-activation"

@@ -19,11 +19,15 @@ class DropFinalSoftmax(Pass):
 
     Before::
 
+        graph 'logits' -> %dense
+        %x = input() {shape=(4)} : rate[4]
+        %dense.linear = dense(%x) {weight=f32[4,10] ...} : rate[10]
         %dense = softmax(%dense.linear) : rate[10]
 
     After::
 
-        %dense.linear = dense(...) : rate[10]
+        graph 'logits' -> dense=%dense.linear
+        %dense.linear = dense(%x) {weight=f32[4,10] ...} : rate[10]
     """
 
     name: ClassVar[str] = "drop-final-softmax"

@@ -18,12 +18,13 @@ class DropIdentities(Pass):
 
     Before::
 
+        %x = input() {shape=(4)} : rate[4]
         %dropout = identity(%x) : rate[4]
-        %dense = dense(%dropout) {...} : rate[2]
+        %dense = dense(%dropout) {weight=f32[4,2] ...} : rate[2]
 
     After::
 
-        %dense = dense(%x) {...} : rate[2]
+        %dense = dense(%x) {weight=f32[4,2] ...} : rate[2]
     """
 
     name: ClassVar[str] = "drop-identities"

@@ -41,13 +41,16 @@ class FitActivations(Pass):
 
     Before::
 
-        %conv = swish(%conv.linear) : rate[26,26,32]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = swish(%conv.linear) : rate[6,6,4]
 
     After::
 
-        %conv.drives = conv(%conv.linear) {kernel=f32[1,1,32,128] ...} : rate[26,26,128]
-        %conv.relus = relu(%conv.drives) : rate[26,26,128]
-        %conv = conv(%conv.relus) {kernel=f32[1,1,4,32] ... groups=32} : rate[26,26,32]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv.drives = conv(%conv.linear) {kernel=f32[1,1,4,12] ...} : rate[6,6,12]
+        %conv.relus = relu(%conv.drives) : rate[6,6,12]
+        %conv = conv(%conv.relus) {kernel=f32[1,1,3,4] groups=4 ...} : rate[6,6,4]
     """
 
     name: ClassVar[str] = "fit-activations"

@@ -27,12 +27,13 @@ class FoldBatchNorm(Pass):
 
     Before::
 
-        %conv = conv(%x) {...} : rate[6,6,4]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
         %bn = batch-norm(%conv) {...} : rate[6,6,4]
 
     After::
 
-        %bn = conv(%x) {...} : rate[6,6,4]
+        %bn = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]  ; fold-batch-norm
     """
 
     name: ClassVar[str] = "fold-batch-norm"

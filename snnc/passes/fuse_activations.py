@@ -33,9 +33,10 @@ class FuseActivations(Pass):
 
     Before::
 
-        %shift = affine(%x) {scale=f32[] shift=f32[]} : rate[4]
+        %x = input() {shape=(4)} : rate[4]
+        %shift = affine(%x) {scale=1 shift=3} : rate[4]
         %gate = relu(%shift) {max_value=6} : rate[4]
-        %sixth = affine(%gate) {scale=f32[] shift=f32[]} : rate[4]
+        %sixth = affine(%gate) {scale=0.16666667 shift=0} : rate[4]
         %y = multiply(%x, %sixth) : rate[4]
 
     After::

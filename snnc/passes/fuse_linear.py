@@ -23,6 +23,7 @@ class FuseLinear(Pass):
 
     Before::
 
+        %x = input() {shape=(8)} : rate[8]
         %a = dense(%x) {weight=f32[8,8] ...} : rate[8]
         %b = dense(%a) {weight=f32[8,4] ...} : rate[4]
 

@@ -18,11 +18,12 @@ class InitialVoltage(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {model=soft-reset-if{gamma=1 initial=0} ...} : spikes[4]
+        %x = input() {shape=(4)} : rate[4]
+        %conv = neurons(%x) {model=soft-reset-if scale=0.01} : spikes[4]
 
     After::
 
-        %conv = neurons(%conv.linear) {model=soft-reset-if{gamma=1 initial=0.5} ...} : spikes[4]
+        %conv = neurons(%x) {model=soft-reset-if{initial=0.5} scale=0.01} : spikes[4]
     """
 
     name: ClassVar[str] = "initial-voltage"

@@ -23,12 +23,13 @@ class InsertSynapses(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {...} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=lif} : spikes[6,6,4]
 
     After ``insert-synapses{synapse=0.005}``::
 
-        %conv = neurons(%conv.linear) {...} : spikes[26,26,32]
-        %conv.synapse = synapse(%conv) {model=lowpass{tau=0.005}} : rate[26,26,32]
+        %conv = neurons(%x) {model=lif} : spikes[6,6,4]
+        %conv.synapse = synapse(%conv) {model=lowpass{tau=0.005}} : rate[6,6,4]
     """
 
     name: ClassVar[str] = "insert-synapses"

@@ -19,11 +19,12 @@ class MaxToAverage(Pass):
 
     Before::
 
-        %pool = max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %pool = max-pool(%x) {size=(2,2) strides=(2,2)} : rate[3,3,4]
 
     After::
 
-        %pool = avg-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
+        %pool = avg-pool(%x) {size=(2,2) strides=(2,2)} : rate[3,3,4]
     """
 
     name: ClassVar[str] = "max-to-average"

@@ -51,14 +51,17 @@ class MergeLinear(Pass):
 
     Before::
 
-        %pool = avg-pool(%conv1) {size=(2,2) strides=(2,2) padding=valid} : spikes[12,12,8]
+        %x = input() {shape=(24,24,8)} : rate[24,24,8]
+        %conv1 = neurons(%x) {model=lif} : spikes[24,24,8]
+        %pool = avg-pool(%conv1) {size=(2,2) strides=(2,2)} : spikes[12,12,8]
         %conv2.linear = conv(%pool) {kernel=f32[3,3,8,16] ...} : spikes[10,10,16]
-        %conv2 = neurons(%conv2.linear) {...} : spikes[10,10,16]
+        %conv2 = neurons(%conv2.linear) {model=lif} : spikes[10,10,16]
 
     After::
 
-        %conv2.linear = conv(%conv1) {kernel=f32[6,6,8,16] ... strides=(2,2)} : spikes[10,10,16]
-        %conv2 = neurons(%conv2.linear) {...} : spikes[10,10,16]
+        %conv1 = neurons(%x) {model=lif} : spikes[24,24,8]
+        %conv2.linear = conv(%conv1) {kernel=f32[6,6,8,16] strides=(2,2) ...} : spikes[10,10,16]
+        %conv2 = neurons(%conv2.linear) {model=lif} : spikes[10,10,16]
     """
 
     name: ClassVar[str] = "merge-linear"

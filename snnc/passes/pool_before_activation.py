@@ -19,13 +19,14 @@ class PoolBeforeActivation(Pass):
 
     Before::
 
-        %conv = relu(%conv.linear) : rate[26,26,32]
-        %pool = max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = relu(%x) : rate[6,6,4]
+        %pool = max-pool(%conv) {size=(2,2) strides=(2,2)} : rate[3,3,4]
 
     After::
 
-        %pool.max = max-pool(%conv.linear) {size=(2,2) strides=(2,2) padding=valid} : rate[13,13,32]
-        %pool = relu(%pool.max) : rate[13,13,32]
+        %pool.max = max-pool(%x) {size=(2,2) strides=(2,2)} : rate[3,3,4]
+        %pool = relu(%pool.max) : rate[3,3,4]
     """
 
     name: ClassVar[str] = "pool-before-activation"

@@ -24,13 +24,16 @@ class RefitDecoders(Pass):
 
     Before::
 
-        %act.relus = neurons(%act.drives) {model=soft-reset-if{...} scale=0.001} : spikes[26,26,128]
-        %act = conv(%act.relus) {kernel=f32[1,1,4,32] ... groups=32} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %act.drives = conv(%x) {kernel=f32[1,1,1,16] groups=4 ...} : rate[6,6,16]
+        %act.relus = neurons(%act.drives) {model=soft-reset-if scale=0.001} : spikes[6,6,16]
+        %act = conv(%act.relus) {kernel=f32[1,1,4,4] groups=4 ...} : spikes[6,6,4]
 
     After::
 
-        %act.relus = neurons(%act.drives) {model=soft-reset-if{...} scale=0.001} : spikes[26,26,128]
-        %act = conv(%act.relus) {kernel=f32[1,1,4,32] ... groups=32} : spikes[26,26,32]  ; refit-decoders <- ...
+        %act.drives = conv(%x) {kernel=f32[1,1,1,16] groups=4 ...} : rate[6,6,16]
+        %act.relus = neurons(%act.drives) {model=soft-reset-if scale=0.001} : spikes[6,6,16]
+        %act = conv(%act.relus) {kernel=f32[1,1,4,4] groups=4 ...} : spikes[6,6,4]  ; refit-decoders
     """
 
     name: ClassVar[str] = "refit-decoders"

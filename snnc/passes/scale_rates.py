@@ -22,11 +22,12 @@ class ScaleRates(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {model=spiking-relu scale=1} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=spiking-relu} : spikes[6,6,4]
 
     After ``scale-rates{scale=100}``::
 
-        %conv = neurons(%conv.linear) {model=spiking-relu scale=0.01} : spikes[26,26,32]
+        %conv = neurons(%x) {model=spiking-relu scale=0.01} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "scale-rates"

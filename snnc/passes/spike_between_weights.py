@@ -28,14 +28,17 @@ class SpikeBetweenWeights(Pass):
 
     Before::
 
-        %project = conv(%relu) {...} : spikes[7,7,16]
-        %expand = conv(%project) {...} : spikes[7,7,96]
+        %x = input() {shape=(7,7,32)} : rate[7,7,32]
+        %relu = neurons(%x) {model=sigma-delta} : spikes[7,7,32]
+        %project = conv(%relu) {kernel=f32[1,1,32,16] ...} : spikes[7,7,16]
+        %expand = conv(%project) {kernel=f32[1,1,16,96] ...} : spikes[7,7,96]
 
-    After::
+    After ``spike-between-weights{neurons=sigma-delta}``::
 
-        %project = conv(%relu) {...} : spikes[7,7,16]
-        %project.spikes = neurons(%project) {model=sigma-delta{of=linear ...} scale=1} : spikes[7,7,16]
-        %expand = conv(%project.spikes) {...} : spikes[7,7,96]
+        %relu = neurons(%x) {model=sigma-delta{...}} : spikes[7,7,32]
+        %project = conv(%relu) {kernel=f32[1,1,32,16] ...} : spikes[7,7,16]
+        %project.spikes = neurons(%project) {model=sigma-delta{of=linear}} : spikes[7,7,16]
+        %expand = conv(%project.spikes) {kernel=f32[1,1,16,96] ...} : spikes[7,7,96]
     """
 
     name: ClassVar[str] = "spike-between-weights"

@@ -30,11 +30,14 @@ class SpikingMaxPooling(Pass):
 
     Before::
 
-        %pool = max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : spikes[13,13,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=lif} : spikes[6,6,4]
+        %pool = max-pool(%conv) {size=(2,2) strides=(2,2)} : spikes[3,3,4]
 
     After::
 
-        %pool = spiking-max-pool(%conv) {size=(2,2) strides=(2,2) padding=valid} : spikes[13,13,32]
+        %conv = neurons(%x) {model=lif} : spikes[6,6,4]
+        %pool = spiking-max-pool(%conv) {size=(2,2) strides=(2,2)} : spikes[3,3,4]
     """
 
     name: ClassVar[str] = "spiking-max-pool"

@@ -18,11 +18,12 @@ class SplitActivations(Pass):
 
     Before::
 
-        %dense = dense(%x) {... activation=relu} : rate[4]
+        %x = input() {shape=(3)} : rate[3]
+        %dense = dense(%x) {weight=f32[3,4] activation=relu ...} : rate[4]
 
     After::
 
-        %dense.linear = dense(%x) {...} : rate[4]
+        %dense.linear = dense(%x) {weight=f32[3,4] ...} : rate[4]
         %dense = relu(%dense.linear) : rate[4]
 
     An activation of one number gets an axis of one channel between two reshapes: neurons have channels.

@@ -33,11 +33,12 @@ class SwapActivations(Pass):
 
     Before::
 
-        %conv = relu(%conv.linear) : rate[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = relu(%x) : rate[6,6,4]
 
     After::
 
-        %conv = neurons(%conv.linear) {model=spiking-relu scale=1} : spikes[26,26,32]
+        %conv = neurons(%x) {model=spiking-relu} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "swap-activations"

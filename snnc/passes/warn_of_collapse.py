@@ -26,11 +26,16 @@ class WarnOfCollapse(Pass):
 
     Before::
 
-        %conv2 = neurons(%conv2.linear) {model=spiking-relu scale=0.01} : spikes[12,12,64]
+        %x = input() {shape=(4)} : rate[4]
+        %first = neurons(%x) {model=spiking-relu scale=0.01} : spikes[4]
+        %second.linear = dense(%first) {weight=f32[4,2] ...} : spikes[2]
+        %second = neurons(%second.linear) {model=spiking-relu scale=0.01} : spikes[2]
 
     After::
 
-        %conv2 = neurons(%conv2.linear) {model=spiking-relu scale=0.01} : spikes[12,12,64]
+        %first = neurons(%x) {model=spiking-relu scale=0.01} : spikes[4]
+        %second.linear = dense(%first) {weight=f32[4,2] ...} : spikes[2]
+        %second = neurons(%second.linear) {model=spiking-relu scale=0.01} : spikes[2]
     """
 
     name: ClassVar[str] = "warn-of-collapse"

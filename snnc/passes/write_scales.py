@@ -41,15 +41,18 @@ class WriteScales(Pass):
 
     Before::
 
-        %conv.linear = conv(%x) {...} : rate[6,6,4]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
         %conv = neurons(%conv.linear) {model=spiking-relu scale=f32[4]} : spikes[6,6,4]
-        %dense = dense(%conv) {...} : spikes[2]
+        %pool = global-avg-pool(%conv) : spikes[4]
+        %dense = dense(%pool) {weight=f32[4,2] ...} : spikes[2]
 
     After::
 
-        %conv.linear = conv(%x) {...} : rate[6,6,4]
-        %conv = neurons(%conv.linear) {model=spiking-relu scale=1} : spikes[6,6,4]
-        %dense = dense(%conv) {...} : spikes[2]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]  ; write-scales
+        %conv = neurons(%conv.linear) {model=spiking-relu} : spikes[6,6,4]
+        %pool = global-avg-pool(%conv) : spikes[4]
+        %dense = dense(%pool) {weight=f32[4,2] ...} : spikes[2]  ; write-scales
     """
 
     name: ClassVar[str] = "write-scales"

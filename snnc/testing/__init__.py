@@ -17,6 +17,7 @@ from snnc.neurons import MODELS
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import run
 from snnc.testing.backends import check_backend
+from snnc.testing.examples import check_example, read_graph
 from snnc.testing.graphs import binary_inputs, chain, in_binary, two_layers
 from snnc.testing.neurons import check_neuron
 
@@ -61,9 +62,11 @@ __all__ = [
     "binary_inputs",
     "chain",
     "check_backend",
+    "check_example",
     "check_neuron",
     "in_binary",
     "kinds",
     "random_inputs",
+    "read_graph",
     "two_layers",
 ]

@@ -35,13 +35,21 @@ class Calibrate(Pass):
 
     Before::
 
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if scale=0.01} : spikes[6,6,4]
         %conv.synapse = synapse(%conv) {model=lowpass{tau=0.002}} : rate[6,6,4]
-        %next.linear = conv(%conv.synapse) {...} : rate[4,4,8]
+        %next.linear = conv(%conv.synapse) {kernel=f32[3,3,4,8] ...} : rate[4,4,8]
+        %next = neurons(%next.linear) {model=loihi-signed-if scale=0.01} : spikes[4,4,8]
 
     After::
 
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if scale=0.01} : spikes[6,6,4]
         %conv.synapse = synapse(%conv) {model=lowpass{tau=0.002}} : rate[6,6,4]
-        %next.linear = conv(%conv.synapse) {...} : rate[4,4,8]  ; loihi-calibrate <- ...
+        %next.linear = conv(%conv.synapse) {kernel=f32[3,3,4,8] ...} : rate[4,4,8]  ; loihi-calibrate
+        %next = neurons(%next.linear) {model=loihi-signed-if scale=0.01} : spikes[4,4,8]
+        %next.worth = affine(%next) {scale=f32[8] shift=f32[8]} : spikes[4,4,8]
     """
 
     name: ClassVar[str] = "loihi-calibrate"

@@ -35,14 +35,15 @@ class Encode(Pass):
 
     Before::
 
-        %conv.linear = conv(%x) {...} : rate[6,6,4]
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} ...} : spikes[6,6,4]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %conv.linear = conv(%x) {kernel=f32[3,3,1,4] ...} : rate[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if} : spikes[6,6,4]
 
     After::
 
-        %x.spikes = neurons(%x) {model=loihi-encoder scale=0.001} : spikes[8,8,1]
-        %conv.linear = conv(%x.spikes) {...} : spikes[6,6,4]
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} ...} : spikes[6,6,4]
+        %x.spikes = neurons(%x) {model=loihi-encoder scale=0.000999501} : spikes[8,8,1]
+        %conv.linear = conv(%x.spikes) {kernel=f32[3,3,1,4] ...} : spikes[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "loihi-encode"

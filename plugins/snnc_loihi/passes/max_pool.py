@@ -20,16 +20,17 @@ class MaxPooling(Pass):
 
     Before::
 
-        %pool = max-pool(%conv) {size=(2) strides=(2) padding=valid} : rate[12,32]
+        %x = input() {shape=(24,32)} : rate[24,32]
+        %pool = max-pool(%x) {size=(2) strides=(2)} : rate[12,32]
 
     After ``loihi-max-pool{form=compare}``::
 
-        %pool.a = slice(%conv) {start=(0,0) size=(12,32) step=(2,1)} : rate[12,32]
-        %pool.b = slice(%conv) {start=(1,0) size=(12,32) step=(2,1)} : rate[12,32]
-        %pool.minus = affine(%pool.a) {scale=f32[] shift=f32[]} : rate[12,32]
-        %pool.difference = add(%pool.b, %pool.minus) : rate[12,32]
+        %pool.part = slice(%x) {start=(0,0) size=(12,32) step=(2,1)} : rate[12,32]
+        %pool.part_1 = slice(%x) {start=(1,0) size=(12,32) step=(2,1)} : rate[12,32]
+        %pool.minus = affine(%pool.part) {scale=-1 shift=0} : rate[12,32]
+        %pool.difference = add(%pool.part_1, %pool.minus) : rate[12,32]
         %pool.more = relu(%pool.difference) : rate[12,32]
-        %pool = add(%pool.a, %pool.more) : rate[12,32]
+        %pool = add(%pool.part, %pool.more) : rate[12,32]
     """
 
     name: ClassVar[str] = "loihi-max-pool"

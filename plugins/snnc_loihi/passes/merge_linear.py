@@ -28,16 +28,22 @@ class MergeLinear(MergeLinearOps):
 
     Before::
 
-        %sum = add(%a, %b) {} : spikes[10,10,8]
-        %pool = avg-pool(%sum) {size=(2,2) strides=(2,2) padding=valid} : spikes[5,5,8]
-        %c = neurons(%pool) {...} : spikes[5,5,8]
+        %x = input() {shape=(10,10,8)} : rate[10,10,8]
+        %a = neurons(%x) {model=loihi-signed-if} : spikes[10,10,8]
+        %b = neurons(%x) {model=loihi-signed-if} : spikes[10,10,8]
+        %sum = add(%a, %b) : spikes[10,10,8]
+        %conv = conv(%sum) {kernel=f32[3,3,8,16] ...} : spikes[8,8,16]
+        %pool = avg-pool(%conv) {size=(2,2) strides=(2,2)} : spikes[4,4,16]
+        %c = neurons(%pool) {model=loihi-signed-if} : spikes[4,4,16]
 
     After::
 
-        %pool.part = conv(%a) {kernel=f32[2,2,8,8] ... strides=(2,2)} : spikes[5,5,8]
-        %pool.part.1 = conv(%b) {kernel=f32[2,2,8,8] ... strides=(2,2)} : spikes[5,5,8]
-        %pool = add(%pool.part, %pool.part.1) {} : spikes[5,5,8]
-        %c = neurons(%pool) {...} : spikes[5,5,8]
+        %a = neurons(%x) {model=loihi-signed-if} : spikes[10,10,8]
+        %b = neurons(%x) {model=loihi-signed-if} : spikes[10,10,8]
+        %pool.part = conv(%a) {kernel=f32[4,4,8,16] strides=(2,2) ...} : spikes[4,4,16]
+        %pool.part_1 = conv(%b) {kernel=f32[4,4,8,16] strides=(2,2) ...} : spikes[4,4,16]
+        %pool = add(%pool.part, %pool.part_1) : spikes[4,4,16]
+        %c = neurons(%pool) {model=loihi-signed-if} : spikes[4,4,16]
     """
 
     name: ClassVar[str] = "loihi-merge-linear"

@@ -20,17 +20,18 @@ class Place(Pass):
 
     Before::
 
-        %a = neurons(%x) {model=loihi-signed-if{...} scale=0.01} : spikes[4]
-        %norm = standardize(%a) {...} : rate[4]
-        %b.linear = dense(%norm) {...} : rate[64]
-        %b = neurons(%b.linear) {model=loihi-signed-if{...} scale=0.01} : spikes[64]
+        %x = input() {shape=(4)} : rate[4]
+        %a = neurons(%x) {model=loihi-signed-if scale=0.01} : spikes[4]
+        %norm = standardize(%a) {axes=(0)} : rate[4]
+        %b.linear = dense(%norm) {weight=f32[4,64] ...} : rate[64]
+        %b = neurons(%b.linear) {model=loihi-signed-if scale=0.01} : spikes[64]
 
     After::
 
-        %a = neurons(%x) {model=relu scale=1} : rate[4]
-        %norm = standardize(%a) {...} : rate[4]
-        %b.linear = dense(%norm) {...} : rate[64]
-        %b = neurons(%b.linear) {model=loihi-signed-if{...} scale=0.01} : spikes[64]
+        %a = neurons(%x) {model=relu} : rate[4]
+        %norm = standardize(%a) {axes=(0)} : rate[4]
+        %b.linear = dense(%norm) {weight=f32[4,64] ...} : rate[64]
+        %b = neurons(%b.linear) {model=loihi-signed-if scale=0.01} : spikes[64]
     """
 
     name: ClassVar[str] = "loihi-place"

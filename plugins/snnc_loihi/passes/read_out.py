@@ -20,14 +20,15 @@ class ReadOut(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {...} : spikes[6,6,4]
-        %conv.synapse = synapse(%conv) {model=lowpass{tau=0.002}} : rate[6,6,4]
-        %logits = dense(%conv.synapse) {...} : rate[6,6,10]
+        %x = input() {shape=(64)} : rate[64]
+        %dense = neurons(%x) {model=loihi-signed-if} : spikes[64]
+        %dense.synapse = synapse(%dense) {model=lowpass{tau=0.002}} : rate[64]
+        %logits = dense(%dense.synapse) {weight=f32[64,10] ...} : rate[10]
 
     After::
 
-        %conv = neurons(%conv.linear) {...} : spikes[6,6,4]
-        %logits = dense(%conv) {...} : spikes[6,6,10]
+        %dense = neurons(%x) {model=loihi-signed-if} : spikes[64]
+        %logits = dense(%dense) {weight=f32[64,10] ...} : spikes[10]
     """
 
     name: ClassVar[str] = "loihi-read-out"

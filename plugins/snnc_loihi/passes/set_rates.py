@@ -33,11 +33,12 @@ class SetRates(Pass):
 
     Before::
 
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=1} : spikes[26,26,32]
+        %x = input() {shape=(6,6,4)} : rate[6,6,4]
+        %conv = neurons(%x) {model=loihi-signed-if} : spikes[6,6,4]
 
     After::
 
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=f32[32]} : spikes[26,26,32]
+        %conv = neurons(%x) {model=loihi-signed-if scale=f32[4]} : spikes[6,6,4]
     """
 
     name: ClassVar[str] = "loihi-set-rates"

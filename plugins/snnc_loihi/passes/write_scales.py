@@ -20,15 +20,18 @@ class WriteScales(WriteAllScales):
 
     Before::
 
-        %conv.linear = conv(%x.spikes) {...} : spikes[6,6,4]
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=f32[4]} : spikes[6,6,4]
+        %x = input() {shape=(8,8,1)} : rate[8,8,1]
+        %x.spikes = neurons(%x) {model=loihi-encoder} : spikes[8,8,1]
+        %conv.linear = conv(%x.spikes) {kernel=f32[3,3,1,4] ...} : spikes[6,6,4]
+        %conv = neurons(%conv.linear) {model=loihi-signed-if scale=f32[4]} : spikes[6,6,4]
         %pool = global-avg-pool(%conv) : spikes[4]
 
     After::
 
-        %conv.linear = conv(%x.spikes) {...} : spikes[6,6,4]
-        %conv = neurons(%conv.linear) {model=loihi-signed-if{...} scale=1} : spikes[6,6,4]
-        %conv.times = affine(%conv) {scale=f32[4] shift=f32[]} : spikes[6,6,4]
+        %x.spikes = neurons(%x) {model=loihi-encoder} : spikes[8,8,1]
+        %conv.linear = conv(%x.spikes) {kernel=f32[3,3,1,4] ...} : spikes[6,6,4]  ; loihi-write-scales
+        %conv = neurons(%conv.linear) {model=loihi-signed-if} : spikes[6,6,4]
+        %conv.times = affine(%conv) {scale=f32[4] shift=0} : spikes[6,6,4]
         %pool = global-avg-pool(%conv.times) : spikes[4]
     """
 

@@ -14,6 +14,19 @@ class SplitDistance(Pass):
     """Write |x - c| as relu(x - c) + relu(c - x), which neurons can stand for.
 
     ``gain`` scales the result.
+
+    Before::
+
+        %x = input() {shape=(3)} : rate[3]
+        %y = distance(%x) {centre=f32[3]} : rate[3]
+
+    After::
+
+        %y.above.in = affine(%x) {scale=f32[3] shift=f32[3]} : rate[3]
+        %y.above = relu(%y.above.in) : rate[3]
+        %y.below.in = affine(%x) {scale=f32[3] shift=f32[3]} : rate[3]
+        %y.below = relu(%y.below.in) : rate[3]
+        %y = add(%y.above, %y.below) : rate[3]
     """
 
     name: ClassVar[str] = "split-distance"
