@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]  # another checkout's pages may be made with this environment
 
@@ -50,17 +52,19 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 
 
-def _kernels_see_the_examples() -> None:
+def _kernels_see_the_examples(settings: Path) -> None:
     """Give notebooks, which run in an empty folder each, the folder ``examples``; no settings of the user's count."""
-    startup = Path(tempfile.mkdtemp(prefix="snnc-docs-")) / "profile_default" / "startup"
+    startup = settings / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "examples.py").write_text(f"import os\nos.symlink({str(ROOT / 'examples')!r}, 'examples')\n")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    os.environ["IPYTHONDIR"] = str(startup.parent.parent)
+    os.environ["IPYTHONDIR"] = str(settings)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2] + os.environ.get("PYTHONPATH", "").split(os.pathsep))
 
 
-def setup(app: object) -> None:
-    """Prepare for the notebooks."""
+def setup(app: Sphinx) -> None:
+    """Prepare for the notebooks, and clear up behind them."""
     logging.getLogger("traitlets").setLevel(logging.WARNING)  # warnings are all that a build should say
-    _kernels_see_the_examples()
+    settings = tempfile.TemporaryDirectory(prefix="snnc-docs-")
+    _kernels_see_the_examples(Path(settings.name))
+    app.connect("build-finished", lambda *_: settings.cleanup())
