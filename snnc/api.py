@@ -33,11 +33,12 @@ from snnc.files import npz_bytes, read_npz
 from snnc.frontend.base import Builder, Frontend, Importer, ImportOptions, Layer, Role, Slot, importer, layer_error
 from snnc.frontend.hdf5 import SafeHdf5
 from snnc.hooks import hookimpl
-from snnc.ir.graph import Graph, rewrite
+from snnc.ir.graph import Graph
 from snnc.ir.made_for import MadeFor
 from snnc.ir.namespace import NUMPY, Namespace
 from snnc.ir.node import Node, Origin
 from snnc.ir.op import Op, op
+from snnc.ir.rewrite import rewrite
 from snnc.ir.store import Kinds, graph_from_text, graph_text, op_from_text, op_text
 from snnc.ir.types import AnyArray, Array, Shape, Signal, TensorType
 from snnc.lowering import Lowering, LoweringContext, Lowerings, lowering

@@ -10,6 +10,7 @@ from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.errors import UsageError
 from snnc.evaluation.tasks import Asked
+from snnc.notebook import Table, shown
 from snnc.quantities import joules, number
 from snnc.samples import Data
 
@@ -66,6 +67,21 @@ class Compared:
         return asdict(self)
 
 
+class Comparison(list[Compared]):
+    """Compilations of one model, a row each."""
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(row.name for row in self)}>"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return shown(repr(self))
+        said = tuple(dict.fromkeys(row.said for row in self))
+        rows = [(measure, *values) for measure, values in side_by_side(self)]
+        table = Table("measures", ("", *(row.name for row in self)), rows, "as_dict() of each")
+        return shown("one model, several compilations", lists={"tasks": said}, tables=[table])
+
+
 @checked
 def compare(
     compilations: Mapping[str, Compiled],
@@ -75,7 +91,7 @@ def compare(
     *,
     output: str | None = None,
     task: Asked = None,
-) -> list[Compared]:
+) -> Comparison:
     """Return one row a compilation, each on its backend's default engine.
 
     Args:
@@ -91,7 +107,7 @@ def compare(
 
     """
     _require_one_model(list(compilations.items()))
-    return [_row(name, compiled, x, steps, limit, output, task) for name, compiled in compilations.items()]
+    return Comparison(_row(name, compiled, x, steps, limit, output, task) for name, compiled in compilations.items())
 
 
 def _require_one_model(named: Sequence[tuple[str, Compiled]]) -> None:

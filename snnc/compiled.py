@@ -53,6 +53,14 @@ class Compiled(Runnable):
     report: Mapping[str, Any] | None = None
     """The verify report of the compilation as in the manifest, or None."""
 
+    def __repr__(self) -> str:
+        return f"<Compiled {self.graph.name!r} for {self.settings.backend}, level {self.settings.level}>"
+
+    def _repr_html_(self) -> str:
+        from snnc.in_notebook import compiled
+
+        return compiled(self)
+
     @property
     def census(self) -> Census:
         """Return statistics of the graph: neurons, ops on the host, the share of the work that spikes drive."""

@@ -13,6 +13,7 @@ LAYERS = [
     {"errors", "_version", "schema", "terminal"},
     {"limits", "checked", "quantities"},
     {"html"},
+    {"notebook"},
     {"files", "replacing", "outputs", "processes", "progress"},
     {"ir"},
     {"ops"},
@@ -30,7 +31,7 @@ LAYERS = [
     {"registry"},
     {"lowered"},
     {"runnable"},
-    {"compiled"},
+    {"compiled", "in_notebook"},
     {"arguments", "on_host", "called"},
     {"rewriting", "reproducer"},
     {"dump"},
@@ -44,12 +45,18 @@ LAZY = {
     ("snnc/ir/graph.py", "snnc.engine.rate"),
     ("snnc/ir/graph.py", "snnc.ir.text"),
     ("snnc/compiled.py", "snnc.report"),
+    ("snnc/ir/graph.py", "snnc.ir.in_notebook"),
+    ("snnc/evaluation/evaluate.py", "snnc.evaluation.verdict"),
+    ("snnc/evaluation/evaluate.py", "snnc.evaluation.in_notebook"),
+    ("snnc/evaluation/exported.py", "snnc.evaluation.in_notebook"),
+    ("snnc/evaluation/verify.py", "snnc.evaluation.in_notebook"),
+    ("snnc/compiled.py", "snnc.in_notebook"),
 }
-"""``graph.evaluate(x)``, ``str(graph)`` and ``compiled.report_html(x)``: what is handed on to what stands above."""
+"""``graph.evaluate(x)``, ``str(graph)``, reports and what notebooks show: what is handed on to what stands above."""
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = (
     *("tensorflow", "keras", "tf_keras", "nengo", "nengo_dl", "nengo_loihi", "jax", "optuna", "matplotlib"),
-    *("torch", "snntorch", "sinabs", "norse", "nir", "jinja2", "vl_convert", "PIL"),
+    *("torch", "snntorch", "sinabs", "norse", "nir", "jinja2", "vl_convert", "PIL", "IPython", "ipywidgets"),
 )
 
 

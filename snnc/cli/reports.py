@@ -226,14 +226,8 @@ def _layer_table(console: Console, measured: Evaluation) -> None:
 def front_member(found: Outcome, front: Sequence[Outcome]) -> None:
     """Print an outcome of a search while it runs, on stderr, and whether it belongs to the front so far."""
     mark = "* " if found in front else "  "
-    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {joules(found.energy)}, {_score(found)}"
+    words = f"{found.steps} steps, {found.spikes:,.0f} spikes, {joules(found.energy)}, {found.shown_score}"
     new_console(stderr=True).print(f"{mark}{words}, {found.drop:.2f} points lost")
-
-
-def _score(found: Outcome) -> str:
-    if found.accuracy is not None:
-        return f"{found.accuracy:.2%}"
-    return f"{found.measure} {number(found.score)}"
 
 
 def tasks(found: Iterable[Task]) -> None:
@@ -254,23 +248,13 @@ def tuning(found: Tuned, command: str, kept: Path, minimise: str, target_drop: f
     )  # fmt: skip
     for row in found.front:
         mark = "* " if row == found.best else "  "
-        energy, score = joules(row.energy), _score(row)
-        table.add_row(
-            mark + _setting(row.settings), str(row.steps), f"{row.spikes:,.0f}", energy, score, f"{row.drop:.2f}"
-        )
+        energy, score = joules(row.energy), row.shown_score
+        table.add_row(mark + row.shown_settings, str(row.steps), f"{row.spikes:,.0f}", energy, score, f"{row.drop:.2f}")
     console.print(table)
     if not found.met:
         prose(console, f"no setting lost at most {target_drop:g} points; the one that lost least was written")
     console.print(f"the front is in {kept}")
     console.print(command)
-
-
-def _setting(settings: Mapping[str, Any]) -> str:
-    """Return settings as words, those of a pass without its name."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat.update(value if isinstance(value, Mapping) else {key: value})
-    return " ".join(f"{key}={value}" for key, value in flat.items() if key != "steps" and value is not None)
 
 
 def export_report(found: ExportReport) -> None:

@@ -130,6 +130,16 @@ class Evaluation:
         """Return the numbers for JSON."""
         return asdict(self)
 
+    def __repr__(self) -> str:
+        from snnc.evaluation.verdict import verdict
+
+        return f"<Evaluation: {verdict(self)}>"
+
+    def _repr_html_(self) -> str:
+        from snnc.evaluation.in_notebook import evaluation
+
+        return evaluation(self)
+
 
 def evaluation(
     source: Graph,

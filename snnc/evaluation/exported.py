@@ -71,6 +71,16 @@ class ExportReport:
         """Return the report for JSON."""
         return {**rounded(asdict(self)), "passed": self.passed}
 
+    def __repr__(self) -> str:
+        from snnc.evaluation.in_notebook import of_export
+
+        return f"<ExportReport: {of_export(self)}>"
+
+    def _repr_html_(self) -> str:
+        from snnc.evaluation.in_notebook import exported
+
+        return exported(self)
+
 
 def compare_exported(compiled: Network, file: Network, samples: Samples, steps: int) -> ExportReport:
     """Return how close a network from a file is to the compiled one, over samples of which each stands for itself.

@@ -93,6 +93,16 @@ class VerifyReport:
         document: dict[str, Any] = rounded(asdict(self))
         return {"passed": self.passed, **document}
 
+    def __repr__(self) -> str:
+        from snnc.evaluation.in_notebook import verified
+
+        return f"<VerifyReport: {verified(self.as_dict())}>"
+
+    def _repr_html_(self) -> str:
+        from snnc.evaluation.in_notebook import verification
+
+        return verification(self)
+
 
 @dataclass(frozen=True)
 class Check(Pass):

@@ -7,7 +7,7 @@ readers, outputs and the user's options, which all speak of names, stay valid.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -81,6 +81,14 @@ class Graph:
         from snnc.ir.text import text
 
         return text(self)
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name!r} of {len(self)} nodes>"
+
+    def _repr_html_(self) -> str:
+        from snnc.ir.in_notebook import html
+
+        return html(self)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -389,11 +397,3 @@ class Graph:
             raise ShapeError(f"node {name!r} [{origin}]: {op.kind} gives {inferred}, a tensor without elements")
         limits.require("elements of a tensor", inferred.size, f"node {name!r} [{origin}]")
         return inferred
-
-
-def rewrite(graph: Graph, kind: type[A], change: Callable[[A], Op | None]) -> None:
-    """Replace each op of a class by ``change(op)``; None leaves it."""
-    for node in graph.nodes(kind):
-        new = change(node.op)
-        if new is not None:
-            graph.replace(node.name, new)

@@ -9,8 +9,9 @@ from typing import ClassVar, TypeAlias, TypeVar
 import numpy as np
 
 from snnc import ops
-from snnc.ir.graph import Graph, rewrite
+from snnc.ir.graph import Graph
 from snnc.ir.node import Node
+from snnc.ir.rewrite import rewrite
 from snnc.ir.types import Array
 from snnc.passes.base import Context, Pass, Stage
 

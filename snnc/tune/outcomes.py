@@ -13,6 +13,8 @@ from snnc.compiled import Compiled
 from snnc.errors import DataError
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.tasks import Asked
+from snnc.notebook import Table, shown
+from snnc.quantities import joules, number
 from snnc.samples import Samples
 from snnc.text_form import write
 
@@ -35,6 +37,21 @@ class Outcome:
     """Accuracy, or R2 where numbers are values."""
     measure: str = "accuracy"
     """What the score is."""
+
+    @property
+    def shown_score(self) -> str:
+        """Return the score in words."""
+        if self.accuracy is not None:
+            return number(self.accuracy, share=True)
+        return f"{self.measure} {number(self.score)}"
+
+    @property
+    def shown_settings(self) -> str:
+        """Return the settings as words, those of a pass without its name, and without the steps."""
+        flat: dict[str, Any] = {}
+        for key, value in self.settings.items():
+            flat.update(value if isinstance(value, Mapping) else {key: value})
+        return " ".join(f"{key}={value}" for key, value in flat.items() if key != "steps" and value is not None)
 
 
 Watch: TypeAlias = Callable[[Outcome, tuple[Outcome, ...]], object]
@@ -59,6 +76,28 @@ class Tuned:
     """The samples that calibrate, the first."""
     compiled: Compiled
     """The best setting, compiled."""
+
+    def __repr__(self) -> str:
+        return f"<Tuned: {self._said}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                *(each.shown_settings, str(each.steps), f"{each.spikes:,.0f}"),
+                *(joules(each.energy), each.shown_score, f"{each.drop:.2f}"),
+            )
+            for each in self.front
+        ]
+        best = self.front.index(self.best) if self.best in self.front else None
+        head = ("setting", "steps", "spikes", "energy", "score", "points lost")
+        table = Table(f"the front, of {self.trials} settings", head, rows, "front", best)
+        return shown(self._said, tables=[table], calls={"tuned.compiled": "is the best setting, compiled"})
+
+    @property
+    def _said(self) -> str:
+        best = self.best
+        words = f"{best.shown_score} in {best.steps} steps with {best.spikes:,.0f} spikes, {best.drop:.2f} points lost"
+        return f"{'the target is met' if self.met else 'no setting meets the target'}; the best: {words}"
 
 
 def outcome(settings: Mapping[str, Any], found: Evaluation) -> Outcome:
