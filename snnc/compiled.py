@@ -94,7 +94,7 @@ class Compiled(Runnable):
             engine: what runs it, one of ``backend.engines``, by default the first. ``"numpy"`` is snnc's batched
                 evaluator, ``"program"`` what ``run`` uses.
             jobs: as for ``run``; the engine ``"numpy"`` has threads.
-            progress: show a bar on a terminal.
+            progress: show a bar on a terminal or in a notebook.
         """
         samples = self.samples(x, output=output)
         if y is not None:
@@ -126,7 +126,7 @@ class Compiled(Runnable):
             output: which output labels called ``y`` are of, and a ``task`` without a name.
             task: what is judged, as for ``evaluate``; labels only help to choose it.
             jobs: as for ``run``.
-            progress: show a bar on a terminal.
+            progress: show a bar on a terminal or in a notebook.
 
         """
         samples = self._made() if x is None else self.samples(x, output=output)

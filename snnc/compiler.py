@@ -175,7 +175,7 @@ def compile(
         verify: compare with the model, on all samples that calibrated nothing (256 at most, 2048 steps in all) or on a
             few random inputs, which judge what must be exact, but no spikes; see ``report``.
         build: lower the graph now, so that a backend that cannot says so; otherwise when it is first run.
-        progress: show on a terminal what is being done.
+        progress: show what is being done on a terminal or in a notebook.
         strict: refuse a network in which any nonlinearity does not spike.
         task: what the output is for, or a mapping by output, such as ``"binary"``; see ``Compiled.evaluate``. By
             default its activation says, and labels in ``calibration``, where there are any that fit.

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and none in a pipe."""
+"""A progress bar on a terminal and in a notebook, and none in a pipe."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 
 def progress_bar(*, shown: bool) -> Progress:
-    """Return a bar on stderr, which is silent where it is not wanted or stderr is no terminal."""
+    """Return a bar on stderr, or in the output of a notebook's cell; a silent one where it is not wanted or neither."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from snnc.progress_in_notebook import NotebookProgress, in_notebook
+
+    if shown and in_notebook():
+        return NotebookProgress()
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -65,7 +65,7 @@ class Runnable(Lowered):
                 temporal model.
             steps: how many steps of ``dt`` seconds; a temporal model runs for one step a slice.
             jobs: how many processes; None takes what pays.
-            progress: show a bar on a terminal.
+            progress: show a bar on a terminal or in a notebook.
 
         Returns:
             ``(batch, steps, *shape)`` float32 by output name.

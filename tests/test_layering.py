@@ -14,7 +14,7 @@ LAYERS = [
     {"limits", "checked", "quantities"},
     {"html"},
     {"notebook"},
-    {"files", "replacing", "outputs", "processes", "progress"},
+    {"files", "replacing", "outputs", "processes", "progress", "progress_in_notebook"},
     {"ir"},
     {"ops"},
     {"neurons"},
