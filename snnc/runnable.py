@@ -19,6 +19,7 @@ from snnc.evaluation.verify import changes_over_time, populations
 from snnc.ir.types import Array
 from snnc.lowered import Lowered
 from snnc.made_inputs import TO_SHOW, input_ranges, made_inputs
+from snnc.neurons import Neurons
 from snnc.progress import progress_bar
 from snnc.samples import Data, Samples
 
@@ -96,6 +97,27 @@ class Runnable(Lowered):
         with self.alone(self.program) as program:
             raw = program.run(samples.inputs, steps, jobs=jobs, progress=progress).outputs
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
+
+    @checked
+    def trace(self, x: Data, steps: int | None = None) -> dict[str, Array]:
+        """Return the spikes of the first sample, step by step: what a raster shows.
+
+        Args:
+            x: inputs as for ``run``.
+            steps: how many steps it is shown.
+
+        Returns:
+            ``(steps, *shape)`` float32 by spiking layer: how many spikes each neuron sends in each step. Negative ones
+            take spikes back, and a graded spike has its size.
+
+        """
+        samples = self.samples(x, 1)
+        steps = self.steps(samples, steps)
+        firing = {node.name: node.op for node in self.graph.nodes(Neurons) if node.op.model.spiking}
+        with self.alone(self.engine(self.backend.engines[0])) as program:
+            _, values = program.trace(samples.inputs, steps, list(firing))
+        dt = np.float32(self.settings.dt)
+        return {name: y * dt / np.asarray(firing[name].scale, np.float32) for name, y in values.items()}
 
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""

@@ -292,3 +292,16 @@ def test_verify_evaluates_each_graph_once_a_part(model, x, monkeypatch):
     assert sorted(seen) == 3 * [(False, 2)] + 3 * [(True, 2)]
     assert in_parts.agreement == whole.agreement
     assert np.allclose([in_parts.rewrite_error, in_parts.backend_error], [whole.rewrite_error, whole.backend_error])
+
+
+@pytest.mark.parametrize("options", [{"scale": 200}, {"code": "counted"}, {"steps": 4}, {"neurons": "relu"}])
+def test_a_trace_has_the_spikes_of_every_step_and_layer(model, x, options):
+    c = snnc.compile(model, verify=False, **options)
+    spikes = c.trace(x, steps=10)
+    found = c.evaluate(x[:1], np.zeros(1, int), steps=10)
+    assert list(spikes) == [row.layer for row in found.layers]
+    for row in found.layers:
+        assert spikes[row.layer].shape == (10, *c.graph[row.layer].type.shape)
+        sent = np.abs(spikes[row.layer])
+        assert np.allclose(sent * 64, np.round(sent * 64), atol=1e-3)
+        assert np.count_nonzero(sent > 1e-3) == pytest.approx(row.messages)
