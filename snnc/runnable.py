@@ -99,12 +99,13 @@ class Runnable(Lowered):
         return finish_each(self.graph, raw), decode(self.graph, raw, self.read_out, self.settings.dt)
 
     @checked
-    def trace(self, x: Data, steps: int | None = None) -> dict[str, Array]:
+    def trace(self, x: Data, steps: int | None = None, *, engine: str | None = None) -> dict[str, Array]:
         """Return the spikes of the first sample, step by step: what a raster shows.
 
         Args:
             x: inputs as for ``run``.
             steps: how many steps it is shown.
+            engine: what runs it, as for ``evaluate``.
 
         Returns:
             ``(steps, *shape)`` float32 by spiking layer: how many spikes each neuron sends in each step. Negative ones
@@ -114,7 +115,7 @@ class Runnable(Lowered):
         samples = self.samples(x, 1)
         steps = self.steps(samples, steps)
         firing = {node.name: node.op for node in self.graph.nodes(Neurons) if node.op.model.spiking}
-        with self.alone(self.engine(self.backend.engines[0])) as program:
+        with self.alone(self.engine(engine or self.backend.engines[0])) as program:
             _, values = program.trace(samples.inputs, steps, list(firing))
         dt = np.float32(self.settings.dt)
         return {name: y * dt / np.asarray(firing[name].scale, np.float32) for name, y in values.items()}
