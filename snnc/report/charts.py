@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from snnc.report.facts import CURVES, EVENTS, SampleFacts
 Chart = dict[str, Any]
 WIDE = 16
 """Cores of a chip in a row: a picture of their number, not of where they are on the chip."""
+FEW_STEPS = 24
+"""Up to so many steps a spike is a cell as wide as its step."""
 MOST_STEPS = 200
 """Points of a line at most."""
 
@@ -87,7 +90,7 @@ def rate_chart(layers: Sequence[LayerEvaluation]) -> Chart:
             "mean": _r(row.rate),
             "fastest": _r(row.fastest),
             "silent": _r(row.silent),
-            "saturated": row.saturated if row.saturated is None else _r(row.saturated),
+            "saturated": None if row.saturated is None else _r(row.saturated),
         }
         for row in layers
     ]
@@ -146,7 +149,7 @@ def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
                 "type": "nominal",
                 "title": None,
                 "sort": list(ERRORS.values()),
-                "legend": {"columns": 2},
+                "legend": {"columns": 2, "labelLimit": 220},
             },
             "shape": {"field": "kind", "type": "nominal", "title": None, "legend": None},
             "tooltip": [
@@ -161,7 +164,8 @@ def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
 def activation_chart(activation: Array, told: Array) -> Chart:
     """Return what spikes say of activations against these themselves, with the line of equals."""
     values = [{"activation": _r(a), "spikes": _r(s)} for a, s in zip(activation, told, strict=True)]
-    ends = [float(min(activation.min(initial=0), told.min(initial=0))), float(max(activation.max(), told.max()))]
+    both = np.concatenate([activation, told, np.zeros(1, np.float32)])
+    ends = [float(np.nanmin(both)), float(np.nanmax(both))]
     x = {"field": "activation", "type": "quantitative", "title": "activation"}
     y = {"field": "spikes", "type": "quantitative", "title": "what spikes say"}
     return {
@@ -189,7 +193,7 @@ def raster_chart(sample: SampleFacts) -> Chart:
     """
     told = []
     for raster in sample.trace.rasters:
-        found: list[float] = []
+        found: list[float | None] = []
         most = EVENTS // len(sample.trace.rasters)
         for column in range(len(raster.neurons)):
             fired = np.flatnonzero(raster.values[:, column]).tolist()
@@ -200,23 +204,25 @@ def raster_chart(sample: SampleFacts) -> Chart:
         told.append([raster.layer, raster.neurons.tolist(), found])
     steps = max((len(raster.values) for raster in sample.trace.rasters), default=1)
     order = list(dict.fromkeys(raster.layer for raster in sample.trace.rasters))
+    x: Chart = {"field": "step", "title": "step"}
+    mark: Chart = {"type": "tick", "thickness": 2}
+    if steps <= FEW_STEPS:
+        x |= {"type": "ordinal", "scale": {"domain": list(range(1, steps + 1))}, "axis": {"labelAngle": 0}}
+        mark = {"type": "rect"}
+    else:
+        scale = {"domain": [0.5, steps + 0.5], "nice": False}
+        x |= {"type": "quantitative", "scale": scale, "axis": _step_axis(steps)}
     return {
         "usermeta": {"rasters": told},
         "height": 360,
-        "mark": {"type": "tick", "thickness": 2, "opacity": 0.8},
+        "mark": mark,
         "encoding": {
-            "x": {
-                "field": "step",
-                "type": "quantitative",
-                "title": "step",
-                "scale": {"domain": [0.5, steps + 0.5], "nice": False},
-                "axis": _step_axis(steps),
-            },
+            "x": x,
             "y": {
                 "field": "row",
                 "type": "ordinal",
                 "sort": None,
-                "title": "busiest neurons",
+                "title": "neurons that fire, some of each layer",
                 "axis": {"labels": False, "ticks": False},
             },
             "color": {
@@ -225,6 +231,12 @@ def raster_chart(sample: SampleFacts) -> Chart:
                 "sort": order,
                 "title": None,
                 "legend": {"columns": 3, "symbolLimit": 60, "labelLimit": 110},
+            },
+            "opacity": {
+                "field": "strength",
+                "type": "quantitative",
+                "scale": {"type": "sqrt", "range": [0.2, 1], "domainMin": 0},
+                "legend": None,
             },
             "tooltip": [
                 {"field": "layer", "type": "nominal"},
@@ -246,7 +258,7 @@ def output_chart(sample: SampleFacts, output: str) -> Chart:
         for t in _steps(len(flat)):
             theirs = wanted[t if len(wanted) > 1 else 0, number]
             values.append({"step": t + 1, "number": str(number), "network": _r(flat[t, number]), "model": _r(theirs)})
-    x = {"field": "step", "type": "quantitative", "title": "step", "axis": {"tickMinStep": 1, "format": "d"}}
+    x = {"field": "step", "type": "quantitative", "title": "step", "axis": _step_axis(len(flat))}
     colour = {
         "field": "number",
         "type": "nominal",
@@ -285,7 +297,7 @@ def energy_chart(joules: Mapping[str, float]) -> Chart:
         "mark": {"type": "bar"},
         "encoding": {
             "y": {"field": "of", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}},
-            "x": {"field": "energy", "type": "quantitative", "title": "microjoules an input"},
+            "x": {"field": "energy", "type": "quantitative", "title": "microjoules an input", "axis": {"tickCount": 8}},
             "tooltip": [
                 {"field": "of", "type": "nominal"},
                 {"field": "energy", "type": "quantitative", "format": ".3~r"},
@@ -353,6 +365,6 @@ def _steps(count: int) -> list[int]:
     return sorted(set(np.linspace(0, count - 1, min(count, MOST_STEPS)).round().astype(int).tolist()))
 
 
-def _r(value: float) -> float:
-    """Return a number with four digits: more cannot be seen."""
-    return float(f"{float(value):.4g}")
+def _r(value: float) -> float | None:
+    """Return a number with four digits, as more cannot be seen; what is no number is nothing."""
+    return float(f"{float(value):.4g}") if math.isfinite(value) else None

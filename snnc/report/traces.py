@@ -19,7 +19,7 @@ from snnc.samples import Samples
 
 @dataclass(frozen=True)
 class Raster:
-    """The spikes of one layer and one sample, of the neurons that fire most."""
+    """The spikes of one layer and one sample, of neurons that fire, spread over the layer."""
 
     layer: str
     neurons: AnyArray
@@ -55,8 +55,9 @@ def trace(compiled: Runnable, sample: Mapping[str, Array], steps: int, most: int
     for name in names:
         sizes = every.pop(name) * (np.float32(dt) / np.asarray(_neurons(compiled, name).scale, np.float32))
         flat = sizes.reshape(steps, -1)
-        busiest = np.sort(np.argsort(-np.count_nonzero(flat, axis=0), kind="stable")[:most])
-        rasters.append(Raster(name, busiest, flat[:, busiest]))
+        firing = np.flatnonzero(flat.any(axis=0))
+        some = firing[np.linspace(0, len(firing) - 1, min(most, len(firing))).round().astype(int)]
+        rasters.append(Raster(name, some, flat[:, some]))
     answers = {name: compiled.read_out.every_step(y, dt) for name, y in recording.outputs.items()}
     return Trace(tuple(rasters), {name: y[0] for name, y in finish_each(graph, answers).items()})
 

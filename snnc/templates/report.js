@@ -28,7 +28,7 @@ function unpacked(spec) {
   for (const [layer, neurons, spikes] of spec.usermeta.rasters) {
     for (let i = 0; i < spikes.length; i += 3) {
       const neuron = neurons[spikes[i + 1]];
-      values.push({ step: spikes[i], row: layer + "\t" + neuron, layer, neuron, size: spikes[i + 2] });
+      values.push({ step: spikes[i], row: layer + "\t" + neuron, layer, neuron, size: spikes[i + 2], strength: Math.abs(spikes[i + 2]) });
     }
   }
   return { ...spec, data: { values } };
