@@ -138,6 +138,8 @@ def modules_after(code):
         "import snnc.cli; snnc.cli._run(['--help'])",
         "from snnc.registry import Registry; r = Registry.discover(); assert 'nengo' in r.backends",
         "from snnc import cli; assert cli._run(['plan']) == 0",
+        "import os; os.environ.update(_SNNC_COMPLETE='complete_bash', COMP_WORDS='snnc plan --pass ', COMP_CWORD='3');"
+        "from snnc import cli; assert cli._run([]) == 0",
     ],
 )
 def test_nothing_heavy_is_loaded_early(code):

@@ -20,6 +20,7 @@ import typer
 from snnc._version import __version__
 from snnc.cli import compiling, exporting, graphs, pages, running, showing  # noqa: F401 - each adds its commands
 from snnc.cli.app import app
+from snnc.cli.completing import VARIABLE
 from snnc.errors import SnncError
 from snnc.terminal import printable, tolerant
 
@@ -88,7 +89,7 @@ class _OneLine(logging.Formatter):
 def _run(arguments: list[str] | None) -> int:
     """Run a command and return its exit code; the one place where errors become one."""
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, prog_name="snnc", standalone_mode=False)
         if code == INTERRUPTED:  # typer's own answer to Ctrl-C, in some versions
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
@@ -103,6 +104,8 @@ def _run(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
     except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and _completing(arguments):
+            return error.code if isinstance(error.code, int) else 0
         # typer brings its own copy of click in some versions, so its usage errors are known by what they can do
         if hasattr(error, "format_message"):
             return _fail(error.format_message() or "missing arguments; see snnc --help")
@@ -113,6 +116,12 @@ def _run(arguments: list[str] | None) -> int:
         if (garbled := _garbled()) is not None:
             return _fail(garbled)
         return _fail(f"internal error, please report it {_kept(error, arguments)}: {_name(error)}", INTERNAL)
+
+
+def _completing(arguments: list[str] | None) -> bool:
+    """Return whether a shell asks what a word may become, or a user for what makes it ask: typer exits then."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return VARIABLE in os.environ or not {"--install-completion", "--show-completion"}.isdisjoint(given)
 
 
 def _deleted() -> str:

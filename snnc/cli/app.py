@@ -27,7 +27,6 @@ app = typer.Typer(
     ),
     help="Compile trained Keras models to spiking neural networks, with proof of how close they are.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

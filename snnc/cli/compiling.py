@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from snnc.cli import completing
 from snnc.cli.app import app, examples
 from snnc.cli.options import (
     Backend,
@@ -58,12 +59,20 @@ def compile_command(
     level: Level = None,
     neurons: Annotated[
         list[str] | None,
-        typer.Option("--neurons", metavar="MODEL", help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated."),
+        typer.Option(
+            "--neurons",
+            metavar="MODEL",
+            autocompletion=completing.provided("neuron"),
+            help="A neuron model, or LAYER=MODEL, LAYER=none. May be repeated.",
+        ),
     ] = None,
     code: Annotated[
         str | None,
         typer.Option(
-            "--code", metavar="CODE", help="In place of neurons: 'graded' spikes, powers of two, or 'counted' ones."
+            "--code",
+            metavar="CODE",
+            autocompletion=completing.words("graded", "counted"),
+            help="In place of neurons: 'graded' spikes, powers of two, or 'counted' ones.",
         ),
     ] = None,
     scale: Annotated[
@@ -198,14 +207,32 @@ def tune(
     target_drop: Annotated[
         float, typer.Option("--target-drop", metavar="POINTS", help="Points of accuracy, or of R2, that may be lost.")
     ] = 1.0,
-    minimise: Annotated[str, typer.Option("--minimise", metavar="WHAT", help="steps, spikes or energy.")] = "steps",
+    minimise: Annotated[
+        str,
+        typer.Option(
+            "--minimise",
+            metavar="WHAT",
+            autocompletion=completing.words("steps", "spikes", "energy"),
+            help="steps, spikes or energy.",
+        ),
+    ] = "steps",
     neurons: Annotated[
         str | None,
-        typer.Option("--neurons", metavar="MODEL", help="A neuron model; by default the backend's own of level 2."),
+        typer.Option(
+            "--neurons",
+            metavar="MODEL",
+            autocompletion=completing.provided("neuron"),
+            help="A neuron model; by default the backend's own of level 2.",
+        ),
     ] = None,
     code: Annotated[
         str | None,
-        typer.Option("--code", metavar="CODE", help="In place of neurons: 'graded' spikes or 'counted' ones."),
+        typer.Option(
+            "--code",
+            metavar="CODE",
+            autocompletion=completing.words("graded", "counted"),
+            help="In place of neurons: 'graded' spikes or 'counted' ones.",
+        ),
     ] = None,
     trials: Annotated[
         int, typer.Option("--trials", metavar="N", min=1, help="Settings to simulate, with those in the storage.")

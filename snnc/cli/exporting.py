@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from snnc.cli import completing
 from snnc.cli.app import app, examples
 from snnc.cli.options import Folder, Force, Steps
 from snnc.errors import UsageError
@@ -35,7 +36,11 @@ def export(
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="nir, or a plugin's; see snnc plugins.", show_default="the backend's own"
+            "--format",
+            metavar="NAME",
+            autocompletion=completing.provided("exporter"),
+            help="nir, or a plugin's; see snnc plugins.",
+            show_default="the backend's own",
         ),
     ] = None,
     portable: Annotated[

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from snnc.cli import completing
 from snnc.errors import UsageError
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ TaskOf = Annotated[
     typer.Option(
         "--task",
         metavar="KIND",
+        autocompletion=completing.tasks,
         rich_help_panel="Judging",
         help="What an output is for: KIND or OUTPUT=KIND, of classes, binary, multi-label, regression, pixels, "
         "sequences, reconstruction. May be repeated.",
@@ -71,7 +73,11 @@ TargetDrop = Annotated[
 Minimise = Annotated[
     str | None,
     typer.Option(
-        "--minimise", metavar="WHAT", help="What level 2 spares: steps, spikes or energy.", show_default="steps"
+        "--minimise",
+        metavar="WHAT",
+        autocompletion=completing.words("steps", "spikes", "energy"),
+        help="What level 2 spares: steps, spikes or energy.",
+        show_default="steps",
     ),
 ]
 Limit = Annotated[
@@ -105,20 +111,40 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 Backend = Annotated[
     str,
     typer.Option(
-        "--backend", metavar="NAME", help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins."
+        "--backend",
+        metavar="NAME",
+        autocompletion=completing.provided("backend"),
+        help="nengo, or a plugin's, with options: 'name{key=value}'; see snnc plugins.",
     ),
 ]
 Level = Annotated[
     int | None,
-    typer.Option("--level", metavar="N", help="0 literal, 1 fold and fuse, 2 calibrated.", show_default="2"),
+    typer.Option(
+        "--level",
+        metavar="N",
+        autocompletion=completing.words("0", "1", "2"),
+        help="0 literal, 1 fold and fuse, 2 calibrated.",
+        show_default="2",
+    ),
 ]
 Passes = Annotated[
     list[str] | None,
     typer.Option(
-        "--pass", metavar="PASS", help="A further pass, or options of one: 'name{key=value}'. May be repeated."
+        "--pass",
+        metavar="PASS",
+        autocompletion=completing.provided("pass"),
+        help="A further pass, or options of one: 'name{key=value}'. May be repeated.",
     ),
 ]
-Skip = Annotated[list[str] | None, typer.Option("--no-pass", metavar="PASS", help="Leave a pass out. May be repeated.")]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-pass",
+        metavar="PASS",
+        autocompletion=completing.provided("pass"),
+        help="Leave a pass out. May be repeated.",
+    ),
+]
 InputShape = Annotated[
     list[str] | None,
     typer.Option(
