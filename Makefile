@@ -9,7 +9,7 @@ SITE = out/docs
 .PHONY: help demo docs test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages clean
 
 help:
-	@echo "make demo   compile the example model, run it as a spiking network and verify it"
+	@echo "make demo   compile the example model, measure it beside the old way, and write its report"
 	@echo "make test   install everything, TensorFlow 2.12 included, then lint, type check and test; then again with numpy 2"
 	@echo "make test-fast  only the tests of the core, which need no backend"
 	@echo "make test-nir  install PyTorch (5 GB), snnTorch, Sinabs and Norse, and compare what they make of NIR files spike for spike"
@@ -26,9 +26,9 @@ help:
 	@echo "make clean  remove the environments, caches and outputs"
 
 demo: .venv/installed
-	.venv/bin/snnc compile $(EXAMPLE)/mnist_cnn.keras --neurons spiking-relu --scale 100 --synapse 0.005 -o out/mnist
-	.venv/bin/snnc verify out/mnist --inputs $(EXAMPLE)/samples.npz
-	.venv/bin/snnc evaluate out/mnist --inputs $(EXAMPLE)/samples.npz --steps 40
+	.venv/bin/snnc compile $(EXAMPLE)/mnist_cnn.keras -o out/mnist
+	.venv/bin/snnc report out/mnist --inputs $(EXAMPLE)/samples.npz -o out/mnist.html
+	.venv/bin/python $(EXAMPLE)/demo.py out/mnist $(EXAMPLE)/samples.npz out/mnist.html
 
 test: lint
 	.venv-test/bin/python -m pytest -n 2
@@ -104,7 +104,7 @@ pages: .venv-test/installed
 # The light set, without TensorFlow, on any supported Python
 .venv/installed: .venv/bin/pip pyproject.toml constraints.txt
 	@echo "installing snnc into .venv"
-	@.venv/$(INSTALL) -e .
+	@.venv/$(INSTALL) -e '.[report]'
 	@touch $@
 
 .venv/bin/pip:

@@ -16,6 +16,9 @@ from snnc.ir.graph import Graph
 
 ROOT = Path(__file__).parent.parent
 
+for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):  # what commands print depends on no terminal of the caller's
+    os.environ.pop(name, None)
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:

@@ -79,3 +79,21 @@ def test_shifted_digits_are_the_same_digits_elsewhere(train):
     np.testing.assert_array_equal(moved.max(axis=(1, 2, 3)), np.arange(1, 51))
     _, rows, columns, _ = np.nonzero(moved)
     assert set(rows) == set(columns) == {12, 13, 14, 15, 16}
+
+
+def test_the_demo_shows_the_model_the_old_ways_and_the_network(tmp_path, samples, capsys):
+    spec = importlib.util.spec_from_file_location("demo", FOLDER / "demo.py")
+    demo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(demo)
+    snnc.compile(MODEL).save(tmp_path / "out")
+    x, y = samples
+    np.savez(tmp_path / "few.npz", x=x[:50], y=y[:50])
+    demo.main(str(tmp_path / "out"), str(tmp_path / "few.npz"), "out/report.html")
+    lines = capsys.readouterr().out.splitlines()
+    model, default, by_hand, patient, fast, ours = [line.split() for line in lines[3:9]]
+    assert model[:3] == ["the", "Keras", "model"]
+    assert [row[-9] for row in (default, by_hand, patient, fast, ours)] == ["2", "2", "40", "2", "2"]
+    accuracies = [float(row[-8].rstrip("%")) for row in (default, by_hand, patient, fast, ours)]
+    assert max(accuracies[:2]) < 50 < 90 < min(accuracies[2:])
+    assert lines[-3].startswith("On 50 samples: accuracy ")
+    assert lines[-1] == "The report, for a browser: out/report.html"
