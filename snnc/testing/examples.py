@@ -91,7 +91,7 @@ def check_example(
     A pass that promises to be exact has to give the same outputs, too.
 
     Args:
-        cls: the pass; its options are in ``After ``name{key=value}``::``.
+        cls: the pass; its options are behind ``After``, in double backticks.
         registry: the ops and neurons that a graph may hold; those of all installed plugins by default.
         made_for: what the graph in ``Before`` is made for, if it is a network that spikes already.
         context: fields of the ``Context`` that the pass is told. By default the samples, and those held back, are
