@@ -17,7 +17,7 @@ from snnc.backend import Backend
 from snnc.called import remembered
 from snnc.checked import checked
 from snnc.compiled import Compiled
-from snnc.dump import Dump
+from snnc.dump import Dump, NoDump
 from snnc.engine.presentation import is_temporal, presentation
 from snnc.engine.read_out import AnyReadOut
 from snnc.errors import UsageError
@@ -196,7 +196,7 @@ def compile(
     """
     read = [Path(path) for path in (model, calibration, config) if isinstance(path, (str, os.PathLike))]
     registry = Registry.discover() if registry is None else registry
-    observer = None if dump is None else Dump(Path(dump), read, registry.passes)
+    observer = NoDump() if dump is None else Dump(Path(dump), read, registry.passes)
     chosen = registry.build_backend(backend)
     registry = registry.including(chosen)
     usual = chosen.level(samples=calibration is not None, by_hand=scale is not None or synapse is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ from snnc.text_form import build, parse, write
 KIND = Kind("a dump of snnc's", "dump.json", "snnc-dump")
 REPRODUCER = "reproducer"
 """The folder, in that of the dump, of what makes a pass fail again."""
+
+
+class NoDump(Observer):
+    """Keeps nothing, and says so where a pass fails by what is no deliberate error."""
+
+    def failed(self, failure: Failure) -> str:
+        """Return how to keep what makes the pass fail again."""
+        return "" if isinstance(failure.error, SnncError) else "dump=DIR (--dump DIR) keeps what makes it fail again"
 
 
 class Dump(Observer):
@@ -70,8 +79,9 @@ class Dump(Observer):
         command = f"snnc opt {shlex.quote(str(folder))} --pass {shlex.quote(spec)}"
         try:
             files = reproducer.files_of(failure)
+            files["command.txt"] = f"{command}\n".encode(errors="backslashreplace")
+            files["error.txt"] = "".join(traceback.format_exception(failure.error)).encode(errors="backslashreplace")
             self._files |= {f"{REPRODUCER}/{name}": data for name, data in files.items()}
-            self._files[f"{REPRODUCER}/command.txt"] = f"{command}\n".encode(errors="backslashreplace")
             self._write()
         except Exception as error:  # whatever it is, it must not hide why the pass failed
             return f"what makes it fail again could not be kept: {error}"

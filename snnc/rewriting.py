@@ -15,6 +15,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.made_inputs import TO_SHOW, samples_or_made
 from snnc.manifest import Settings
+from snnc.ops.kernels.blas import reproducible
 from snnc.passes import pipeline
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.loss import spiking_loss
@@ -58,6 +59,7 @@ def context_of(
     )
 
 
+@reproducible()
 def rewrite(
     source: Graph,
     planned: Sequence[Pass],
@@ -106,6 +108,7 @@ def passes_of(texts: Sequence[str], registry: Registry) -> list[Pass]:
     return found
 
 
+@reproducible()
 def context_for(
     graph: Graph,
     passes: Sequence[Pass],

@@ -164,6 +164,13 @@ def test_a_pass_that_raises_fails_again_with_the_options_and_the_graph_that_it_h
     with pytest.raises(PassError, match="RuntimeError: 2.5 .*; it fails again with: snnc opt ") as error:
         compiled(graph, tmp_path / "d", "breaks{strength=2.5}", registry=known, steps=7)
     fails_again(tmp_path / "d", error, known)
+    trace = (tmp_path / "d" / "reproducer" / "error.txt").read_text()
+    assert trace.startswith("Traceback ")
+    assert "in breaks" in trace
+    with pytest.raises(PassError, match=r"; dump=DIR \(--dump DIR\) keeps what makes it fail again$"):
+        compiled(graph, None, "breaks", registry=known)
+    with pytest.raises(PassError, match=r"known: [^;]*$"):
+        compiled(graph, None, "scale-rates{scale.nowhere=1}", scale=None)
 
 
 def sees(self, graph, context):

@@ -54,6 +54,8 @@ class Failure:
     """The passes of finished stages, whose postconditions are held."""
     samples: Mapping[str, Array] | None
     """The inputs on which rate-mode outputs are compared."""
+    error: BaseException
+    """What it raised, or was raised about what it made."""
 
 
 class Observer:
@@ -144,7 +146,7 @@ def run(
             ran = ", ".join(entry.name for entry in journal) or "no other pass"
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             earlier = tuple(p for p in (*finished, *done) if p is not step)
-            hint = observer.failed(Failure(step, before, told, earlier, samples))
+            hint = observer.failed(Failure(step, before, told, earlier, samples, error))
             raise PassError(f"pass {step.name!r} (after {ran}): {reason}{hint and '; '}{hint}") from error
         finished = [*finished, *done]
         if changed:

@@ -140,3 +140,15 @@ def test_verbose_tells_a_line_a_pass_and_nothing_without_it(snnc_command, caplog
     assert lines[0].endswith(" ms")
     assert [": changed, " in line for line in lines] == [entry.changed for entry in compiled.journal]
     logging.getLogger("snnc").setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("how", ["by hand", "calibrated"])
+def test_the_passes_of_a_compilation_one_by_one_give_the_same_bits(snnc_command, how):
+    x = np.random.default_rng(0).uniform(0, 1, size=(48, 8, 8, 1))
+    np.savez("x.npz", x=x)
+    samples = () if how == "by hand" else ("--calibration", "x.npz")
+    settings = ("--scale", "200", "--synapse", "0.005") if how == "by hand" else samples
+    assert snnc_command("compile", "model.keras", *settings, "--no-verify", "-o", "new")[0] == 0
+    words = [word for entry in snnc.load("new").journal for word in ("--pass", entry.name)]
+    assert snnc_command("opt", "model.keras", *words, *samples, "-o", "graph")[0] == 0
+    assert snnc_command("diff", "new", "graph")[:2] == (0, "")
