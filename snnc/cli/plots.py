@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 
 from snnc.compiled import Compiled
-from snnc.engine.presentation import presentation
-from snnc.engine.rate import evaluate_nodes
-from snnc.engine.simulate import as_run, present
 from snnc.errors import MissingExtraError
 from snnc.evaluation.evaluate import Evaluation
-from snnc.evaluation.verify import populations
 from snnc.ir.types import Array
-from snnc.neurons import Neurons
-from snnc.ops.read_out_activation import stepwise
 from snnc.outputs import write_files
+from snnc.report.traces import activations, trace
+from snnc.samples import Samples
 
 RASTER = 60
 """Neurons of each layer that the raster shows."""
@@ -101,48 +97,24 @@ def _rates(figure: Any, measured: Evaluation) -> Any:
 
 
 def _raster(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], steps: int) -> Any:
-    """Draw the spikes of the first sample, of the neurons of each layer that fire most."""
-    graph = stepwise(compiled.graph)
-    names = populations(graph)
-    graph.set_outputs({name: name for name in names})
-    graph.prune()
-    settings = compiled.settings
+    """Draw the spikes of the first sample, of some neurons of each layer."""
     one = {name: x[:1] for name, x in inputs.items()}
-    run = present(as_run(graph), one, steps, window=slice(0, steps), dt=settings.dt, seed=settings.seed)
     axes = figure.subplots()
     bottom, ticks = 0, []
-    for name in names:
-        spikes = run.outputs[name][0].reshape(steps, -1) > 0
-        busiest = np.argsort(-spikes.sum(axis=0), kind="stable")[:RASTER]
-        times, rows = np.nonzero(spikes[:, busiest])
+    for raster in trace(compiled, one, steps, RASTER).rasters:
+        times, rows = np.nonzero(raster.values)
         axes.scatter(times + 1, bottom + rows, s=3, marker="|")
-        ticks.append((bottom + len(busiest) / 2, name))
-        bottom += len(busiest) + 4
+        ticks.append((bottom + len(raster.neurons) / 2, raster.layer))
+        bottom += len(raster.neurons) + 4
     axes.set_yticks([t for t, _ in ticks], [n for _, n in ticks])
-    axes.set(xlabel="step", title="spikes of the first sample, busiest neurons")
+    axes.set(xlabel="step", title="spikes of the first sample, some neurons of each layer")
     return figure
 
 
 def _activations(figure: Any, compiled: Compiled, inputs: Mapping[str, Array], steps: int) -> Any:
     """Draw each neuron's activation in rate mode against what its spikes say."""
-    graph, settings = compiled.graph, compiled.settings
-    names = populations(graph)
-    wanted = presentation(graph).mean(evaluate_nodes(graph, inputs, set(names)), slice(0, steps))
-    run = present(
-        as_run(graph, names),
-        inputs,
-        steps,
-        window=slice(0, steps),
-        dt=settings.dt,
-        seed=settings.seed,
-        watch=names,
-        outputs=False,
-    )
     axes = figure.subplots()
-    for name in names:
-        op = graph[name].op
-        assert isinstance(op, Neurons)
-        a, s = wanted[name].ravel(), op.decoded(run.means[name], steps).ravel()
+    for name, a, s in activations(compiled, Samples(inputs), steps):
         every = max(1, a.size // DOTS)
         largest = max(float(a.max()), 1e-12)
         axes.scatter(a[::every] / largest, s[::every] / largest, s=3, label=name)

@@ -12,6 +12,7 @@ from snnc._version import __version__
 from snnc.analysis.memory import Memory, memory
 from snnc.analysis.task import Task
 from snnc.compiled import Compiled
+from snnc.engine.answers import decode
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.errors import UsageError
@@ -96,20 +97,20 @@ def facts(
     by_model = not any(output in (None, name) for name in samples.labels)
     judged = _judged_by_model(compiled, samples, tasks, output) if by_model else samples
     measured = compiled.evaluate(judged, steps=steps, output=output, task=task, jobs=jobs, progress=progress)
-    program = compiled.program
+    cores = compiled.engine(compiled.backend.engines[0]).core_map
     told = tasks[measured.output]
     return Facts(
         compiled=compiled,
         measured=measured,
         verdict=verdict(measured),
         by_model=by_model,
-        nodes=nodes(compiled.graph, compiled.census, measured.layers, program.core_map, compiled.backend.name),
+        nodes=nodes(compiled.graph, compiled.census, measured.layers, cores, compiled.backend.name),
         points={name: _some(*pair) for name, *pair in activations(compiled, samples.head(FEW), steps)},
         samples=_shown(compiled, samples, steps, told, chosen),
         output=measured.output,
         memory=memory(compiled.graph),
         model_memory=memory(compiled.source),
-        cores=program.core_map,
+        cores=cores,
         versions={"snnc": __version__, "Python": platform.python_version(), "numpy": np.__version__},
     )
 
@@ -140,6 +141,13 @@ def _model_answers(compiled: Compiled, samples: Samples) -> tuple[dict[str, Arra
     return given, presentation(compiled.source).answer(given, compiled.read_out, compiled.settings.dt)
 
 
+def _network_answers(compiled: Compiled, samples: Samples, steps: int) -> dict[str, Array]:
+    program = compiled.engine(compiled.backend.engines[0])
+    with compiled.alone(program):
+        outputs = program.run(samples.inputs, steps).outputs
+    return decode(compiled.graph, outputs, compiled.read_out, compiled.settings.dt)
+
+
 def _some(activation: Array, told: Array) -> tuple[Array, Array]:
     """Return some of the pairs, spread over all of them, those that are no zeros first."""
     alive = np.flatnonzero((activation != 0) | (told != 0))
@@ -161,7 +169,7 @@ def _shown(
     answers = [_model_answers(compiled, one) for one in looked]
     model = [_decided(task, said[task.output]) for _, said in answers]
     if chosen is None:
-        _, given = compiled.run_and_read_out(samples.head(len(numbers)), steps)
+        given = _network_answers(compiled, samples.head(len(numbers)), steps)
         network = [_decided(task, given[task.output][i : i + 1]) for i in range(len(numbers))]
         changed = [i for i in numbers if network[i] != model[i]]
         first = [*changed[: SHOWN // 2], *(i for i in numbers if i not in changed), *changed[SHOWN // 2 :]][:SHOWN]
