@@ -168,3 +168,13 @@ def test_what_a_program_tells_of_its_cores_and_of_each_step(rng):
     for name, values in steps.items():
         np.testing.assert_array_equal(values.sum(axis=0), ran.totals[name][0])
     assert all((recording.outputs[name] == y).all() for name, y in ran.outputs.items())
+
+
+def test_a_report_shows_the_cores(rng):
+    pytest.importorskip("vl_convert")
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
+    compiled = snnc.compile(graph, backend="loihi", verify=False)
+    page = compiled.report_html(rng.random((9, 6, 6, 1)).astype(np.float32), steps=12)
+    assert 'data-chart="cores-0"' in page
+    assert "chip 0, core 0" in page
+    assert f"{len(compiled.program.core_map)} cores." in page
