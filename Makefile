@@ -6,7 +6,7 @@ INSTALL = bin/python -m pip install -qq --disable-pip-version-check -c constrain
 
 SITE = out/docs
 
-.PHONY: help demo docs test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages clean
+.PHONY: help demo docs test test-fast test-new test-nir test-simulators kills fuzz applications bench accuracy lint fmt pages picture clean
 
 help:
 	@echo "make demo   compile the example model, measure it beside the old way, and write its report"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint   only lint and type check"
 	@echo "make fmt    format the code, and fix what ruff can fix"
 	@echo "make pages  write the pages that are made from the code anew: docs/layers.md, docs/api.md"
+	@echo "make picture  take the picture of the report that the README shows, in headless Chromium"
 	@echo "make clean  remove the environments, caches and outputs"
 
 demo: .venv/installed
@@ -96,6 +97,10 @@ docs: .venv-test/installed
 	    { echo "make docs needs Python 3.11 in .venv-test: make clean docs PYTHON=python3.11" >&2; exit 1; }
 	.venv-test/bin/python -m sphinx -W --keep-going -q -j auto -c docs -d out/doctrees . $(SITE)
 	@echo "the site is $(SITE)/index.html"
+
+# The picture in the README, which needs Chromium
+picture: .venv-test/installed
+	.venv-test/bin/python docs/make_picture.py
 
 pages: .venv-test/installed
 	.venv-test/bin/python docs/generate_layers.py

@@ -51,9 +51,7 @@ def main(artifact: str, samples: str, report: str) -> None:
     console.print(table)
     console.print()
     prose(console, verdict(measured))
-    prose(
-        console, "MNIST is easy; docs/accuracy.md has ten families of networks on Fashion-MNIST, and other converters."
-    )
+    prose(console, "MNIST is easy; docs/accuracy.md has ten kinds of networks on Fashion-MNIST, and other converters.")
     prose(console, f"The report, for a browser: {report}")
 
 

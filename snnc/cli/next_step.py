@@ -23,8 +23,8 @@ SAMPLES = Path("X.npz")
 """What stands for samples that nobody named yet."""
 NEAR = 0.01
 """How far a score may be behind the model's, or behind the best, and count as good."""
-JUDGED, SHOWN = ("--task", "--judge"), ("--steps", "--limit")
-"""Options that say what is judged, and on what."""
+JUDGED = ("--task", "--judge")
+"""Options that say what is judged."""
 
 
 def say(*words: object, options: Options | None = None) -> None:
@@ -53,10 +53,10 @@ def after_run(folder: Path, inputs: Path, samples: Samples, options: Options) ->
 
 
 def after_evaluate(folder: Path, inputs: Path, compiled: Compiled, measured: Evaluation, options: Options) -> None:
-    """Say how close each layer is where the network is as good as the model, and what may help where it is not."""
+    """Say how to look at a network that is as good as the model, and what may help where it is not."""
     best = max(measured.score + NEAR, *(measured.accuracy_interval or (0.0,)))
     if not measured.silent and best >= measured.model_score:
-        say("verify", folder, "--inputs", inputs, options=options)
+        _look(folder, inputs, options)
     else:
         _remedy("evaluate", folder, inputs, compiled, options)
 
@@ -79,7 +79,7 @@ def after_verify(
     elif samples.labels:
         say("evaluate", folder, "--inputs", inputs, options=options)
     else:
-        say("run", folder, "--inputs", inputs, options=_only(SHOWN, options))
+        _look(folder, inputs, options)
 
 
 def after_verify_exported(folder: Path, file: Path, inputs: Path | None, exporter: Exporter, *, passed: bool) -> None:
@@ -97,7 +97,7 @@ def after_export(folder: Path, file: Path, exporter: Exporter, artifact: Path | 
     if type(exporter).read is Exporter.read:
         tell(f"give {file} to the tool that is to run it")
     elif options["--portable"] and artifact is None:
-        say("export", folder, "--artifact", _beside(folder, "portable"), "-o", file, options=options)
+        say("export", folder, "--artifact", _beside(folder, "-portable"), "-o", file, options=options)
     else:
         say("verify", artifact or folder, "--exported", file)
 
@@ -113,7 +113,11 @@ def after_compare(rows: Sequence[Compared], inputs: Path, options: Options) -> N
     heard = [row for row in rows if not row.silent] or rows
     good = max(row.score for row in heard) - NEAR
     best = min((row for row in heard if row.score >= good), key=lambda row: row.energy_45nm)
-    say("evaluate", Path(best.name), "--inputs", inputs, options=options)
+    _look(Path(best.name), inputs, options)
+
+
+def _look(folder: Path, inputs: Path, options: Options) -> None:
+    say("report", folder, "--inputs", inputs, "-o", _beside(folder, ".html"), options=options)
 
 
 def _remedy(command: str | None, folder: Path, inputs: Path, compiled: Compiled, options: Options) -> None:
@@ -124,19 +128,19 @@ def _remedy(command: str | None, folder: Path, inputs: Path, compiled: Compiled,
     again = ["compile", folder, "--backend", compiled.settings.backend, "--calibration", inputs]
     steps, report = options["--steps"], compiled.report
     if compiled.settings.level < 2 or report is None or not report["real"]:
-        say(*again, "-o", _beside(folder, "calibrated"), options=_only(JUDGED, options))
+        say(*again, "-o", _beside(folder, "-calibrated"), options=_only(JUDGED, options))
     elif command is None:
         say("show", folder)
     elif isinstance(steps, int) and steps < compiled.default_steps:
         say(command, folder, "--inputs", inputs, options={**options, "--steps": None})
     else:
-        say(*again, "--target-drop", "0.1", "-o", _beside(folder, "closer"), options=_only(JUDGED, options))
+        say(*again, "--target-drop", "0.1", "-o", _beside(folder, "-closer"), options=_only(JUDGED, options))
 
 
-def _beside(folder: Path, word: str) -> Path:
-    """Return the name of another artifact beside one."""
+def _beside(folder: Path, ending: str) -> Path:
+    """Return the name of what is to be written beside an artifact."""
     named = folder.resolve() if folder.name in ("", "..") else folder
-    return named.with_name(f"{named.name}-{word}")
+    return named.with_name(f"{named.name}{ending}")
 
 
 def _has_labels(inputs: Path, compiled: Compiled) -> bool:

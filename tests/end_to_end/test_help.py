@@ -14,7 +14,7 @@ from snnc import cli
 from tests import models
 
 COMMANDS = typer.main.get_group(cli.app).commands
-NEEDS = {"out-tensorflow": "tensorflow", "--against-keras": "tensorflow"}
+NEEDS = {"out-tensorflow": "tensorflow", "--against-keras": "tensorflow", ".html": "vl_convert"}
 """Packages that an example needs, by a word of it."""
 
 
@@ -101,20 +101,24 @@ def test_an_example_runs_and_so_does_the_next_step_that_it_names(line, copied, e
 
 def test_a_poor_network_is_followed_by_what_helps(copied, capsys):
     _, (line,) = ran(capsys, "snnc compare classic poor out --inputs samples.npz --task classes")
-    assert line == "snnc evaluate out --inputs samples.npz --task classes"
+    assert line == "snnc report out --inputs samples.npz -o out.html --task classes"
     _, (line,) = ran(capsys, "snnc evaluate poor --inputs samples.npz --task classes --steps 5")
     assert line == "snnc compile poor --backend nengo --calibration samples.npz -o poor-calibrated --task classes"
     _, (line,) = ran(capsys, line)
     assert line == "snnc evaluate poor-calibrated --inputs samples.npz --task classes"
     _, (line,) = ran(capsys, line)
-    assert line == "snnc verify poor-calibrated --inputs samples.npz --task classes"
+    assert line == "snnc report poor-calibrated --inputs samples.npz -o poor-calibrated.html --task classes"
 
 
 def test_without_labels_no_step_is_named_that_needs_them(copied, capsys):
     line = "snnc compile model.keras --calibration unlabelled.npz -o out"
-    for following in ("verify", "run", "verify"):
+    for following in ("verify out --inputs unlabelled.npz", "report out --inputs unlabelled.npz -o out.html"):
         _, (line,) = ran(capsys, line)
-        assert line == f"snnc {following} out --inputs unlabelled.npz"
+        assert line == f"snnc {following}"
+    _, (line,) = ran(capsys, line)
+    assert line == "open out.html in a browser"
+    _, (line,) = ran(capsys, "snnc run out --inputs unlabelled.npz --limit 3")
+    assert line == "snnc verify out --inputs unlabelled.npz --limit 3"
 
 
 def test_paths_are_quoted_and_never_taken_for_options_or_control_characters(copied, capsys):
