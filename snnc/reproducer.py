@@ -13,6 +13,8 @@ import numpy as np
 
 from snnc.analysis.expected import Statistics
 from snnc.analysis.task import Task
+from snnc.arguments import require_numbers
+from snnc.engine.rate import validated_inputs
 from snnc.engine.read_out import ReadOut
 from snnc.errors import FileError
 from snnc.files import npz_bytes, read_json_file, read_npz
@@ -111,10 +113,11 @@ def read(folder: Path, registry: Registry) -> Reproduction:
     if wrong or lacking:
         raise FileError(f"{path}: damaged: {wrong[0] if wrong else f'it lacks {lacking[0]!r}'}")
     told = _Told(**{name: document[name] for name in _Told.__dataclass_fields__})
-    arrays = read_npz(folder / SAMPLES_FILE)
+    require_numbers(told.seed, told.dt, told.steps)
+    arrays, graph = read_npz(folder / SAMPLES_FILE), load(folder, registry.kinds, GRAPH_FILE)
     try:
         samples: dict[str, Mapping[str, Array]] = {
-            use: {name: arrays[f"{use} {k}"].astype(np.float32) for k, name in enumerate(names)}
+            use: validated_inputs(graph, {name: arrays[f"{use} {k}"] for k, name in enumerate(names)})
             for use, names in told.samples.items()
         }
         known = {n: Statistics(arrays[f"mean {k}"], arrays[f"deviation {k}"]) for k, n in enumerate(told.known)}
@@ -141,4 +144,4 @@ def read(folder: Path, registry: Registry) -> Reproduction:
     )
     specs = [parse(text) for text in told.finished]
     finished = [build(registry.passes[n], f"pass {n!r}", values) for n, values in specs if n in registry.passes]
-    return Reproduction(load(folder, registry.kinds, GRAPH_FILE), context, tuple(finished), samples.get("shown"))
+    return Reproduction(graph, context, tuple(finished), samples.get("shown"))

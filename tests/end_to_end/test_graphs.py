@@ -108,9 +108,9 @@ def test_diff_says_what_differs_and_exits_with_1(snnc_command):
 
 
 def test_a_reproducer_is_data_that_may_be_damaged_and_is_not_told_twice(snnc_command):
-    failing = ("compile", "model.keras", "--level", "1", "-o", "new", "--dump", "d")
-    assert snnc_command(*failing, "--pass", "scale-rates{scale.nowhere=1}")[0] == 2
-    again = ("opt", "d/reproducer", "--pass", "scale-rates")
+    failing = ("compile", "model.keras", "--neurons", "soft-reset-if", "--level", "2", "-o", "new", "--dump", "d")
+    assert snnc_command(*failing, "--pass", "insert-synapses{synapse.nowhere=1}")[0] == 2
+    again = ("opt", "d/reproducer", "--pass", "calibrate-scales")
     assert snnc_command(*again)[0] == 0
     assert "says what its pass was told" in snnc_command(*again, "--steps", "3")[2]
     with open("d/reproducer/context.json") as file:
@@ -125,6 +125,15 @@ def test_a_reproducer_is_data_that_may_be_damaged_and_is_not_told_twice(snnc_com
             code, _, err = snnc_command(*again)
             assert code in (0, 2), (key, wrong, err)
             assert err.count("\n") == 1 + (code == 0), (key, wrong, err)
+    with open("d/reproducer/context.json", "w") as file:
+        file.write(text)
+    with np.load("d/reproducer/samples.npz") as arrays:
+        kept = dict(arrays)
+    for name, x in kept.items():
+        for wrong in (x[:, :1], x[:0], x.astype(str), x * np.nan, None):
+            np.savez("d/reproducer/samples.npz", **{k: v for k, v in {**kept, name: wrong}.items() if v is not None})
+            code, _, err = snnc_command(*again)
+            assert (code, err.count("\n")) == (2, 1), (name, wrong, err)
 
 
 def test_verbose_tells_a_line_a_pass_and_nothing_without_it(snnc_command, caplog, monkeypatch):
