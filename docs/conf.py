@@ -27,6 +27,7 @@ include_patterns = ["docs/**", "CHANGELOG.md", "CONTRIBUTING.md", "examples/*/RE
 exclude_patterns = [".*", "out", "shared", "**/__pycache__"]
 
 myst_enable_extensions = ["colon_fence"]
+smartquotes = False  # options have two hyphens
 myst_heading_anchors = 4
 """Headings have the anchors that a code host gives them."""
 
