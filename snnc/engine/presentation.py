@@ -16,6 +16,7 @@ from snnc.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array
+from snnc.neurons import Neurons
 from snnc.ops.activations import Activation
 from snnc.ops.causal import DelayLine, LastStep
 from snnc.ops.layers import Input
@@ -64,7 +65,10 @@ class Presentation:
         return dict(values)
 
     def mean(self, values: Mapping[str, Array], window: slice) -> dict[str, Array]:
-        """Return ``(batch, *shape)`` values: of sequences, their means over a window of steps."""
+        """Return ``(batch, *shape)`` values by node: of sequences, their means over a window of steps.
+
+        Of populations whose spikes say what has changed it is the change over the window: what these add up to.
+        """
         return dict(values)
 
     def read_out(self, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
@@ -136,7 +140,14 @@ class Sequences(Presentation):
         return {name: y.reshape(-1, *y.shape[2:]) for name, y in values.items()}
 
     def mean(self, values: Mapping[str, Array], window: slice) -> dict[str, Array]:
-        return {name: np.asarray(y[:, window].mean(axis=1, dtype=np.float32)) for name, y in values.items()}
+        return {name: self._over(name, y, window) for name, y in values.items()}
+
+    def _over(self, name: str, y: Array, window: slice) -> Array:
+        op = self.graph[name].op
+        if not (isinstance(op, Neurons) and op.model.graded):
+            return np.asarray(y[:, window].mean(axis=1, dtype=np.float32))
+        steps = range(y.shape[1])[window]
+        return y[:, steps[-1]] - y[:, steps[0] - 1] if steps[0] else y[:, steps[-1]]
 
     def read_out(self, outputs: Mapping[str, Array], read_out: ReadOut, dt: float) -> dict[str, Array]:
         return {name: read_out(y, dt) for name, y in outputs.items()}

@@ -261,7 +261,7 @@ class _Layers:
         for name, op in self.spiking.items():
             sums, values = self.sums[name], every[name]
             means = op.decoded(recording.means[name], self.window.stop - self.window.start)
-            wanted = self._mean(values)
+            wanted = self._mean(name, values)
             sums.values += wanted.size
             sums.activation += squares(wanted)
             sums.error += squares(means - wanted)
@@ -274,7 +274,7 @@ class _Layers:
             reached, said = found
             sums.shown += values.size
             sums.beyond += int(np.count_nonzero(reached != values))
-            sums.clipping += squares(self._mean(reached) - wanted)
+            sums.clipping += squares(self._mean(name, reached) - wanted)
             if not self.shown.temporal:
                 sums.quantisation += squares(said - reached)  # of what is within the limit
 
@@ -305,5 +305,5 @@ class _Layers:
             error=sums.relative(sums.error),
         )
 
-    def _mean(self, values: Array) -> Array:
-        return self.shown.mean({"": values}, self.window)[""]
+    def _mean(self, name: str, values: Array) -> Array:
+        return self.shown.mean({name: values}, self.window)[name]

@@ -16,6 +16,7 @@ from snnc.evaluation.tasks import tasks_and_targets
 from snnc.ops.read_out_activation import ReadOutActivation
 from snnc.samples import Samples
 from snnc.testing import chain
+from snnc.testing.graphs import sequence_model
 from tests.conftest import dense
 
 DT = 0.001
@@ -225,3 +226,16 @@ def test_the_report_tells_messages_payload_and_spikes_of_the_smallest_size(rng):
     assert measured.payload == 1 + int(np.ceil(np.log2(levels + 3)))
     assert measured.messages == measured.spikes <= 2 * 8
     assert measured.spikes < measured.unit_spikes <= measured.spikes * 2 ** (levels + 2)
+
+
+@pytest.mark.parametrize("read_out", ["last", "mean{start=0.5}"])
+def test_changes_of_a_sequence_are_held_against_what_they_add_up_to(read_out):
+    graph = sequence_model(0.01)
+    slow = np.sin(np.linspace(0, 2, 40))[None, :, None] * np.arange(1.0, 6.0) / 5
+    x = {"x": np.repeat(slow.astype(np.float32), 12, axis=0), "y": np.arange(12) % 3}
+    fine = {"neurons": "sigma-delta{levels=14 spikes=4}", "scale": 100, "level": 1, "read_out": read_out}
+    c = snnc.compile(graph, verify=False, **fine)
+    found, report = c.evaluate(x), c.verify(x)
+    assert found.layers[0].error < 0.02
+    assert report.starts_at is None
+    assert next(row.backend for row in report.layers if row.layer == found.layers[0].layer) < 0.02
