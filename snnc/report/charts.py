@@ -99,7 +99,7 @@ def rate_chart(layers: Sequence[LayerEvaluation]) -> Chart:
         *({"field": name, "type": "quantitative", "format": ",.3~r"} for name in ("mean", "fastest")),
         *({"field": name, "type": "quantitative", "format": ".1%"} for name in ("silent", "saturated")),
     ]
-    y = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 110}}
+    y = {"field": "layer", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 150}}
     x = {"type": "quantitative", "title": "Hz, mean of a layer and its fastest neuron"}
     return {
         "data": {"values": values},
@@ -141,7 +141,7 @@ def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"labelLimit": 110, "grid": True},
+                "axis": {"labelLimit": 150, "grid": True},
             },
             "x": {"field": "value", "type": "quantitative", "title": "error relative to the layer's activations"},
             "color": {

@@ -29,7 +29,7 @@ def test_it_is_what_a_run_gives(model, steps):
     wanted = np.arange(-48, 49, dtype=np.float32)[None] / 16  # in units of what one spike a step stands for
     fire = neurons.Neurons(model=model, scale=DT * 4.0)
     parts = [ops.Input(shape=(97,)), *([Difference()] if model.graded else []), fire]
-    graph = chain(*parts, names=["x", "change", "fire"][: len(parts) - 1] + ["fire"])
+    graph = chain(*parts, names=[*["x", "change", "fire"][: len(parts) - 1], "fire"])
     ran = simulate(graph, {"x": wanted * 4}, steps, window=slice(0, steps), dt=DT, watch=["fire"])
     reached, said = counted(fire, fire.evaluate(wanted * 4), steps, DT)
     np.testing.assert_allclose(fire.decoded(ran.means["fire"], steps), said, atol=1e-6)
