@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 import snnc
 
@@ -24,23 +24,20 @@ WIDTH, UP_TO = 960, "#layers"
 """In pixels; and the section of the page before which the picture ends."""
 
 
-def main() -> None:
+def main(browser: Browser) -> None:
     """Write the picture."""
     compiled = snnc.compile(EXAMPLE / "mnist_cnn.keras")
     page = compiled.report_html(EXAMPLE / "samples.npz")
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        sys.exit(f"no Chromium is on the PATH: {', '.join(NAMES)}")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.html"
         file.write_text(page)
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page(viewport={"width": WIDTH, "height": 900})
         opened.goto(file.as_uri())
         opened.wait_for_selector("html[data-ready=yes]", state="attached")
         end = opened.locator(UP_TO).bounding_box()
+        assert end is not None
         shot = opened.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end["y"]})
-        browser.close()
+        opened.close()
     PICTURE.parent.mkdir(exist_ok=True)
     picture = Image.open(io.BytesIO(shot)).convert(
         "RGB"
@@ -49,4 +46,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        sys.exit(f"no Chromium is on the PATH: {', '.join(NAMES)}")
+    with sync_playwright() as started:
+        main(started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"]))

@@ -16,12 +16,15 @@ from snnc.quantities import joules, number
 from snnc.terminal import Listing, new_console, prose
 
 OLD = {
-    "swap, scale 1 (converters' default)": {"scale": 1},
-    "swap, scale 100, synapse of 5 ms": {"scale": 100, "synapse": 0.005},
+    "swap, scale 1 (the default)": {"scale": 1},
+    "swap, scale 100, 5 ms synapse": {"scale": 100, "synapse": 0.005},
     "swap, scale 1000": {"scale": 1000},
 }
-"""Settings of ``snnc.compile`` beside ``level=0, neurons="spiking-relu"``, by what the table calls them."""
-PATIENT, MANY = "swap, scale 100, synapse of 5 ms", 40
+"""Settings of ``snnc.compile`` beside ``level=0, neurons="spiking-relu"``, by what the table calls them.
+
+Scale 1 is what the NengoDL Converter takes by default.
+"""
+PATIENT, MANY = "swap, scale 100, 5 ms synapse", 40
 """One of them that does as well as the model, and the steps that it needs for it."""
 
 
@@ -51,7 +54,10 @@ def main(artifact: str, samples: str, report: str) -> None:
     console.print(table)
     console.print()
     prose(console, verdict(measured))
-    prose(console, "MNIST is easy; docs/accuracy.md has ten kinds of networks on Fashion-MNIST, and other converters.")
+    prose(
+        console,
+        "MNIST is easy; docs/accuracy.md has ten networks trained plainly on Fashion-MNIST, and other converters.",
+    )
     prose(console, f"The report, for a browser: {report}")
 
 

@@ -1,6 +1,7 @@
 """The report in headless Chromium: charts are drawn, the network is walked, and nothing is refused or loaded."""
 
 import contextlib
+import importlib.util
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from snnc import ops
 from snnc.comparison import compare
 from snnc.report import comparison_html
 from snnc.testing import chain
-from tests.conftest import dense
+from tests.conftest import ROOT, dense
 
 pytest.importorskip("vl_convert")
 pytest.importorskip("PIL")
@@ -157,3 +158,13 @@ def test_a_deep_network_is_a_small_file_that_draws_what_is_looked_at(chromium, t
     with opened(chromium, tmp_path / "deep.html") as page:
         assert len(page.query_selector_all(".drawing .node.spikes")) == 50
         assert len(page.query_selector_all("canvas")) < 5  # and not the hundred that it has
+
+
+def test_the_picture_in_the_readme_can_be_taken_and_is_small(chromium, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("make_picture", ROOT / "docs" / "make_picture.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PICTURE.stat().st_size < 200_000
+    monkeypatch.setattr(script, "PICTURE", tmp_path / "images" / "report.png")
+    script.main(chromium)
+    assert 20_000 < script.PICTURE.stat().st_size < 200_000
