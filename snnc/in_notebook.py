@@ -18,6 +18,7 @@ CALLS = {
     "c.evaluate(x, y)": "for accuracy, spikes and energy",
     "c.verify(x)": "for the layer at fault",
     "c.graph": "for the drawing",
+    "c.report_html(x, y)": "for all of it on one page",
     'c.save("out")': "",
 }
 

@@ -192,6 +192,12 @@ def test_artifacts_of_every_version_have_a_page():
         page(c.graph)
 
 
+def test_a_report_that_lacks_everything_has_a_page(compiled):
+    other = snnc.compile(compiled.source, build=False, verify=False)
+    other.report = {}
+    assert "not all was judged on ? made-up inputs" in page(other).text
+
+
 def test_a_saved_network_says_the_same_again(compiled, tmp_path):
     compiled.save(tmp_path / "out")
     again = snnc.load(tmp_path / "out")

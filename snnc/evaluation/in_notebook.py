@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from snnc.evaluation.measures import OutputEvaluation
     from snnc.evaluation.verify import VerifyReport
 
+UNKNOWN: Mapping[str, Any] = {
+    **dict.fromkeys(("passed", "exact", "spiking", "real", "agreement", "unjudged")),
+    **dict.fromkeys(("samples", "steps"), "?"),
+}
+"""What an artifact of an older version, or one that was edited, may lack."""
 VALUES = ("R2", "MSE", "MAE")
 """Metrics that are no shares."""
 
@@ -105,13 +110,14 @@ def exported(report: ExportReport) -> str:
 
 def verified(report: Mapping[str, Any]) -> str:
     """Return in one sentence what a verification came to, from its numbers as in a manifest, of any version."""
-    parts = {"exact parts": report.get("exact"), "spiking part": report.get("spiking")}
+    report = {**UNKNOWN, **report}
+    parts = {"exact parts": report["exact"], "spiking part": report["spiking"]}
     said = {True: "passed", False: "failed", None: "not all was judged"}[report["passed"]]
     words = ", ".join([said, *(f"{part} {verdict}" for part, verdict in parts.items() if verdict is not None)])
     words += f" on {report['samples']} {'samples' if report['real'] else 'made-up inputs'}, {report['steps']} steps"
     if report["real"] and report["agreement"] is not None:
         words += f"; {number(report['agreement'], share=True)} of the answers are the model's"
-    return words + (f" ({report['unjudged']})" if report.get("unjudged") else "")
+    return words + (f" ({report['unjudged']})" if report["unjudged"] else "")
 
 
 def of_export(report: ExportReport) -> str:
