@@ -29,6 +29,7 @@ from snnc.ir.op import Op, Record, show
 from snnc.ir.text import line
 from snnc.ir.types import AnyArray
 from snnc.neurons import NeuronModel, SynapseModel
+from snnc.ops.kernels.blas import reproducible
 from snnc.passes.base import Context, Pass
 from snnc.passes.pipeline import run
 from snnc.registry import Registry
@@ -106,7 +107,8 @@ def check_example(
         before = read_graph(example.before, registry)
         before.made_for = made_for
         step = build(cls, f"pass {cls.name!r}", parse(example.spec)[1])
-        after, _ = run(before, [step], _context(cls, before, registry, context), kinds=registry.ops)
+        with reproducible():
+            after, _ = run(before, [step], _context(cls, before, registry, context), kinds=registry.ops)
         problems = list(mismatches(example.after, after))
         if problems:
             raise AssertionError(f"{cls.__name__}: {'; '.join(problems)}\nit is:\n{after}\nAfter::\n{example.after}")
