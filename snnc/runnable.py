@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,12 +113,17 @@ class Runnable(Lowered):
 
         """
         samples = self.samples(x, 1)
-        steps = self.steps(samples, steps)
+        return self.traced(samples.inputs, self.steps(samples, steps), engine)[1]
+
+    def traced(
+        self, sample: Mapping[str, Array], steps: int, engine: str | None = None
+    ) -> tuple[Recording, dict[str, Array]]:
+        """Return what one checked sample gave, and what ``trace`` returns."""
         firing = {node.name: node.op for node in self.graph.nodes(Neurons) if node.op.model.spiking}
         with self.alone(self.engine(engine or self.backend.engines[0])) as program:
-            _, values = program.trace(samples.inputs, steps, list(firing))
+            recording, values = program.trace(sample, steps, list(firing))
         dt = np.float32(self.settings.dt)
-        return {name: y * dt / np.asarray(firing[name].scale, np.float32) for name, y in values.items()}
+        return recording, {name: y * dt / np.asarray(firing[name].scale, np.float32) for name, y in values.items()}
 
     def steps(self, samples: Samples, steps: int | None = None) -> int:
         """Return how many steps samples are shown: as asked for, or by default; for sequences one step a slice."""

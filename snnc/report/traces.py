@@ -46,20 +46,15 @@ def trace(compiled: Runnable, sample: Mapping[str, Array], steps: int, most: int
         steps: how many steps it is shown.
         most: neurons of each layer.
     """
-    graph, dt = compiled.graph, compiled.settings.dt
-    names = [name for name in populations(graph) if _neurons(compiled, name).model.spiking]
-    program = compiled.engine(compiled.backend.engines[0])
-    with compiled.alone(program):
-        recording, every = program.trace(sample, steps, names)
+    recording, spikes = compiled.traced(sample, steps)
     rasters = []
-    for name in names:
-        sizes = every.pop(name) * (np.float32(dt) / np.asarray(_neurons(compiled, name).scale, np.float32))
-        flat = sizes.reshape(steps, -1)
+    for name in [*spikes]:
+        flat = spikes.pop(name).reshape(steps, -1)
         firing = np.flatnonzero(flat.any(axis=0))
         some = firing[np.linspace(0, len(firing) - 1, min(most, len(firing))).round().astype(int)]
         rasters.append(Raster(name, some, flat[:, some]))
-    answers = {name: compiled.read_out.every_step(y, dt) for name, y in recording.outputs.items()}
-    return Trace(tuple(rasters), {name: y[0] for name, y in finish_each(graph, answers).items()})
+    answers = {name: compiled.read_out.every_step(y, compiled.settings.dt) for name, y in recording.outputs.items()}
+    return Trace(tuple(rasters), {name: y[0] for name, y in finish_each(compiled.graph, answers).items()})
 
 
 def activations(compiled: Runnable, few: Samples, steps: int) -> Iterator[tuple[str, Array, Array]]:
@@ -72,11 +67,7 @@ def activations(compiled: Runnable, few: Samples, steps: int) -> Iterator[tuple[
     with compiled.alone(program):
         means = program.run(few.inputs, steps, watch=names).means
     for name in names:
-        told = _neurons(compiled, name).decoded(means[name], window.stop - window.start)
+        op = graph[name].op
+        assert isinstance(op, Neurons)
+        told = op.decoded(means[name], window.stop - window.start)
         yield name, wanted[name].ravel(), np.asarray(told, dtype=np.float32).ravel()
-
-
-def _neurons(compiled: Runnable, name: str) -> Neurons:
-    op = compiled.graph[name].op
-    assert isinstance(op, Neurons)
-    return op
