@@ -40,6 +40,7 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}
 """Nothing is loaded from elsewhere, neither here nor by the reader."""
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 88
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
