@@ -141,6 +141,14 @@ def test_anchors_of_links_are_headings(page):
         assert other.suffix != ".md" or anchor in anchors(other), f"{target}#{anchor}"
 
 
+def test_every_page_is_in_the_navigation_of_the_site_once():
+    docs = ROOT / "docs"
+    named = [line for block in blocks(docs / "index.md", "{toctree}") for line in block.splitlines() if line[:1] != ":"]
+    pages = [str(page.relative_to(docs).with_suffix("")) for page in docs.rglob("*.md")]
+    wanted = [page for page in pages if page != "index" and not page.startswith("decisions/")]
+    assert sorted(name for name in named if name and not re.search(r"\.\./|decisions/", name)) == sorted(wanted)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_files_that_a_page_names_exist(page):
     for name in re.findall(r"`((?:snnc|plugins|tests|docs|benchmarks|examples)/[\w./-]+\.\w+)`", page.read_text()):
