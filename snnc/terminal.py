@@ -103,7 +103,7 @@ class Listing:
         for i, width in widths.items():
             table.add_column(self.columns[i], width=width, justify="right", overflow="fold")
         for row in self.rows:
-            table.add_row(Text(_named(row[0], names)), *(Text(row[i]) for i in widths))
+            table.add_row(Text(broken_name(row[0], names)), *(Text(row[i]) for i in widths))
         return table
 
 
@@ -142,7 +142,7 @@ def _wrapped(text: str, width: int, indent: str = "  ") -> str:
     return "\n".join(lines)
 
 
-def _named(name: str, width: int) -> str:
+def broken_name(name: str, width: int) -> str:
     """Return a name in at most ``LINES`` lines of a width, broken where its words end, the further ones indented."""
     if len(name) <= width:
         return name

@@ -70,7 +70,7 @@ def export(
     from snnc.compiler import load
     from snnc.outputs import is_stdout, require_file_place, require_folder_place
     from snnc.portable import portable as compile_again
-    from snnc.terminal import new_console
+    from snnc.terminal import new_console, prose
 
     if (artifact or calibration or steps) and not portable:
         raise UsageError("--artifact, --calibration and --steps are for --portable; compile again to change them")
@@ -99,7 +99,8 @@ def export(
     compiled.export(output, format, plain=portable, force=force)
     if not is_stdout(output):
         notes = (f"note: {note}" for note in exporter.notes(replace(compiled.exported, plain=portable)))
-        for line in (*lines, *notes, f"wrote {output}, {exporter.what}"):
-            new_console().print(line)
+        for line in (*lines, *notes):
+            prose(new_console(), line)
+        new_console().print(f"wrote {output}, {exporter.what}")
         said = {"--format": format, "--portable": portable, "--calibration": calibration, "--steps": steps}
         next_step.after_export(folder, output, exporter, artifact, said)

@@ -22,7 +22,7 @@ from snnc.ir.types import AnyArray, Array
 from snnc.passes.base import Pass
 from snnc.quantities import joules, number
 from snnc.registry import Registry
-from snnc.terminal import Listing, new_console, prose
+from snnc.terminal import Listing, broken_name, new_console, prose
 from snnc.text_form import write
 from snnc.tune import Outcome, Tuned
 
@@ -315,7 +315,7 @@ def plan(steps: Sequence[Pass], providers: Mapping[str, str]) -> None:
             console.print("  ".join(cells).rstrip(), style="bold" if row is rows[0] else "")
         return
     for stage, name, provider, summary in rows[1:]:
-        prose(console, f"{stage}  {name}", indent="    ")
+        console.print(broken_name(f"{stage}  {name}", console.width))
         prose(console, f"  {summary} [{provider}]")
 
 

@@ -1,5 +1,6 @@
 """Every command's help ends with examples that run, and every command names a next step that runs."""
 
+import io
 import json
 import re
 import shlex
@@ -10,8 +11,10 @@ import pytest
 import typer
 
 import snnc
-from snnc import cli
+from snnc import cli, ops
+from snnc.testing import chain
 from tests import models
+from tests.conftest import dense
 
 COMMANDS = typer.main.get_group(cli.app).commands
 NEEDS = {"out-tensorflow": "tensorflow", "--against-keras": "tensorflow", ".html": "vl_convert"}
@@ -97,6 +100,56 @@ def test_an_example_runs_and_so_does_the_next_step_that_it_names(line, copied, e
         ran(capsys, given)
     else:
         assert re.match("give net.nir to |python -c |open .*html in a browser", following)
+
+
+class Terminal(io.StringIO):
+    """Standard output that says that it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(scope="module")
+def long_names(folder):
+    """Return a folder with artifacts whose layers have the names that people give them, and worse ones."""
+    rng, names = (
+        np.random.default_rng(3),
+        ["block_1/a_name_of_many_words_conv2d_batch_norm_relu", "<b>ö[x]</b>", "n" * 120],
+    )
+    parts = [ops.Input(shape=(8,)), *(dense(rng, 8, 8, ops.Relu()) for _ in names), dense(rng, 8, 3)]
+    graph = chain(*parts, names=["image", *names, "classes"])
+    x = rng.uniform(0, 1, size=(60, 8)).astype(np.float32)
+    np.savez(folder / "x.npz", x=x, y=graph.evaluate(x)["classes"].argmax(axis=1))
+    snnc.compile(graph, calibration=folder / "x.npz").save(folder / "long")
+    snnc.compile(graph, neurons="spiking-relu", scale=1).save(folder / "long-poor")
+    return folder
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "compile long --calibration x.npz --task classes -o again",
+        "tune long --calibration x.npz -o tuned",
+        "run long --inputs x.npz",
+        "evaluate long-poor --inputs x.npz",
+        "verify long --inputs x.npz",
+        "compare long long-poor --inputs x.npz",
+        "plan",
+        "plugins",
+    ],
+)
+def test_what_is_printed_fits_the_terminal(line, width, long_names, tmp_path, monkeypatch):
+    monkeypatch.chdir(long_names)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+    words = [str(tmp_path / word) if word in ("again", "tuned") else word for word in shlex.split(line)]
+    assert cli._run(words) == 0
+    shown = [row for row in terminal.getvalue().splitlines() if not re.match("wrote|snnc|the front is in", row)]
+    assert len(shown) > 2
+    assert max(map(len, shown)) <= width, max(shown, key=len)
+    assert "\x1b" not in terminal.getvalue()
 
 
 def test_a_poor_network_is_followed_by_what_helps(copied, capsys):
