@@ -12,16 +12,21 @@ from typing import Any
 import numpy as np
 
 import snnc
+from snnc import reproducer
 from snnc.engine.presentation import is_temporal
 from snnc.errors import SnncError
 from snnc.ir.graph import Graph
 from snnc.registry import HOOKS, Registry
+from snnc.rewriting import passes_of, rewrite
 from snnc.samples import samples
 from tests.fuzz import corpus, mutate
 
 SMALL = 100_000
 """Elements of all tensors of a graph that is run, too."""
-KINDS = ("keras", "keras", "keras", "h5", "h5", "h5", "artifact", "artifact", "artifact", "npz", "plugin", "nir", "nir")
+KINDS = (
+    *3 * ("keras", "h5", "artifact"),
+    *("npz", "reproducer", "plugin", "nir", "nir"),
+)
 
 
 def run(seed: int, folder: Path, kind: str | None = None) -> str:
@@ -118,6 +123,23 @@ def _artifact(rng: random.Random, folder: Path) -> Callable[[], None]:
     return use
 
 
+def _reproducer(rng: random.Random, folder: Path) -> Callable[[], None]:
+    files = dict(corpus.reproducer())
+    name = rng.choice(["context.json", "context.json", *(name for name in files if name.endswith((".json", ".npz")))])
+    files[name] = (mutate.npz if name.endswith(".npz") else mutate.text)(rng, files[name])
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+
+    def use() -> None:
+        kept = reproducer.read(folder, registry())
+        if sum(node.type.size for node in kept.graph) < SMALL and kept.context.steps <= 100:
+            warnings.simplefilter("ignore")
+            passes = passes_of([rng.choice(["calibrate-scales", "calibrate-biases"])], registry())
+            rewrite(kept.graph, passes, kept.context, registry(), kept.shown, finished=kept.finished)
+
+    return use
+
+
 def _nir(rng: random.Random, folder: Path) -> Callable[[], None]:
     path = folder / "net.nir"
     files = corpus.nir_files()
@@ -173,6 +195,7 @@ CASES: dict[str, Callable[[random.Random, Path], Callable[[], None]]] = {
     "keras": _keras,
     "h5": _h5,
     "artifact": _artifact,
+    "reproducer": _reproducer,
     "npz": _npz,
     "nir": _nir,
     "plugin": _plugin,

@@ -103,6 +103,22 @@ def samples() -> bytes:
     return npz_bytes({"x": x, "y": np.arange(6) % 3})
 
 
+@cache
+def reproducer() -> dict[str, bytes]:
+    """Return the files that a pass leaves that fails in the middle of a calibration, by name."""
+    import snnc
+    from snnc.errors import PassError
+
+    source = ROOT / "tests" / "golden" / "v1" / "artifact"
+    failing = ["calibrate-scales", "insert-synapses{synapse.nowhere=1}"]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            snnc.compile(source, neurons="soft-reset-if", passes=failing, skip=["scale-rates"], dump=f"{folder}/dump")
+        except PassError:
+            return {path.name: path.read_bytes() for path in sorted(Path(folder, "dump", "reproducer").iterdir())}
+    raise AssertionError("the pass did not fail")
+
+
 def weights_of(archive: bytes) -> bytes:
     """Return the HDF5 file inside a ``.keras`` archive."""
     import zipfile

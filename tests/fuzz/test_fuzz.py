@@ -14,6 +14,6 @@ def test_no_damaged_file_raises_hangs_or_takes_all_memory(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{COUNT} executions" in ran.stdout
     assert "0 crashes or exceptions that are not snnc's own, 0 over 10 s, 0 over 2 GB" in ran.stdout
-    for kind in ("keras", "h5", "artifact", "npz", "plugin", "nir"):
+    for kind in ("keras", "h5", "artifact", "npz", "reproducer", "plugin", "nir"):
         assert f" {kind} refused: " in ran.stdout
     assert not list(tmp_path.iterdir())
