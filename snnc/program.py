@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,24 +93,36 @@ class Program:
             The recording, and by node ``(steps, *shape)``.
 
         """
-        return self._trace(as_run(self.graph, watch), inputs, steps, watch)
-
-    def _trace(
-        self,
-        graph: Graph,
-        inputs: Mapping[str, Array],
-        steps: int,
-        watch: Collection[str],
-        external: External | None = None,
-    ) -> tuple[Recording, dict[str, Array]]:
-        found = {name: np.zeros((steps, *graph[name].type.shape), np.float32) for name in watch}
+        found = {name: np.zeros((steps, *self.graph[name].type.shape), np.float32) for name in watch}
 
         def keep(t: int, values: Mapping[str, Array]) -> None:
             for name, kept in found.items():
                 kept[t] = values[name][0]
 
+        return self._in_numpy(inputs, steps, watch, keep), found
+
+    def _in_numpy(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        watch: Collection[str],
+        each_step: Callable[[int, Mapping[str, Array]], None] | None = None,
+    ) -> Recording:
+        """Present samples in snnc's own engine."""
+        return self._simulate(as_run(self.graph, watch), inputs, steps, watch, each_step)
+
+    def _simulate(
+        self,
+        graph: Graph,
+        inputs: Mapping[str, Array],
+        steps: int,
+        watch: Collection[str],
+        each_step: Callable[[int, Mapping[str, Array]], None] | None,
+        external: External | None = None,
+    ) -> Recording:
+        """Present samples to a graph just as it is, with the settings of this program."""
         target = self.target
-        recording = present(
+        return present(
             graph,
             inputs,
             steps,
@@ -119,9 +131,8 @@ class Program:
             seed=target.seed,
             watch=watch,
             external=external,
-            each_step=keep,
+            each_step=each_step,
         )
-        return recording, found
 
     def run(
         self,
@@ -143,16 +154,7 @@ class Program:
             jobs: how many processes; None takes what pays. numpy's threads need none.
 
         """
-        target = self.target
-        return present(
-            as_run(self.graph, watch),
-            inputs,
-            steps,
-            window=target.read_out.window(steps),
-            dt=target.dt,
-            seed=target.seed,
-            watch=watch,
-        )
+        return self._in_numpy(inputs, steps, watch)
 
     def decode(
         self,

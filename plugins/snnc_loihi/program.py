@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from snnc_nengo.build import build as build_network
 from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, CoreUse, Graph, LoweringContext, Program, Recording, present, progress_bar
+from snnc.api import Array, CoreUse, Graph, LoweringContext, Program, Recording, progress_bar
 from snnc_loihi.board import fit
 from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
@@ -69,11 +69,6 @@ class LoihiProgram(NengoProgram):
         found = self.utilisation()
         return tuple(CoreUse(c.chip, c.core, c.layer, c.shares(found.limits)) for c in found.cores)
 
-    def trace(
-        self, inputs: Mapping[str, Array], steps: int, watch: Collection[str]
-    ) -> tuple[Recording, dict[str, Array]]:
-        return self._trace(self.graph, inputs, steps, watch, self.replica)
-
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())
 
@@ -99,27 +94,26 @@ class LoihiProgram(NengoProgram):
         self.require_readable(names)
         batch = len(next(iter(inputs.values())))
         recording = Recording.zeros(self.graph, batch, steps, names)
-        size, show = (PART, self._show) if self.engine == "replica" else (1, self._emulate)
+        replica = self.engine == "replica"
+        size = PART if replica else 1
         with progress_bar(shown=progress) as bar:
             task = bar.add_task(f"Loihi ({self.engine})", total=batch)
             for part in (slice(first, min(first + size, batch)) for first in range(0, batch, size)):
-                recording.put(part, show({name: x[part] for name, x in inputs.items()}, steps, names))
+                some = {name: x[part] for name, x in inputs.items()}
+                run = self._in_numpy(some, steps, names) if replica else self._emulate(some, steps, names)
+                recording.put(part, run)
                 bar.advance(task, part.stop - part.start)
         return recording
 
-    def _show(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
+    def _in_numpy(
+        self,
+        inputs: Mapping[str, Array],
+        steps: int,
+        watch: Collection[str],
+        each_step: Callable[[int, Mapping[str, Array]], None] | None = None,
+    ) -> Recording:
         """Run some samples, the chip in its replica and the host in numpy."""
-        target = self.target
-        return present(
-            self.graph,
-            samples,
-            steps,
-            window=target.read_out.window(steps),
-            dt=target.dt,
-            seed=target.seed,
-            watch=watch,
-            external=self.replica,
-        )
+        return self._simulate(self.graph, inputs, steps, watch, each_step, self.replica)
 
     def _emulate(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
         """Run one sample in nengo-loihi, in its emulator or on the board; what it gave is flattened."""
