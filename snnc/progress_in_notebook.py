@@ -18,7 +18,8 @@ PERIOD = 0.2
 
 def in_notebook() -> bool:
     """Return whether this runs in a notebook's kernel, whose outputs can be updated."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    ask = getattr(sys.modules.get("IPython"), "get_ipython", None)  # who has not loaded it is in no notebook
+    shell = None if ask is None else ask()
     return getattr(shell, "kernel", None) is not None
 
 
