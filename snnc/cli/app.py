@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from snnc._version import __version__
 
@@ -15,11 +16,23 @@ def examples(*lines: str) -> str:
     return "\n\n".join(["Examples:" if len(lines) > 1 else "Example:", *lines])
 
 
+MAKE, MEASURE, INSIDE = "Make", "Measure and look", "See inside the compiler"
+"""Groups of commands, as the help has them."""
 NARROW = 60
 """Columns with fewer of which the boxes of rich cut off the names of options: help is plain text then."""
 
+
+class _Ordered(TyperGroup):
+    """The groups of commands in their order."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        groups = (MAKE, MEASURE, INSIDE)
+        return sorted(self.commands, key=lambda name: groups.index(self.commands[name].rich_help_panel))  # type: ignore[attr-defined]
+
+
 app = typer.Typer(
     name="snnc",
+    cls=_Ordered,
     rich_markup_mode="rich" if shutil.get_terminal_size().columns >= NARROW else None,
     epilog=examples(
         "snnc compile model.keras -o out",

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from snnc.cli import completing
-from snnc.cli.app import app, examples
+from snnc.cli.app import MAKE, app, examples
 from snnc.cli.options import (
     Backend,
     Config,
@@ -40,6 +40,7 @@ from snnc.cli.options import (
 
 @app.command(
     "compile",
+    rich_help_panel=MAKE,
     epilog=examples(
         "snnc compile model.keras -o out",
         "snnc compile model.keras --calibration samples.npz -o out",
@@ -184,10 +185,11 @@ def compile_command(
 
 
 @app.command(
+    rich_help_panel=MAKE,
     epilog=examples(
         "snnc tune model.keras --calibration samples.npz -o tuned",
         "snnc tune model.keras --calibration samples.npz --minimise energy -o tuned",
-    )
+    ),
 )
 def tune(
     model: Model,

@@ -9,17 +9,18 @@ from typing import Annotated
 import typer
 
 from snnc.cli import completing
-from snnc.cli.app import app, examples
+from snnc.cli.app import MAKE, app, examples
 from snnc.cli.options import Folder, Force, Steps
 from snnc.errors import UsageError
 
 
 @app.command(
+    rich_help_panel=MAKE,
     epilog=examples(
         "snnc export out --format nir -o net.nir",
         "snnc export out --format nir --portable --calibration samples.npz -o net.nir",
         "snnc export out-tensorflow -o saved",
-    )
+    ),
 )
 def export(
     folder: Folder,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from snnc.cli.app import app, examples
+from snnc.cli.app import INSIDE, app, examples
 from snnc.cli.options import Config, InputShape, Replace, Steps, Temporal, Verbose, meanings_of, shapes_of
 from snnc.errors import UsageError
 
@@ -46,10 +46,11 @@ def graph_of(path: Path, registry: Registry, *, imported: bool = False, **readin
 
 
 @app.command(
+    rich_help_panel=INSIDE,
     epilog=examples(
         "snnc opt model.keras --pass split-activations",
         "snnc opt out --source --pass split-activations --pass fuse-linear -o graph",
-    )
+    ),
 )
 def opt(
     source: Source,
@@ -138,7 +139,7 @@ def _said(entry: JournalEntry) -> str:
     return f"{entry.name}: {'changed the graph' if entry.kept else 'made it no better, and was taken back'}{moved}"
 
 
-@app.command(epilog=examples("snnc diff out/source.json out", "snnc diff out classic"))
+@app.command(rich_help_panel=INSIDE, epilog=examples("snnc diff out/source.json out", "snnc diff out classic"))
 def diff(
     before: Annotated[
         Path, typer.Argument(metavar="A", help="A model file, a saved graph or an artifact.", show_default=False)

@@ -7,27 +7,35 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.app import app, examples
+from snnc.cli.app import MEASURE, app, examples
 from snnc.cli.options import Folder, Force, Inputs, Jobs, Limit, Output, Steps, TaskOf, kinds_of
 
 
 @app.command(
+    rich_help_panel=MEASURE,
     epilog=examples(
         "snnc report out --inputs samples.npz -o report.html",
         "snnc report out --inputs samples.npz --sample 3 --sample 7 -o report.html",
-    )
+    ),
 )
 def report(
     folder: Folder,
     inputs: Inputs,
-    html: Annotated[Path, typer.Option("--html", "-o", help="The HTML file to write.", show_default=False)],
+    html: Annotated[
+        Path, typer.Option("--html", "-o", metavar="FILE", help="The HTML file to write.", show_default=False)
+    ],
     output: Output = None,
     task: TaskOf = None,
     steps: Steps = None,
     limit: Limit = None,
     sample: Annotated[
         list[int] | None,
-        typer.Option("--sample", min=0, help="Show this sample's spikes. May be repeated; by default six are chosen."),
+        typer.Option(
+            "--sample",
+            metavar="N",
+            min=0,
+            help="Show this sample's spikes. May be repeated; by default six are chosen.",
+        ),
     ] = None,
     jobs: Jobs = None,
     force: Force = False,

@@ -8,16 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from snnc.cli.app import app, examples
+from snnc.cli.app import MEASURE, app, examples
 from snnc.cli.options import Folder, Force, Inputs, Jobs, Json, Limit, Output, Steps, TaskOf, kinds_of
 from snnc.errors import UsageError
 
 
 @app.command(
+    rich_help_panel=MEASURE,
     epilog=examples(
         "snnc run out --inputs samples.npz --limit 5",
         "snnc run out --inputs samples.npz --steps 20 -o outputs.npz",
-    )
+    ),
 )
 def run(
     folder: Folder,
@@ -53,10 +54,11 @@ def run(
 
 
 @app.command(
+    rich_help_panel=MEASURE,
     epilog=examples(
         "snnc evaluate out --inputs samples.npz",
         "snnc evaluate out --inputs samples.npz --steps 20 --json",
-    )
+    ),
 )
 def evaluate(
     folder: Folder,
@@ -100,11 +102,12 @@ def evaluate(
 
 
 @app.command(
+    rich_help_panel=MEASURE,
     epilog=examples(
         "snnc verify out --inputs samples.npz",
         "snnc verify out --against-keras --model model.keras",
         "snnc verify out --exported net.nir",
-    )
+    ),
 )
 def verify(
     folder: Folder,
@@ -163,10 +166,11 @@ def verify(
 
 
 @app.command(
+    rich_help_panel=MEASURE,
     epilog=examples(
         "snnc compare classic out --inputs samples.npz",
         "snnc compare classic out --inputs samples.npz --html compared.html",
-    )
+    ),
 )
 def compare(
     folders: Annotated[
@@ -178,7 +182,10 @@ def compare(
     steps: Steps = None,
     limit: Limit = None,
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write a page that shows them side by side, too.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page that shows them side by side, too.", show_default=False
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from snnc.cli.app import app, examples
+from snnc.cli.app import INSIDE, app, examples
 from snnc.cli.graphs import Imported, Source, graph_of
 from snnc.cli.options import Backend, Config, InputShape, Level, Passes, Replace, Skip, Temporal, meanings_of, shapes_of
 
 
-@app.command(epilog=examples("snnc show model.keras", "snnc show out --as-run"))
+@app.command(rich_help_panel=INSIDE, epilog=examples("snnc show model.keras", "snnc show out --as-run"))
 def show(
     source: Source,
     imported: Imported = False,
@@ -44,7 +44,7 @@ def show(
         next_step.say("compile", source, "-o", "out", options=read)
 
 
-@app.command(epilog=examples("snnc plan", "snnc plan --backend loihi"))
+@app.command(rich_help_panel=INSIDE, epilog=examples("snnc plan", "snnc plan --backend loihi"))
 def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None, skip: Skip = None) -> None:
     """Print the passes of a compilation in their order, with who provides each."""
     from snnc.cli import next_step, reports
@@ -66,7 +66,7 @@ def plan(backend: Backend = "nengo", level: Level = None, passes: Passes = None,
     next_step.say("compile", "MODEL.keras", "--calibration", next_step.SAMPLES, "-o", "out", options=said)
 
 
-@app.command(epilog=examples("snnc plugins"))
+@app.command(rich_help_panel=INSIDE, epilog=examples("snnc plugins"))
 def plugins() -> None:
     """Print what every plugin provides, and which plugins could not be loaded."""
     from snnc.cli import next_step, reports
