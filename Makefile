@@ -36,7 +36,7 @@ test: lint
 	@$(MAKE) --no-print-directory test-new
 
 FAST = tests/analysis tests/engine tests/evaluation tests/ir tests/neurons tests/ops tests/passes \
-    tests/test_api.py tests/test_files.py tests/test_golden.py tests/test_layering.py tests/test_registry.py tests/test_text_form.py
+    tests/test_api.py tests/test_dump.py tests/test_files.py tests/test_golden.py tests/test_layering.py tests/test_registry.py tests/test_text_form.py
 
 test-fast: .venv-test/installed
 	.venv-test/bin/python -m pytest $(FAST)
