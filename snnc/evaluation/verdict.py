@@ -19,15 +19,17 @@ def verdict(measured: Evaluation) -> str:
     if measured.accuracy_interval is not None:
         low, high = measured.accuracy_interval
         words += f" (95 % interval of the network: {low:.1%} to {high:.1%})"
-    if measured.steps_to_model is None:
+    if measured.steps_to_model is None and measured.drop > 1:  # where each step has an answer no step is the first
         words += "; it does not come within 1 point of the model"
-    elif measured.steps_to_model < measured.steps:
+    elif measured.steps_to_model is not None and measured.steps_to_model < measured.steps:
         words += f"; it is within 1 point from step {measured.steps_to_model} on"
     if measured.spikes_per_neuron is not None:
         words += f"; {measured.spikes_per_neuron:.3g} spikes a neuron"
     spent = measured.cost
     if spent.energy_model > 0:
-        words += f", {spent.energy_45nm / spent.energy_model:.0%} of the model's energy"
+        ratio = spent.energy_45nm / spent.energy_model
+        words += f", {ratio:.0%} of" if ratio < 2 else f", {ratio:.0f} times"
+        words += " the model's energy for operations in 45 nm"
     return f"On {measured.samples:,} samples: {words}."
 
 

@@ -25,7 +25,12 @@ def test_it_says_score_steps_spikes_and_energy(measured):
     assert said.startswith("On 40 samples: accuracy 90.00% after 30 steps, where the model has 92.50% ")
     assert "(95 % interval of the network: 85.0% to 94.0%); it does not come within 1 point of the model; " in said
     share = measured.cost.energy_45nm / measured.cost.energy_model
-    assert said.endswith(f"{measured.spikes_per_neuron:.3g} spikes a neuron, {share:.0%} of the model's energy.")
+    assert 0 < share < 2
+    energy = f"{share:.0%} of the model's energy for operations in 45 nm."
+    assert said.endswith(f"{measured.spikes_per_neuron:.3g} spikes a neuron, {energy}")
+    dear = replace(measured, cost=replace(measured.cost, energy_45nm=9.6 * measured.cost.energy_model))
+    assert verdict(dear).endswith(", 10 times the model's energy for operations in 45 nm.")
+    assert "does not come" not in verdict(replace(measured, score=0.92, model_score=0.925, steps_to_model=None))
 
 
 def test_it_says_from_when_on_it_is_close(measured):
