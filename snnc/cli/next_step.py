@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from snnc.arguments import CHOOSING
 from snnc.comparison import Compared
 from snnc.compiled import Compiled
 from snnc.evaluation.evaluate import Evaluation
@@ -54,8 +55,7 @@ def after_run(folder: Path, inputs: Path, samples: Samples, options: Options) ->
 
 def after_evaluate(folder: Path, inputs: Path, compiled: Compiled, measured: Evaluation, options: Options) -> None:
     """Say how to look at a network that is as good as the model, and what may help where it is not."""
-    best = max(measured.score + NEAR, *(measured.accuracy_interval or (0.0,)))
-    if not measured.silent and best >= measured.model_score:
+    if _good(measured):
         _look(folder, inputs, options)
     else:
         _remedy("evaluate", folder, inputs, compiled, options)
@@ -120,21 +120,33 @@ def _look(folder: Path, inputs: Path, options: Options) -> None:
     say("report", folder, "--inputs", inputs, "-o", _beside(folder, ".html"), options=options)
 
 
+def _good(measured: Evaluation) -> bool:
+    """Return whether a network does as well as its model, for all that so many samples can tell."""
+    best = max(measured.score + NEAR, *(measured.accuracy_interval or (0.0,)))
+    return not measured.silent and best >= measured.model_score
+
+
 def _remedy(command: str | None, folder: Path, inputs: Path, compiled: Compiled, options: Options) -> None:
-    """Say: calibrate on these samples; where that was done, show all steps that it chose, or allow less to be lost.
+    """Say: calibrate on these samples; where that was done, show the steps that were chosen, search, or show more.
 
     With no command to show more steps with, it is no question of steps, and the graph says what became of the model.
     """
-    again = ["compile", folder, "--backend", compiled.settings.backend, "--calibration", inputs]
-    steps, report = options["--steps"], compiled.report
+    using = ["--backend", compiled.settings.backend, "--calibration", inputs]
+    judged = _only(JUDGED, options)
+    steps, report = options["--steps"] or compiled.default_steps, compiled.report
+    assert isinstance(steps, int)
     if compiled.settings.level < 2 or report is None or not report["real"]:
-        say(*again, "-o", _beside(folder, "-calibrated"), options=_only(JUDGED, options))
-    elif command is None:
+        say("compile", folder, *using, "-o", _beside(folder, "-calibrated"), options=judged)
+    elif command is None or compiled.temporal:
         say("show", folder)
-    elif isinstance(steps, int) and steps < compiled.default_steps:
+    elif steps < compiled.default_steps:
         say(command, folder, "--inputs", inputs, options={**options, "--steps": None})
+    elif not any(entry.changed and entry.name.startswith(CHOOSING) for entry in compiled.journal):
+        say(command, folder, "--inputs", inputs, options={**options, "--steps": 2 * steps})
+    elif command == "evaluate":  # there are labels then
+        say("tune", folder, *using, "-o", _beside(folder, "-tuned"), options=judged)
     else:
-        say(*again, "--target-drop", "0.1", "-o", _beside(folder, "-closer"), options=_only(JUDGED, options))
+        say("compile", folder, *using, "--target-drop", "0.1", "-o", _beside(folder, "-closer"), options=judged)
 
 
 def _beside(folder: Path, ending: str) -> Path:

@@ -163,6 +163,19 @@ def test_a_poor_network_is_followed_by_what_helps(copied, capsys):
     assert line == "snnc report poor-calibrated --inputs samples.npz -o poor-calibrated.html --task classes"
 
 
+def test_what_was_calibrated_is_shown_for_its_steps_searched_or_shown_for_more(copied, capsys, monkeypatch):
+    _, (line,) = ran(capsys, "snnc compile model.keras --calibration samples.npz --steps 6 -o six")
+    monkeypatch.setattr("snnc.cli.next_step._good", lambda measured: False)
+    _, (line,) = ran(capsys, "snnc evaluate six --inputs samples.npz --steps 2")
+    assert line == "snnc evaluate six --inputs samples.npz"
+    _, (line,) = ran(capsys, line)
+    assert line == "snnc tune six --backend nengo --calibration samples.npz -o six-tuned"
+    soft = "snnc compile model.keras --calibration samples.npz --neurons soft-reset-if --steps 6 -o soft"
+    _, (line,) = ran(capsys, soft)
+    _, (line,) = ran(capsys, line)
+    assert line == "snnc evaluate soft --inputs samples.npz --steps 12"
+
+
 def test_without_labels_no_step_is_named_that_needs_them(copied, capsys):
     line = "snnc compile model.keras --calibration unlabelled.npz -o out"
     for following in ("verify out --inputs unlabelled.npz", "report out --inputs unlabelled.npz -o out.html"):
