@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "mnist"
 PICTURE = ROOT / "docs" / "images" / "report.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, UP_TO = 960, "#layers"
-"""In pixels; and the section of the page before which the picture ends."""
+WIDTH, LAST = 960, "#network"
+"""In pixels; and the section of the page with which the picture ends."""
 
 
 def main(browser: Browser) -> None:
@@ -34,9 +34,11 @@ def main(browser: Browser) -> None:
         opened = browser.new_page(viewport={"width": WIDTH, "height": 900})
         opened.goto(file.as_uri())
         opened.wait_for_selector("html[data-ready=yes]", state="attached")
-        end = opened.locator(UP_TO).bounding_box()
+        end = opened.locator(LAST).bounding_box()
         assert end is not None
-        shot = opened.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end["y"]})
+        shot = opened.screenshot(
+            full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": end["y"] + end["height"]}
+        )
         opened.close()
     PICTURE.parent.mkdir(exist_ok=True)
     picture = Image.open(io.BytesIO(shot)).convert(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc.evaluation.verdict import verdict
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "examples" / "mnist"
@@ -97,3 +98,10 @@ def test_the_demo_shows_the_model_the_old_ways_and_the_network(tmp_path, samples
     assert max(accuracies[:2]) < 50 < 90 < min(accuracies[2:])
     assert lines[-3].startswith("On 50 samples: accuracy ")
     assert lines[-1] == "The report, for a browser: out/report.html"
+
+
+def test_the_readme_shows_what_the_demo_says(samples):
+    shown = " ".join((ROOT / "README.md").read_text().split())
+    assert verdict(snnc.compile(MODEL).evaluate(*samples)) in shown
+    for name in ("the model, the old ways, and this network", "swap, scale 1 (the default)", "snnc, nothing chosen"):
+        assert name in shown
