@@ -31,8 +31,9 @@ smartquotes = False  # options have two hyphens
 myst_heading_anchors = 4
 """Headings have the anchors that a code host gives them."""
 
-nb_execution_mode = "force"  # a cell that fails is a warning, which says where, and -W fails at the end
+nb_execution_mode = "force"
 nb_execution_in_temp = True
+nb_execution_show_tb = True  # a cell that fails is a warning, which -W makes an error at the end
 nb_execution_timeout = 300
 nb_merge_streams = True
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}
