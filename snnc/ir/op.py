@@ -164,8 +164,7 @@ class Op(Record, ABC):
 def concrete(base: type[R], *modules: ModuleType) -> tuple[type[R], ...]:
     """Return the classes under a base that modules name in ``__all__`` and that have a kind of their own."""
     found = (getattr(module, name) for module in modules for name in module.__all__)
+    classes = (cls for cls in found if issubclass(type(cls), type))  # Python 3.10 takes dict[str, int] for an instance
     return tuple(
-        cls
-        for cls in found
-        if isinstance(cls, type) and issubclass(cls, base) and "kind" in vars(cls) and not inspect.isabstract(cls)
+        cls for cls in classes if issubclass(cls, base) and "kind" in vars(cls) and not inspect.isabstract(cls)
     )
