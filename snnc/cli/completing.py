@@ -15,11 +15,14 @@ def provided(kind: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
         from snnc.registry import Registry
 
+        before = logging.root.manager.disable
         logging.disable()  # a shell shows what is typed, and nothing may come in between
         try:
             return _beginning(Registry.discover().provided(kind), incomplete)
         except Exception:
             return []
+        finally:
+            logging.disable(before)
 
     return complete
 

@@ -1,5 +1,6 @@
 """Shells complete commands, options and names, quickly and without a word of anything else."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -55,6 +56,7 @@ def test_words_are_completed(line, found, monkeypatch, capsys):
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
     assert cli._run([]) == 0
+    assert not logging.root.manager.disable
     out, err = capsys.readouterr()
     assert out.split() == found
     assert err == ""
