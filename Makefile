@@ -44,7 +44,7 @@ test-fast: .venv-test/installed
 # The same tests with today's numpy, Keras 3 (on JAX), networkx and nengo, where there is a Python for them
 test-new:
 	@if PYTHON= sh scripts/find-python 'make test-new' 3.13 3.12 >/dev/null 2>&1; then \
-	    $(MAKE) --no-print-directory .venv-new/installed && KERAS_BACKEND=jax .venv-new/bin/python -m pytest; \
+	    $(MAKE) --no-print-directory .venv-new/installed && KERAS_BACKEND=jax .venv-new/bin/python -m pytest -n 2; \
 	else \
 	    echo "no Python 3.12 or 3.13 is on the PATH: the tests with numpy 2 and Keras 3 are left out"; \
 	fi

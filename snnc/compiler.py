@@ -264,7 +264,8 @@ def compile(
         checks=tuple(p for p in planned if isinstance(p, Check)),
     )
     if build:
-        compiled.program  # noqa: B018 - a backend that cannot build the graph says so now
+        # a backend that cannot build the graph says so now
+        compiled.notes = (*compiled.notes, *(f"hardware: {warning}" for warning in compiled.program.warnings))
     if verified:
         length = compiled.steps(judged)
         judged = judged.head(min(JUDGED, max(CHECKED, SHOWN // length)))

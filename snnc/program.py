@@ -65,6 +65,11 @@ class Program:
         """Return the use of each core of its hardware, in their order; nothing for a simulator."""
         return ()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what hardware may refuse of it, or do otherwise than what stands in for it here; a line each."""
+        return ()
+
     def pictures(self) -> Mapping[str, bytes]:
         """Return files, by name, that show where the program is on its hardware; none for a simulator."""
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import nengo_loihi
 import numpy as np
-from snnc_nengo.build import Built, Reading
+from snnc_nengo.build import Built, NetworkBuilder, Reading
 from snnc_nengo.build import build as build_network
 from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
@@ -27,9 +27,15 @@ from snnc_loihi.replica import PART, Replica
 from snnc_loihi.utilisation import Utilisation, utilisation
 
 
+class LoihiBuilder(NetworkBuilder):
+    """Makes the objects of a network whose filters are those of the chip's compartments."""
+
+    free_filters = True
+
+
 def build(graph: Graph, target: LoweringContext, chips: int | None = None) -> tuple[Built, Plan]:
     """Return the network of a graph, with its populations on the cores of the chip or on the host."""
-    built = build_network(graph, target)
+    built = build_network(graph, target, LoihiBuilder)
     nengo_loihi.add_params(built.network)
     for ensemble in built.network.all_ensembles:
         built.network.config[ensemble].on_chip = isinstance(ensemble.neuron_type, CHIP_TYPES)
@@ -68,6 +74,10 @@ class LoihiProgram(NengoProgram):
     def core_map(self) -> tuple[CoreUse, ...]:
         found = self.utilisation()
         return tuple(CoreUse(c.chip, c.core, c.layer, c.shares(found.limits)) for c in found.cores)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.utilisation().warnings
 
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import nengo
 import numpy as np
@@ -89,6 +89,9 @@ def _compact(constant: Array) -> Array:
 class NetworkBuilder:
     """Makes the objects of a network; a simulator may override the first five methods."""
 
+    free_filters: ClassVar[bool] = False
+    """Whether filters cost nothing, so that no value gets a node for having many readers behind its filter."""
+
     graph: Graph
     target: LoweringContext
     network: Any
@@ -140,7 +143,7 @@ class NetworkBuilder:
                 self._lower(node)
         for name in (*self.graph.output_nodes.values(), *self.biases):
             self._held(name).needed = True
-        for name in plan_connections(self.values):
+        for name in plan_connections(self.values, free_filters=self.free_filters):
             self.values[name].obj = nengo.Node(size_in=self.values[name].size, label=name)
         self._connect()
         probes = {o: nengo.Probe(self._held(node).obj, label=o) for o, node in self.graph.output_nodes.items()}

@@ -39,16 +39,16 @@ class Vector:
     """The objects that it reaches, and by which connection."""
 
 
-def plan_connections(values: Mapping[str, Vector]) -> list[str]:
+def plan_connections(values: Mapping[str, Vector], *, free_filters: bool = False) -> list[str]:
     """Fill in ``sinks`` and return the names of the values that need a passthrough node, all in the order given.
 
     ``values`` are in topological order. A value without an object dissolves where the links on both of its sides
-    can be joined into one connection at no extra cost.
+    can be joined into one connection at no extra cost; with ``free_filters`` filters cost nothing.
     """
     standing = []
     for value in reversed(values.values()):
         value.sinks.reverse()
-        dissolved = value.obj is None and not value.needed and _dissolves(value, values)
+        dissolved = value.obj is None and not value.needed and _dissolves(value, values, free_filters)
         if value.obj is None and not dissolved:
             standing.append(value.name)
         for source, link in reversed(value.feeds):
@@ -75,7 +75,7 @@ def join(first: ConnectionPath, then: ConnectionPath, size: int) -> ConnectionPa
     return None if joint is None else ConnectionPath(then.size, joint, synapse, then.at)
 
 
-def _dissolves(value: Vector, values: Mapping[str, Vector]) -> bool:
+def _dissolves(value: Vector, values: Mapping[str, Vector], free_filters: bool) -> bool:
     if not value.sinks or any(join(f, s, value.size) is None for _, f in value.feeds for _, s in value.sinks):
         return False
     if len(value.feeds) > 1:  # one transform of a sum is cheaper than the sum of transforms
@@ -85,4 +85,4 @@ def _dissolves(value: Vector, values: Mapping[str, Vector]) -> bool:
     if len(value.sinks) > 1 and not cheap:
         return False
     filtered = sum(link.size for _, link in value.sinks)  # as many elements as the filters behind it would hold
-    return feed.synapse is None or filtered <= 2 * value.size + FILTER_FREE
+    return feed.synapse is None or free_filters or filtered <= 2 * value.size + FILTER_FREE

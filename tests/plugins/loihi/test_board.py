@@ -14,7 +14,7 @@ from snnc_loihi.utilisation import utilisation
 
 import snnc
 from snnc.api import LoweringError, ops
-from tests.plugins.loihi.graphs import conv, row
+from tests.plugins.loihi.graphs import conv, dense, row
 from tests.plugins.loihi.networks import IGNORED, Handmade, built, loihi_lif, signed
 
 pytestmark = pytest.mark.filterwarnings(*IGNORED)
@@ -178,3 +178,17 @@ def test_a_report_shows_the_cores(rng):
     assert 'data-chart="cores-0"' in page
     assert "chip 0, core 0" in page
     assert f"{len(compiled.program.core_map)} cores." in page
+
+
+def test_compile_tells_what_boards_refuse():
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
+    assert not any(note.startswith("hardware: ") for note in snnc.compile(graph, backend="loihi", verify=False).notes)
+    first, second = (node.name for node in graph.nodes(ops.Relu))
+    graph.add("flat", ops.Reshape(shape=(-1,)), [first])
+    graph.add("beside", dense(64, 12), ["flat"])
+    graph.add("beside.relu", ops.Relu(), ["beside"])
+    graph.set_outputs({**graph.output_nodes, "beside.relu": "beside.relu"})
+    compiled = snnc.compile(graph, backend="loihi", verify=False)
+    (warning,) = (note for note in compiled.notes if note.startswith("hardware: "))
+    assert warning.startswith(f"hardware: {first}: feeds a convolution and a dense or sparse connection")
+    assert snnc.compile(graph, backend="loihi", verify=False, build=False).notes == compiled.notes[:-1]

@@ -72,3 +72,4 @@ def test_a_filter_that_several_read_is_repeated_only_where_that_is_cheap() -> No
 
     assert plan_connections(net(10)) == []
     assert plan_connections(net(10_000)) == ["filtered"]
+    assert plan_connections(net(10_000), free_filters=True) == []
