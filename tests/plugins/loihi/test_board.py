@@ -183,7 +183,7 @@ def test_a_report_shows_the_cores(rng):
 def test_compile_tells_what_boards_refuse():
     graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
     assert not any(note.startswith("hardware: ") for note in snnc.compile(graph, backend="loihi", verify=False).notes)
-    first, second = (node.name for node in graph.nodes(ops.Relu))
+    first, _ = (node.name for node in graph.nodes(ops.Relu))
     graph.add("flat", ops.Reshape(shape=(-1,)), [first])
     graph.add("beside", dense(64, 12), ["flat"])
     graph.add("beside.relu", ops.Relu(), ["beside"])
