@@ -250,7 +250,7 @@ def _value(text: str, hint: Any, where: str, registry: Registry, row: str) -> An
         number = int(text) if re.fullmatch(r"-?\d+", text) else float(text)
     except ValueError:
         return text
-    if not {int, float}.intersection(choices) and any("ndarray" in str(c) for c in choices):
+    if not {int, float}.intersection(choices) and any("ndarray" in str(c).lower() for c in choices):
         return np.asarray(number, dtype=np.float32)
     return number
 
