@@ -21,6 +21,11 @@ Allocation = Literal["greedy", "greedy-interchip", "round-robin"]
 SPIKES_PER_STEP = 50
 """Spikes that nengo-loihi sends to a chip in a step while the host takes part in every step; it drops what is more."""
 
+UNPLACED = (
+    "nengo-loihi cannot put this network on a board, where the last axon of a connection leads to no synapse; the "
+    "emulator runs it all the same, and cores are told in the order of the layers"
+)
+
 
 @dataclass(frozen=True)
 class BoardFit:
@@ -62,7 +67,12 @@ def fit(
             f"{-(-cores // CORES_PER_CHIP)} chips"
         )
     allocators = {"greedy": Greedy, "greedy-interchip": GreedyInterchip, "round-robin": RoundRobin}
-    board = allocators[allocation]()(model, n_chips=wanted)
+    try:
+        board = allocators[allocation]()(model, n_chips=wanted)
+    except TypeError:  # it adds to the number of an axon that has none
+        blocks = list(model.blocks)
+        in_order = tuple(tuple(blocks[i : i + CORES_PER_CHIP]) for i in range(0, cores, CORES_PER_CHIP))
+        return BoardFit(chips=in_order, between_chips=0.0, warnings=(UNPLACED,))
     layers = ensembles_of(model)
     for chip in board.chips:
         for core in chip.cores:

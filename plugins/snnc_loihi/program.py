@@ -13,7 +13,7 @@ from snnc_nengo.build import build as build_network
 from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, CoreUse, Graph, LoweringContext, Program, Recording, progress_bar
+from snnc.api import Array, CoreUse, Graph, LoweringContext, LoweringError, Program, Recording, progress_bar
 from snnc_loihi.board import fit
 from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
@@ -72,12 +72,18 @@ class LoihiProgram(NengoProgram):
 
     @property
     def core_map(self) -> tuple[CoreUse, ...]:
-        found = self.utilisation()
+        try:
+            found = self.utilisation()
+        except LoweringError:  # what boards refuse has no place on one; see warnings
+            return ()
         return tuple(CoreUse(c.chip, c.core, c.layer, c.shares(found.limits)) for c in found.cores)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return self.utilisation().warnings
+        try:
+            return self.utilisation().warnings
+        except LoweringError as error:
+            return (str(error),)
 
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())

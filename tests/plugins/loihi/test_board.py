@@ -192,3 +192,16 @@ def test_compile_tells_what_boards_refuse():
     (warning,) = (note for note in compiled.notes if note.startswith("hardware: "))
     assert warning.startswith(f"hardware: {first}: feeds a convolution and a dense or sparse connection")
     assert snnc.compile(graph, backend="loihi", verify=False, build=False).notes == compiled.notes[:-1]
+
+
+def test_what_a_board_refuses_is_told_and_the_emulator_runs(monkeypatch):
+    graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(2, 4, 6), ops.Relu(), conv(3, 6, 2))
+
+    def refused(*_):
+        raise LoweringError("layer 'a': the hardware refuses this core")
+
+    monkeypatch.setattr("snnc_loihi.program.fit", refused)
+    compiled = snnc.compile(graph, backend="loihi", verify=False)
+    assert compiled.notes[-1] == "hardware: layer 'a': the hardware refuses this core"
+    assert compiled.program.core_map == ()
+    assert compiled.run(np.ones((1, 6, 6, 1), np.float32), 3)

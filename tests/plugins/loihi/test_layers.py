@@ -134,6 +134,12 @@ def test_on_the_chip(graph):
     assert likeness(c, x) > 0.95
 
 
+def test_a_network_that_cannot_be_put_on_a_board_is_told_and_its_cores_are_known():
+    c, _ = compiled(ON_CHIP["max pooling"])
+    assert [note for note in c.notes if note.startswith("hardware: nengo-loihi cannot put this network on a board")]
+    assert len(c.program.core_map) == c.program.resources["cores"]
+
+
 @pytest.mark.parametrize(("graph", "kept"), ON_HOST.values(), ids=ON_HOST)
 def test_what_no_core_can_do_is_on_the_host_before_or_behind(graph, kept):
     c, x = compiled(graph)
