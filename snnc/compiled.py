@@ -96,9 +96,7 @@ class Compiled(Runnable):
             jobs: as for ``run``; the engine ``"numpy"`` has threads.
             progress: show a bar on a terminal or in a notebook.
         """
-        samples = self.samples(x, output=output)
-        if y is not None:
-            samples = samples.labelled(self.source, y, output)
+        samples = self._labelled(x, y, output)
         # what is wrong with labels is said before anything runs
         tasks, samples = tasks_and_targets(self.source, samples, task, output=output)
         steps = self.steps(samples, steps)
@@ -133,6 +131,7 @@ class Compiled(Runnable):
         tasks = tasks_of(self.source, samples, task, output=output)
         return self.verify_samples(samples, self.steps(samples, steps), tasks, keras, jobs=jobs, progress=progress)
 
+    @checked
     def report_html(
         self,
         x: Data,
@@ -165,7 +164,22 @@ class Compiled(Runnable):
         """
         from snnc.report import report_html
 
-        return report_html(self, x, y, steps, output=output, task=task, chosen=chosen, jobs=jobs, progress=progress)
+        samples = self._labelled(x, y, output)
+        return report_html(
+            self,
+            samples,
+            self.steps(samples, steps),
+            output=output,
+            task=task,
+            chosen=chosen,
+            jobs=jobs,
+            progress=progress,
+        )
+
+    def _labelled(self, x: Data, y: Labels | None, output: str | None) -> Samples:
+        """Return checked samples, with labels that are given beside them in place of their own."""
+        samples = self.samples(x, output=output)
+        return samples if y is None else samples.labelled(self.source, y, output)
 
     def absorb(self, trained: Any) -> Compiled:
         """Return this compilation with the parameters that its ``network`` was trained to.

@@ -159,29 +159,17 @@ def _some(activation: Array, told: Array) -> tuple[Array, Array]:
 def _shown(
     compiled: Compiled, samples: Samples, steps: int, task: Task, chosen: Sequence[int] | None
 ) -> list[SampleFacts]:
-    """Return the samples to show: those that are named, or the first, half of them such as the network has changed."""
-    numbers = list(range(min(LOOKED_AT, len(samples)))) if chosen is None else list(dict.fromkeys(chosen))
+    """Return the samples to show: those that are named, or such as tell most among the first."""
+    task = _as_decided(task)
+    numbers = _telling(compiled, samples.head(LOOKED_AT), steps, task) if chosen is None else dict.fromkeys(chosen)
     for number in numbers:
         if not 0 <= number < len(samples):
             raise UsageError(f"sample {number}: there are samples 0 to {len(samples) - 1}")
-    task = _as_decided(task)
-    looked = [samples.part(slice(number, number + 1)) for number in numbers]
-    answers = [_model_answers(compiled, one) for one in looked]
-    model = [_decided(task, said[task.output]) for _, said in answers]
-    if chosen is None:
-        given = _network_answers(compiled, samples.head(len(numbers)), steps)
-        network = [_decided(task, given[task.output][i : i + 1]) for i in range(len(numbers))]
-        changed = [i for i in numbers if network[i] != model[i]]
-        first = [*changed[: SHOWN // 2], *(i for i in numbers if i not in changed), *changed[SHOWN // 2 :]][:SHOWN]
-        numbers = sorted(first)
-        looked, answers, model = (
-            [looked[i] for i in numbers],
-            [answers[i] for i in numbers],
-            [model[i] for i in numbers],
-        )
     most = max(4, ROWS // max(1, len(compiled.census.populations)))
     found = []
-    for number, one, (theirs, said), decided in zip(numbers, looked, answers, model, strict=True):
+    for number in numbers:
+        one = samples.part(slice(number, number + 1))
+        theirs, said = _model_answers(compiled, one)
         run = trace(compiled, one.inputs, steps, most)
         labels = one.labels.get(task.output)
         found.append(
@@ -189,13 +177,23 @@ def _shown(
                 number=number,
                 pictures=tuple((name, url) for name, x in one.inputs.items() if (url := picture(x[0])) is not None),
                 label=None if labels is None else _label(task, labels),
-                model=decided,
+                model=_decided(task, said[task.output]),
                 network=_decided(task, run.outputs[task.output][-1:]),
                 trace=run,
                 wanted=theirs[task.output][0] if task.each_step else said[task.output],
             )
         )
     return found
+
+
+def _telling(compiled: Compiled, samples: Samples, steps: int, task: Task) -> list[int]:
+    """Return numbers of samples, up to half of them such as the network decides otherwise than the model."""
+    model = _model_answers(compiled, samples)[1][task.output]
+    network = _network_answers(compiled, samples, steps)[task.output]
+    rows = range(len(samples))
+    changed = [i for i in rows if _decided(task, network[i : i + 1]) != _decided(task, model[i : i + 1])]
+    alike = [i for i in rows if i not in changed]
+    return sorted([*changed[: SHOWN // 2], *alike, *changed[SHOWN // 2 :]][:SHOWN])
 
 
 def _decided(task: Task, y: Array) -> str | None:

@@ -13,7 +13,6 @@ from typing import Any
 from markupsafe import Markup
 
 from snnc.called import command
-from snnc.checked import checked
 from snnc.compiled import Compiled
 from snnc.errors import MissingExtraError
 from snnc.evaluation.tasks import Asked
@@ -34,18 +33,16 @@ from snnc.report.charts import (
 )
 from snnc.report.facts import Facts, facts
 from snnc.report.nodes import GROUPS
-from snnc.samples import Data, Labels
+from snnc.samples import Samples
 
 WIDTH = 430
 """Pixels of a box of the drawing."""
 
 
-@checked
 def report_html(
     compiled: Compiled,
-    x: Data,
-    y: Labels | None = None,
-    steps: int | None = None,
+    samples: Samples,
+    steps: int,
     *,
     output: str | None = None,
     task: Asked = None,
@@ -53,21 +50,9 @@ def report_html(
     jobs: int | None = None,
     progress: bool = False,
 ) -> str:
-    """Return a page that shows a compilation and what it does with samples; see ``Compiled.report_html``."""
+    """Return a page that shows a compilation and what it does with checked samples; see ``Compiled.report_html``."""
     script()  # what is not installed is said before anything runs
-    samples = compiled.samples(x, output=output)
-    if y is not None:
-        samples = samples.labelled(compiled.source, y, output)
-    found = facts(
-        compiled,
-        samples,
-        compiled.steps(samples, steps),
-        output=output,
-        task=task,
-        chosen=chosen,
-        jobs=jobs,
-        progress=progress,
-    )
+    found = facts(compiled, samples, steps, output=output, task=task, chosen=chosen, jobs=jobs, progress=progress)
     return page("report.html", f"{compiled.graph.name} on {compiled.backend.name}", _charts(found), _shown(found))
 
 
