@@ -14,6 +14,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.ops.kernels.blas import cores, one_thread
 
+P = TypeVar("P")
 T = TypeVar("T")
 PARTS, SHARE = 8, 64
 """The most parts that a batch which needs not be divided is divided into, so that cores may share the work; and the
@@ -58,11 +59,20 @@ def over_batch(
         work: called with the same names and a part of the batch each.
         largest: how many samples a part has at most.
     """
+    return over_parts(parts_of(inputs, largest), work)
+
+
+def parts_of(inputs: Mapping[str, Array], largest: int | None = None) -> list[dict[str, Array]]:
+    """Return a batch in parts, in order; see ``over_batch``."""
     samples = min((len(array) for array in inputs.values()), default=1)
     count = min(samples, max(2, min(samples // SHARE, PARTS)))
     if largest is not None:
         count = max(count, -(-samples // largest))
-    parts = [{name: array[where] for name, array in inputs.items()} for where in equal_slices(samples, count)]
+    return [{name: array[where] for name, array in inputs.items()} for where in equal_slices(samples, count)]
+
+
+def over_parts(parts: Sequence[P], work: Callable[[P], T]) -> list[T]:
+    """Return the results of ``work`` for parts of a batch, in order; each core does one part at a time."""
     with one_thread():
         if len(parts) == 1:
             return [work(parts[0])]

@@ -27,7 +27,7 @@ from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
 from snnc.ops.stateful import State, Stateful, for_batch
 
-_FEWEST, _MOST = 1 << 18, 1 << 21
+FEWEST, MOST = 1 << 18, 1 << 21
 """Elements of the largest tensor that a part of the batch holds at a time. With the fewest, populations stay in a
 cache; but weights that do not fit there are read once a part and step, so that a part must be worth that."""
 
@@ -147,12 +147,12 @@ def present(
             parts of a batch are computed side by side.
     """
     shown = graph.output_nodes if outputs else {}
-    run = _Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step)
-    return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, _FEWEST, _MOST)))
+    run = Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step)
+    return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, FEWEST, MOST)))
 
 
 @dataclass
-class _Run:
+class Run:
     """A run: all that is the same for every part of the batch."""
 
     graph: Graph
@@ -164,6 +164,8 @@ class _Run:
     outputs: Mapping[str, str]
     external: External | None
     each_step: Callable[[int, Values], None] | None = None
+    sums: bool = True
+    """Whether the values of watched nodes are added up."""
 
     def __post_init__(self) -> None:
         graph, reads = self.graph, {} if self.external is None else self.external.reads
@@ -182,7 +184,8 @@ class _Run:
         batch = len(next(iter(inputs.values()))) if inputs else 1
         values: dict[str, Array] = {} if self.temporal else dict(inputs)
         stepper = None if self.external is None else self.external.start(batch)
-        done = Recording.zeros(self.graph, batch, self.steps, self.watch, outputs=bool(self.outputs))
+        watch = self.watch if self.sums else ()
+        done = Recording.zeros(self.graph, batch, self.steps, watch, outputs=bool(self.outputs))
         with np.errstate(all="ignore"):
             for name in self.schedule.static:
                 values[name] = self._evaluate(name, values)
@@ -202,7 +205,7 @@ class _Run:
                     for later in range(t + 1, self.steps):
                         self._record(done, seen, later)
                     break
-        for name in self.watch:
+        for name in watch:
             done.means[name] /= self.window.stop - self.window.start
         return done
 
@@ -210,7 +213,7 @@ class _Run:
         """Add the values of watched nodes in a step to their sums."""
         if self.each_step is not None:
             self.each_step(t, seen)
-        for name in self.watch:
+        for name in done.means:
             if self.window.start <= t < self.window.stop:
                 done.means[name] += seen[name]
             done.totals[name] += np.abs(seen[name])

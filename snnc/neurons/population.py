@@ -67,8 +67,12 @@ class Neurons(Stateful):
     def fire(self, drive: Array, state: State, dt: float) -> Array:
         """Return the output of one step for a drive, and update ``state``; a spike is ``scale / dt``."""
         y = self.model.step(drive, state, dt)
-        y *= _float32(self._scale / dt if self.model.spiking else self._scale)
+        y *= self.worth(dt)
         return y
+
+    def worth(self, dt: float) -> Array:
+        """Return what one spike of a step gives, or a rate of 1 Hz: one number or one a channel."""
+        return _float32(self._scale / dt if self.model.spiking else self._scale)
 
     def step(self, state: State, dt: float, *inputs: Array) -> Array:
         return self.fire(self.drive(inputs[0], dt), state, dt)

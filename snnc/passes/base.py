@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from snnc.analysis.expected import Statistics
 from snnc.analysis.task import Task
 from snnc.engine.read_out import MeanReadOut, ReadOut
-from snnc.engine.simulate import as_run, present
+from snnc.engine.sweep import Sweep
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
@@ -81,26 +81,16 @@ class Context:
         """Return the steps over which passes measure means."""
         return self.read_out.window(self.steps)
 
-    def spiking_mean(self, graph: Graph, name: str, most: int | None = None) -> Array:
-        """Return a node's mean over the window as the graph spikes for the first samples, ``(batch, *shape)``.
+    def sweep(self, graph: Graph, most: int | None = None) -> Sweep:
+        """Return what gives the means of populations over the window as the graph spikes for the samples.
 
         Args:
-            graph: what is run.
-            name: of the node.
-            most: of how many calibration samples; all by default.
+            graph: as it is whenever a mean is asked for.
+            most: the number of calibration samples, from the first on; all by default.
         """
         assert self.samples is not None
-        done = present(
-            as_run(graph, [name]),
-            {name: x[:most] for name, x in self.samples.items()},
-            self.steps,
-            window=self.window,
-            dt=self.dt,
-            seed=self.seed,
-            watch=[name],
-            outputs=False,
-        )
-        return done.means[name]
+        inputs = {name: x[:most] for name, x in self.samples.items()}
+        return Sweep(graph, inputs, self.steps, window=self.window, dt=self.dt, seed=self.seed)
 
     def note(self, line: str) -> None:
         """Tell the user something, once."""

@@ -53,8 +53,9 @@ class CalibrateBiases(Pass):
         if not spiking:
             return
         wanted = presentation(graph).mean(evaluate_nodes(graph, context.samples, set(spiking)), context.window)
+        sweep = context.sweep(graph)
         for name in spiking:
-            difference = context.spiking_mean(graph, name) - wanted[name]
+            difference = sweep.mean(name) - wanted[name]
             shift = -difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64)
             affine = ops.Affine(scale=frozen_array(1.0), shift=shift)
             graph.insert_before(name, 0, graph.fresh_name(f"{name}.shift"), affine)

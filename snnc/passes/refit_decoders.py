@@ -55,6 +55,7 @@ class RefitDecoders(Pass):
             return
         values = evaluate_nodes(model, context.samples, {decoder.name for _, decoder in found})
         wanted = presentation(model).mean(values, context.window)
+        sweep = context.sweep(graph, max(samples_for(decoder) for _, decoder in found))
         for population, decoder in found:
-            given = context.spiking_mean(graph, population.name, samples_for(decoder))
+            given = sweep.mean(population.name)[: samples_for(decoder)]
             graph.replace(decoder.name, refitted(decoder.op, given, wanted[decoder.name]))

@@ -51,8 +51,8 @@ def test_a_sample_gives_the_same_in_any_part_of_any_batch(network, rng, monkeypa
     want = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"])
     alone = simulate.simulate(network, x[3:4], STEPS, window=WINDOW).outputs["dense"]
     assert np.array_equal(alone[0], want.outputs["dense"][3])
-    monkeypatch.setattr(simulate, "_FEWEST", 1)
-    monkeypatch.setattr(simulate, "_MOST", 1)
+    monkeypatch.setattr(simulate, "FEWEST", 1)
+    monkeypatch.setattr(simulate, "MOST", 1)
     one_by_one = simulate.simulate(network, x, STEPS, window=WINDOW, watch=["conv"])
     for table in ("outputs", "means", "totals"):
         for name, value in getattr(want, table).items():

@@ -66,15 +66,16 @@ class Calibrate(Pass):
         decoders = {node.name: decoder_of(graph, node) for node in populations(graph)}
         aims = {name: name if decoder is None else decoder.name for name, decoder in decoders.items()}
         wanted = evaluate_nodes(model, context.samples, {aim for aim in aims.values() if aim in model})
+        sweep = context.sweep(graph)
         for name, aim in aims.items():
             decoder = decoders[name]
             if aim not in model:
                 continue
             if decoder is not None:
-                given = context.spiking_mean(graph, name, samples_for(decoder))
+                given = sweep.mean(name)[: samples_for(decoder)]
                 graph.replace(aim, refitted(decoder.op, given, wanted[aim]))
                 continue
-            factor, shift = _least_squares(context.spiking_mean(graph, name), wanted[aim])
+            factor, shift = _least_squares(sweep.mean(name), wanted[aim])
             graph.insert_after(synapse_of(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))
             fuse_linear(graph)
 
