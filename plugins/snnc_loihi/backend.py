@@ -41,7 +41,7 @@ class LoihiBackend(Backend):
     def defaults(self, level: int) -> Defaults:
         """Return the settings; without samples, what activations would be fitted to is not known."""
         scale, passes = (None, ("fit-activations",)) if level > 1 else (200.0, ())
-        return Defaults(neurons="loihi-signed-if", scale=scale, synapse=0.002, steps=60, read_out=0.35, passes=passes)
+        return Defaults(neurons="loihi-soft-if", scale=scale, steps=60, read_out=0.35, passes=passes)
 
     def refuses(self, node: Node) -> str | None:
         """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""

@@ -20,6 +20,9 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 
+BASES = 256
+"""Compartments that the base of a population axon can name; an index names those beyond."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -153,6 +156,30 @@ class PopulationEdge(CoreConnection):
             data = np.ascontiguousarray(self.weights[entry][:, kept])
             self._digests[key] = hashlib.blake2b(data.tobytes(), digest_size=16).digest()
         return self._digests[key]
+
+
+class ResetEdge(CoreConnection):
+    """What takes a spike off the current of soft-reset neurons: an axon from each neuron to itself."""
+
+    def __init__(self, ensemble: Any) -> None:
+        """Hold the connections of an ensemble to itself."""
+        self.source = self.target = ensemble
+        self.axons = ensemble.n_neurons
+        self.axon_of = np.arange(self.axons)
+        self.by_population = ensemble.neuron_type.by_population
+        self.slots = 2 if self.by_population else 1
+        self.whole_bits = self._bits(self.axons)
+
+    def part(self, position: Ints, size: int) -> Part:
+        needed = np.zeros(self.axons, dtype=bool)
+        needed[: len(position)] = position >= 0
+        return Part(needed, self._bits(size))
+
+    def _bits(self, size: int) -> int:
+        if not self.by_population:
+            return size * _discrete_bits(1)
+        far = -(-size // BASES)
+        return far * _population_bits(1, _index_code(BASES * (far - 1)))
 
 
 def edge(network: Any, conn: Any, dt: float) -> CoreConnection:

@@ -16,6 +16,8 @@ STEP = 0.001
 """Seconds of a step of the chip: what the rate curves are for."""
 MARGIN = 0.995
 """The threshold in units of what one spike of weight 1 brings: the chip compares with >, not with >=."""
+REACH = 1 << 15
+"""The most thresholds that a current of 23 bits can hold; a threshold is then 255 units."""
 DECAY = 2**12 - 1
 """The largest decay that a core can store (12 bits)."""
 
@@ -136,6 +138,31 @@ class LoihiLif(neurons.Lif):
 
 
 @op
+class LoihiSoftIf(neurons.SoftResetIf):
+    """u += drive; a spike where u >= 1 - initial, then u -= 1: no input is forgotten, be it above or below.
+
+    The *current* of a compartment is what integrates here, since a spike sets the voltage alone to zero, and what
+    takes a spike off it is a synapse from each neuron to itself: one step later, which is when it would count first.
+    Rueckauer et al. 2021 (NxTF) have reset by subtraction on the chip with a second compartment a neuron.
+    ``initial`` is the voltage at the start in units of the threshold: half turns the floor of the count into rounding.
+    ``reach`` is how many thresholds the current can hold: of a neuron that is inhibited all the time, it falls in every
+    step that a sample is shown. Beyond 2048 the smallest weights lose bits.
+    """
+
+    kind: ClassVar[str] = "loihi-soft-if"
+    initial: float = 0.5
+    reach: int = 2048
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gamma != 1 or not 0 <= self.initial <= 0.9 or not 1 <= self.reach <= REACH:
+            raise UsageError(
+                f"neurons 'loihi-soft-if': gamma {self.gamma}, initial {self.initial:g} or reach {self.reach} does not "
+                f"fit the chip, which fires once a step, starts at 0 to 0.9 thresholds, and holds 1 to {REACH} of them"
+            )
+
+
+@op
 class LoihiEncoder(neurons.SoftResetIf):
     """Turns values into spikes on the host, with a soft reset and at most one spike a step: what the chip can take."""
 
@@ -150,6 +177,6 @@ class LoihiEncoder(neurons.SoftResetIf):
         return False
 
 
-ON_CHIP = (LoihiRelu, LoihiSignedIf, LoihiLif)
+ON_CHIP = (LoihiSoftIf, LoihiSignedIf, LoihiRelu, LoihiLif)
 """The models that a core can be."""
 MODELS = (*ON_CHIP, LoihiEncoder)

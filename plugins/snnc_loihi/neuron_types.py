@@ -6,13 +6,20 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.params import NumberParam
+import scipy.sparse
+from nengo.dists import Choice
+from nengo.params import BoolParam, IntParam, NumberParam
+from nengo_loihi.block import Axon, Compartment, Synapse
 from nengo_loihi.builder.builder import Builder
 from nengo_loihi.neurons import LoihiLIF, LoihiSpikingRectifiedLinear
-from snnc_nengo.neuron_types import DrivenDirectly
+from snnc_nengo.neuron_types import DrivenDirectly, SoftResetIF
 
 from snnc.api import AnyArray, NeuronModel
 from snnc_loihi import models
+from snnc_loihi.core_connections import BASES
+
+CURRENT_BIASES = 16
+"""The largest current, of 23 bits, in units of the largest bias, of 12 bits and an exponent of 7."""
 
 
 class HardResetIF(LoihiSpikingRectifiedLinear):
@@ -44,6 +51,93 @@ class ChipLIF(DrivenDirectly, LoihiLIF):
     """Nengo-Loihi's own, without a search for the largest rates of neurons that are driven directly."""
 
 
+class ChipSoftResetIF(SoftResetIF):
+    """Soft-reset neurons, at most one spike a step, that start at ``initial`` thresholds.
+
+    On the chip their current holds ``reach`` thresholds, and a synapse from each neuron to itself takes a spike off the
+    current, which integrates. ``by_population`` says that its axons are population axons, as a layer has that feeds
+    convolutions: boards refuse mixtures.
+    """
+
+    initial = NumberParam("initial", low=0, high=1, high_open=True)
+    reach = IntParam("reach", low=1)
+    by_population = BoolParam("by_population")
+
+    def __init__(
+        self, initial: float = 0.5, reach: int = 2048, amplitude: float = 1, *, by_population: bool = False
+    ) -> None:
+        """Make neurons; a spike is ``amplitude / dt``."""
+        self.initial, self.reach, self.by_population = initial, reach, by_population
+        super().__init__(1, amplitude, {"voltage": Choice([initial])})
+
+
+class Relay(DrivenDirectly):
+    """Neurons without a memory: a spike in each step whose input is above ``threshold``, in units of Nengo's."""
+
+    spiking = True
+    threshold = NumberParam("threshold", low=0, low_open=True)
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        """Make neurons; a spike is ``1 / dt``."""
+        super().__init__()
+        self.threshold = threshold
+
+    def step(self, dt: float, J: AnyArray, output: AnyArray) -> None:
+        """Advance by ``dt`` seconds with input current ``J``."""
+        output[...] = (J * dt > self.threshold) / dt
+
+
+class Accumulator(Compartment):
+    """Compartments whose current keeps all that comes in, and whose voltage is that current and a constant."""
+
+    def __init__(self, n_compartments: int, kind: ChipSoftResetIF, dt: float) -> None:
+        """Make so many, for a kind of neurons."""
+        super().__init__(n_compartments)
+        # nengo-loihi makes weights smaller, in powers of two, until a bias fits its register; this one, which the
+        # threshold takes back, lets a current hold 16 times as many thresholds as the bias has
+        self.bias[:] = kind.reach / CURRENT_BIASES / dt
+        self.vth[:] = self.bias + (1 - kind.initial) * models.MARGIN / dt
+        self.decay_u[:], self.decay_v[:] = 0, 1
+        self.scale_u = self.scale_v = False
+        self.refract_delay[:] = 1
+
+    def configure_filter(self, tau_s: float, dt: float = 0.001) -> None:
+        """Take no filter: nengo-loihi asks for one with every connection."""
+
+    def configure_default_filter(self, tau_s: float, dt: float = 0.001) -> None:
+        """Take no filter."""
+
+
+@Builder.register(ChipSoftResetIF)
+def build_soft_reset_if(model: Any, kind: ChipSoftResetIF, neurons: Any, block: Any) -> None:
+    """Configure the compartments of a block, and connect each to itself."""
+    size = block.n_neurons
+    block.compartment = Accumulator(size, kind, model.dt)
+    synapse, axon = Synapse(size, label="reset"), Axon(size, label="reset")
+    if kind.by_population:
+        # one weight for all; a base has 8 bits, and the index the rest
+        far = range(-(-size // BASES))
+        synapse.set_population_weights(
+            [np.array([[-1 / model.dt]]) for _ in far],
+            [np.array([[BASES * k]]) for k in far],
+            np.arange(size) // BASES,
+            np.arange(size) % BASES,
+            pop_type=32,
+        )
+    else:
+        synapse.set_weights(scipy.sparse.eye(size, format="csr") * (-1 / model.dt))
+    axon.target = synapse
+    axon.set_compartment_axon_map(np.arange(size), atoms=np.zeros(size, dtype=np.int32))
+    block.add_synapse(synapse)
+    block.add_axon(axon)
+
+
+@Builder.register(Relay)
+def build_relay(model: Any, kind: Relay, neurons: Any, block: Any) -> None:
+    """Configure the compartments of a block."""
+    block.compartment.configure_nonspiking(vth=kind.threshold / model.dt, dt=model.dt)
+
+
 @Builder.register(HardResetIF)
 def build_hard_reset_if(model: Any, kind: HardResetIF, neurons: Any, block: Any) -> None:
     """Configure the compartments of a block."""
@@ -56,11 +150,19 @@ def chip_type(model: NeuronModel) -> Any:
     """Return the neuron type of a model of the chip."""
     if isinstance(model, models.LoihiLif):
         return ChipLIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref)
+    if isinstance(model, models.LoihiSoftIf):
+        return ChipSoftResetIF(initial=model.initial, reach=model.reach)
     if isinstance(model, models.LoihiRelu) and (model.floor, model.threshold) == (0, 1):
         return LoihiSpikingRectifiedLinear()
     assert isinstance(model, models.HardResetIf)
     return HardResetIF(floor=model.floor, threshold=model.threshold)
 
 
-CHIP_TYPES: tuple[type[nengo.neurons.NeuronType], ...] = (ChipLIF, LoihiSpikingRectifiedLinear, HardResetIF)
+CHIP_TYPES: tuple[type[nengo.neurons.NeuronType], ...] = (
+    ChipSoftResetIF,
+    HardResetIF,
+    LoihiSpikingRectifiedLinear,
+    ChipLIF,
+    Relay,
+)
 """All that the chip may be given: nengo-loihi builds a subclass that it does not know as its parent, silently."""

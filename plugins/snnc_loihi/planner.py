@@ -14,7 +14,7 @@ from typing import Any
 import networkx
 
 from snnc.api import LoweringError
-from snnc_loihi.core_connections import CoreConnection, edge
+from snnc_loihi.core_connections import CoreConnection, ResetEdge, edge
 from snnc_loihi.layer_costs import Demand, Ints, Layer, Limits
 from snnc_loihi.placement import CORES_PER_CHIP, Block, Placed, Plan
 from snnc_loihi.tilings import Shape
@@ -82,8 +82,8 @@ def _layers(network: Any, dt: float) -> list[Layer]:
         fixed = network.config[ensemble].block_shape
         shape = tuple(fixed.ensemble_shape) if fixed else _shape(ensemble, conns)
         by_ensemble[ensemble] = Layer(ensemble, shape, tuple(fixed.shape) if fixed else None, limits)
-    for conn in conns:
-        made = edge(network, conn, dt)
+    resets = [ResetEdge(e) for e in on_chip if hasattr(e.neuron_type, "by_population")]
+    for made in [*(edge(network, conn, dt) for conn in conns), *resets]:
         by_ensemble[made.target].inputs.append(made)
         if made.source in by_ensemble:
             by_ensemble[made.source].outputs.append(made)

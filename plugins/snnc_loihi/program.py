@@ -24,6 +24,7 @@ from snnc_loihi.placement import Plan
 from snnc_loihi.placement_queries import sends_spikes
 from snnc_loihi.planner import plan
 from snnc_loihi.replica import PART, Replica
+from snnc_loihi.soft_reset import add_clock, choose_axons
 from snnc_loihi.utilisation import Utilisation, utilisation
 
 
@@ -39,6 +40,8 @@ def build(graph: Graph, target: LoweringContext, chips: int | None = None) -> tu
     nengo_loihi.add_params(built.network)
     for ensemble in built.network.all_ensembles:
         built.network.config[ensemble].on_chip = isinstance(ensemble.neuron_type, CHIP_TYPES)
+    choose_axons(built.network)
+    add_clock(built.network)
     check_network(built.network)
     placed = plan(built.network, chips, target.dt)
     placed.apply(built.network)

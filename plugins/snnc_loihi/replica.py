@@ -26,6 +26,8 @@ EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
 """Below these, every integer has its own float."""
 DENSE = 0.25
 """Share of weights that are not zero from which a product with a full matrix is the faster one."""
+SLOWEST = 4095 / 4096
+"""What stays of a current that decays as little as can be."""
 FEWEST = 8
 """Rows with the same columns, in the mean, from which on the product with blocks is the faster one."""
 PART = 64
@@ -227,6 +229,11 @@ def _decay(values: Values, stay: npt.NDArray[np.float64]) -> None:
     first = float(stay.flat[0]) if stay.size else 1.0
     if np.all(stay == first):
         if first == 1:
+            return
+        if first == SLOWEST:
+            lost = np.abs(values)
+            lost *= values.dtype.type(1 - SLOWEST)
+            values -= np.copysign(np.ceil(lost, out=lost), values)
             return
         if first == 0 or np.log2(first) % 1 == 0:  # exact in any float
             values *= values.dtype.type(first)

@@ -19,8 +19,11 @@ from snnc.api import (
     evaluate_nodes,
     with_ideal_rates,
 )
+from snnc_loihi.models import STEP, LoihiSoftIf
 from snnc_loihi.placement_queries import populations
 
+FASTEST = 1 / STEP
+"""Hz: a spike in each step."""
 FLOOR = 0.1
 """The least range of a channel, as a share of its layer's: a silent channel must not get an endless gain."""
 
@@ -29,7 +32,9 @@ FLOOR = 0.1
 class SetRates(Pass):
     """Let the largest activation of each channel, a ``percentile`` of it, be a rate of ``rate`` Hz.
 
-    A scale that the user gave stays. What a spike is worth behind the population is for loihi-calibrate to measure.
+    By default that is a spike in each step of neurons that lose nothing, and 500 Hz of those that lose the more the
+    faster they fire. A scale that the user gave stays. What a spike is worth behind the population is for
+    loihi-calibrate to measure.
 
     Before::
 
@@ -49,13 +54,13 @@ class SetRates(Pass):
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
     replaces: ClassVar[tuple[str, ...]] = ("calibrate-scales", "initial-voltage", "refit-decoders", "calibrate-biases")
     needs_calibration: ClassVar[bool] = True
-    rate: float = 500.0
+    rate: float | None = None
     percentile: float = 99.9
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate <= 1000 or not 0 < self.percentile <= 100:
+        if not 0 < (FASTEST if self.rate is None else self.rate) <= FASTEST or not 0 < self.percentile <= 100:
             raise UsageError(
-                f"loihi-set-rates: rate {self.rate:g} and percentile {self.percentile:g} must be above 0, and at most "
+                f"loihi-set-rates: rate {self.rate} and percentile {self.percentile:g} must be above 0, and at most "
                 "1000 Hz, which is a spike a step, and 100"
             )
 
@@ -67,7 +72,8 @@ class SetRates(Pass):
             # the ReLUs of a sum have one range already, though some have seen little of it
             alike = decoder_of(graph, node) is not None
             found = self.range(activations[node.name], alike=alike)
-            graph.replace(node.name, replace(node.op, scale=found / self.rate))
+            rate = self.rate or (FASTEST if isinstance(node.op.model, LoihiSoftIf) else FASTEST / 2)
+            graph.replace(node.name, replace(node.op, scale=found / rate))
 
     def range(self, values: Array, *, alike: bool = False) -> AnyArray:
         """Return the largest activation, one number a channel.

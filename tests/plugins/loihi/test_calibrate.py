@@ -83,7 +83,15 @@ def test_other_neurons_are_left_alone():
 
 def test_it_is_kept_where_samples_held_back_say_so():
     graph = row((6, 6, 1), conv(3, 1, 4), ops.Relu(), conv(4, 4, 3), name="whole")
-    c = snnc.compile(graph, backend="loihi", calibration=samples(graph)["x"], verify=False, build=False)
+    c = snnc.compile(
+        graph,
+        backend="loihi",
+        neurons="loihi-signed-if",
+        synapse=0.002,
+        calibration=samples(graph)["x"],
+        verify=False,
+        build=False,
+    )
     (entry,) = (e for e in c.journal if e.name == "loihi-calibrate")
     assert entry.changed
     assert entry.kept
@@ -94,7 +102,16 @@ def test_sums_of_relus_get_the_weights_that_suit_the_rates_of_their_neurons():
     model = row((6, 6, 2), conv(3, 2, 6), ops.Swish(), conv(3, 6, 8), ops.Tanh(), conv(2, 8, 5), name="n")
     x = samples(model)
     calibrated_, plain = (
-        snnc.compile(model, backend="loihi", calibration=x["x"], verify=False, build=False, skip=skip)
+        snnc.compile(
+            model,
+            backend="loihi",
+            neurons="loihi-signed-if",
+            synapse=0.002,
+            calibration=x["x"],
+            verify=False,
+            build=False,
+            skip=skip,
+        )
         for skip in ((), ["loihi-calibrate"])
     )
     (entry,) = (e for e in calibrated_.journal if e.name == "loihi-calibrate")
