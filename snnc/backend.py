@@ -95,6 +95,9 @@ class Backend(ABC):
     for it, and its steps and read-out, made for its own, are none of their business."""
     reads_scale: ClassVar[bool] = False
     """Whether it multiplies by ``Neurons.scale``; otherwise it is given populations of the scale 1 only."""
+    rehearses: ClassVar[bool] = False
+    """Whether a graph is lowered once before passes measure it: where lowering may refuse it, or takes long, and finds
+    what serves again (``LoweringContext.rehearsed``)."""
     accepted_neurons: ClassVar[tuple[str, ...] | None] = None
     """The kinds of neuron models that it has; None for those that its lowerings know."""
     accepted_ops: ClassVar[tuple[type[Op], ...] | None] = None

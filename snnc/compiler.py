@@ -36,6 +36,7 @@ from snnc.passes.base import Pass
 from snnc.passes.pipeline import JournalEntry
 from snnc.progress import progress_bar
 from snnc.registry import Registry
+from snnc.rehearsal import rehearse
 from snnc.rewriting import CHECKED, context_of, rewrite
 from snnc.samples import Data
 from snnc.samples import samples as samples_of
@@ -240,6 +241,9 @@ def compile(
         row = bar.add_task("compile", total=None)
         context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))
         showing_errors = shown.inputs if verified or measuring else None
+        rehearsed = None
+        if measuring and chosen.rehearses:
+            rehearsed = rehearse(source, planned, context, registry, settings, observer)
         graph, journal = rewrite(source, planned, context, registry, showing_errors, observer=observer)
     chosen.require_accepted(stepwise(graph))
     hosted = on_host(graph, chosen, registry)
@@ -265,7 +269,8 @@ def compile(
     )
     if build:
         # a backend that cannot build the graph says so now
-        compiled.notes = (*compiled.notes, *(f"hardware: {warning}" for warning in compiled.program.warnings))
+        warnings = compiled.lower(rehearsed).warnings
+        compiled.notes = (*compiled.notes, *(f"hardware: {warning}" for warning in warnings))
     if verified:
         length = compiled.steps(judged)
         judged = judged.head(min(JUDGED, max(CHECKED, SHOWN // length)))

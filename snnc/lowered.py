@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,7 @@ class Lowered:
 
     def __post_init__(self) -> None:
         self._turn = threading.RLock()
+        self._lowered: Program | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the lowered program, which is built again: it holds open simulators."""
@@ -59,16 +60,21 @@ class Lowered:
 
         Its own methods are for one thread at a time, unless it is ``shareable``. Those of this class take turns.
         """
+        return self.lower()
+
+    def lower(self, rehearsed: Program | None = None) -> Program:
+        """Return the lowered program; if it has to be built, the backend is told of one of much the same graph."""
         with self._turn:
+            if self._lowered is None:
+                self._lowered = self._lower(rehearsed)
             return self._lowered
 
-    @cached_property
-    def _lowered(self) -> Program:
+    def _lower(self, rehearsed: Program | None) -> Program:
         lowerings = self.registry.lowerings_for(self.backend.name)
         others = {name: self.registry.lowerings_for(name) for name in self.backend.uses}
         graph = stepwise(self.graph)
         self.backend.require_accepted(graph)
-        return self.backend.lower(graph, self._context(lowerings, others))
+        return self.backend.lower(graph, replace(self._context(lowerings, others), rehearsed=rehearsed))
 
     def engine(self, name: str) -> Program:
         """Return the program that one of the backend's engines runs; for ``"numpy"`` nothing needs to be lowered.

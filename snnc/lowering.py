@@ -88,3 +88,5 @@ class LoweringContext:
     """How the outputs of all steps become one answer."""
     others: Mapping[str, Lowerings] = field(default_factory=dict)
     """The lowerings of the backends that this one uses, by name."""
+    rehearsed: Any = None
+    """The program of much the same graph before it was measured, where there is one: see ``Backend.rehearses``."""

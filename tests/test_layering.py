@@ -34,7 +34,7 @@ LAYERS = [
     {"compiled", "in_notebook"},
     {"arguments", "on_host", "called"},
     {"rewriting", "reproducer"},
-    {"dump"},
+    {"dump", "rehearsal"},
     {"compiler"},
     {"keras", "nir", "tune", "comparison", "portable", "testing"},
     {"report"},

@@ -109,7 +109,7 @@ def test_nothing_is_built_or_run_for_it(monkeypatch):
     assert issubclass(type(c.backend), Backend)
     monkeypatch.setattr(type(graph), "evaluate", lower)
     assert "none yet" in page(c).text
-    assert "_lowered" not in vars(c)
+    assert c._lowered is None
     with pytest.raises(AssertionError, match="it was built"):
         c.program  # noqa: B018
 

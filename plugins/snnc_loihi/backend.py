@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -26,6 +26,7 @@ class LoihiBackend(Backend):
     passes: ClassVar[tuple[str, ...]] = ()
     keeps_neurons: ClassVar[bool] = False
     reads_scale: ClassVar[bool] = True
+    rehearses: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "loihi", "numpy", "program")
 
     chips: int | None = None
@@ -59,5 +60,7 @@ class LoihiBackend(Backend):
 
         from snnc_loihi.program import LoihiProgram, build
 
+        rehearsed = target.rehearsed.plan if isinstance(target.rehearsed, LoihiProgram) else None
         with building():
-            return LoihiProgram(graph, target, *build(graph, target, self.chips))
+            made = build(graph, target, self.chips, rehearsed)
+            return LoihiProgram(graph, replace(target, rehearsed=None), *made)

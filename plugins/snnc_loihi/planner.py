@@ -17,7 +17,7 @@ from snnc.api import LoweringError
 from snnc_loihi.core_connections import CoreConnection, ResetEdge, edge
 from snnc_loihi.layer_costs import Demand, Ints, Layer, Limits
 from snnc_loihi.placement import CORES_PER_CHIP, Block, Placed, Plan
-from snnc_loihi.tilings import Shape
+from snnc_loihi.tilings import Shape, Tiling
 
 FOLLOWED = 12
 """Partial plans that are followed side by side."""
@@ -39,30 +39,49 @@ class _Partial:
         return sum(d.tiling.blocks for d in self.demands.values()), fullest
 
 
-def plan(network: Any, chips: int | None = None, dt: float = 0.001) -> Plan:
+def plan(network: Any, chips: int | None = None, dt: float = 0.001, like: Plan | None = None) -> Plan:
     """Return block shapes for every ensemble on the chip; those that have one in the network's config keep it.
 
     Args:
         network: a ``nengo.Network`` with nengo-loihi's config, connected from neurons to neurons.
         chips: how many chips there are; None for as many as it takes.
         dt: seconds a step.
+        like: the plan of a network of the same layers, which is taken again where it fits, without a search.
 
     Raises:
         LoweringError: there is no way to place the network; names the layer, the limit, and what helps.
     """
     layers = _layers(network, dt)
-    partials = [_Partial()]
-    for layer in _last_to_first(layers):
-        grown = [p for partial in partials for p in _grow(partial, layer)]
-        if not grown:
-            raise LoweringError(_why_not(layer, partials))
-        partials = sorted(grown, key=lambda p: p.rank)[:FOLLOWED]
-    best = partials[0]
+    best = _again(layers, like) or _search(layers)
     placed = tuple(_placed(layer, best) for layer in layers if layer in best.demands)
     result = Plan(placed)
     if chips is not None and result.chips > chips:
         raise LoweringError(_too_many_cores(result, chips))
     return result
+
+
+def _again(layers: list[Layer], like: Plan | None) -> _Partial | None:
+    """Return the plan of a network of the same layers for these, or None where there is none or it does not fit."""
+    blocks = {(placed.name, placed.shape): placed.block for placed in (like.layers if like else ())}
+    partial = _Partial()
+    for layer in _last_to_first(layers):
+        block = blocks.get((layer.name, layer.shape))
+        grown = None if block is None else next(_grow(partial, layer, [Tiling(layer.shape, block)]), None)
+        if grown is None:
+            return None
+        partial = grown
+    return partial
+
+
+def _search(layers: list[Layer]) -> _Partial:
+    """Return the best plan that was found; raise LoweringError where there is none."""
+    partials = [_Partial()]
+    for layer in _last_to_first(layers):
+        grown = [p for partial in partials for p in _grow(partial, layer, layer.tilings)]
+        if not grown:
+            raise LoweringError(_why_not(layer, partials))
+        partials = sorted(grown, key=lambda p: p.rank)[:FOLLOWED]
+    return partials[0]
 
 
 def _layers(network: Any, dt: float) -> list[Layer]:
@@ -114,10 +133,10 @@ def _last_to_first(layers: list[Layer]) -> list[Layer]:
     return [layers[i] for i in reversed(order)]
 
 
-def _grow(partial: _Partial, layer: Layer) -> Iterator[_Partial]:
+def _grow(partial: _Partial, layer: Layer, tilings: list[Tiling]) -> Iterator[_Partial]:
     """Yield a partial plan with each of the best tilings of one more layer."""
     found = 0
-    for tiling in layer.tilings:
+    for tiling in tilings:
         if layer.out_axons(tiling, _fans(partial, layer)).max() > layer.limits.out_axons:
             continue
         demand = layer.demand(tiling)

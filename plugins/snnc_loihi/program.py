@@ -34,8 +34,10 @@ class LoihiBuilder(NetworkBuilder):
     free_filters = True
 
 
-def build(graph: Graph, target: LoweringContext, chips: int | None = None) -> tuple[Built, Plan]:
-    """Return the network of a graph, with its populations on the cores of the chip or on the host."""
+def build(
+    graph: Graph, target: LoweringContext, chips: int | None = None, like: Plan | None = None
+) -> tuple[Built, Plan]:
+    """Return the network of a graph, with its populations on the cores of the chip or on the host, planned like one."""
     built = build_network(graph, target, LoihiBuilder)
     nengo_loihi.add_params(built.network)
     for ensemble in built.network.all_ensembles:
@@ -43,7 +45,7 @@ def build(graph: Graph, target: LoweringContext, chips: int | None = None) -> tu
     choose_axons(built.network)
     add_clock(built.network)
     check_network(built.network)
-    placed = plan(built.network, chips, target.dt)
+    placed = plan(built.network, chips, target.dt, like)
     placed.apply(built.network)
     return built, placed
 

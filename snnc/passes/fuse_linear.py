@@ -11,7 +11,7 @@ import numpy as np
 from snnc import ops
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node
-from snnc.ir.op import Op
+from snnc.ir.op import Op, frozen_array
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.drop_identities import is_identity
 from snnc.passes.fold_batch_norm import fold_back, fold_forward
@@ -89,7 +89,8 @@ def _dense_dense(first: Node[ops.Dense], second: Node[ops.Dense]) -> Op | None:
 
 def _affine_affine(first: Node[ops.Affine], second: Node[ops.Affine]) -> Op | None:
     a, b = first.op, second.op
-    return ops.Affine(scale=a.scale * b.scale, shift=a.shift * b.scale + b.shift)
+    # numbers times numbers are no arrays in numpy
+    return ops.Affine(scale=frozen_array(a.scale * b.scale), shift=frozen_array(a.shift * b.scale + b.shift))
 
 
 def _reshape_reshape(first: Node, second: Node) -> Op | None:

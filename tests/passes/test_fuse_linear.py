@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from snnc import ops
@@ -45,3 +46,9 @@ def test_leaves_a_tensor_that_two_read_or_that_is_an_output(rng):
     before.add("b", dense(rng, 4, 4), ["a"])
     before.set_outputs({"a": "a", "b": "b"})
     assert apply(FuseLinear(), before) == before
+
+
+def test_numbers_times_numbers_stay_arrays():
+    number = np.float32(2).reshape(())
+    graph = apply(FuseLinear(), chain(ops.Input(shape=(3,)), *[ops.Affine(scale=number, shift=number)] * 2))
+    assert [type(array) for _, array in graph["affine"].op.arrays()] == [np.ndarray] * 2

@@ -173,6 +173,28 @@ def test_a_block_shape_that_the_user_chose_stays(monkeypatch):
     assert_counts_are_exact(made, planned)
 
 
+def test_a_plan_of_the_same_layers_is_taken_again_without_a_search(monkeypatch):
+    small_cores(monkeypatch, compartments=100)
+    first = plan(convolutions().network)
+    made = convolutions()
+    monkeypatch.setattr("snnc_loihi.planner._search", None)
+    again = plan(made.network, like=first)
+    assert shapes(again) == shapes(first)
+    assert_counts_are_exact(made, again)
+
+
+def test_a_plan_that_does_not_fit_any_more_or_is_of_other_layers_is_made_anew(monkeypatch):
+    small_cores(monkeypatch, compartments=100)
+    old = plan(convolutions().network)
+    small_cores(monkeypatch, compartments=100, out_axons=60)
+    made = convolutions()
+    hard = plan(made.network, like=old)
+    assert shapes(hard) == shapes(plan(convolutions().network)) != shapes(old)
+    small_cores(monkeypatch, compartments=100)
+    other = convolutions(filters=(8, 16))
+    assert shapes(plan(other.network, like=old)) == shapes(plan(convolutions(filters=(8, 16)).network))
+
+
 def test_a_dense_layer_of_too_many_inputs_names_the_limit_and_the_remedy():
     made = Handmade((6000,))
     made.layer("dense", [(made.encoder, made.dense(made.encoder, 10))])
