@@ -51,4 +51,5 @@ def test_leaves_a_tensor_that_two_read_or_that_is_an_output(rng):
 def test_numbers_times_numbers_stay_arrays():
     number = np.float32(2).reshape(())
     graph = apply(FuseLinear(), chain(ops.Input(shape=(3,)), *[ops.Affine(scale=number, shift=number)] * 2))
-    assert [type(array) for _, array in graph["affine"].op.arrays()] == [np.ndarray] * 2
+    (node,) = graph.nodes(ops.Affine)
+    assert [type(array) for _, array in node.op.arrays()] == [np.ndarray] * 2
