@@ -30,6 +30,8 @@ SLOWEST = 4095 / 4096
 """What stays of a current that decays as little as can be."""
 FEWEST = 8
 """Rows with the same columns, in the mean, from which on the product with blocks is the faster one."""
+TOGETHER = 16
+"""Parts of a matrix that are multiplied together, so that what they read stays in a cache."""
 PART = 64
 """Samples of a batch that are simulated together, so that their state stays in a cache."""
 
@@ -101,26 +103,27 @@ class _State:
         shape = (len(population.bias), batch)
         self.current, self.voltage, self.fired = (np.zeros(shape, dtype=kind) for _ in range(3))
         self.resting = np.zeros(shape, dtype=np.int64)
+        self._scratch = np.empty(shape, dtype=kind)
+        self._room = 0.0
 
     def input(self, arrived: Mapping[Any, Values]) -> Values:
         """Return the summed weights of the spikes that arrive."""
-        given: Values = np.zeros_like(self.current)
-        for i, (source, weights) in enumerate(self.weights):
+        given: Values | None = None
+        for source, weights in self.weights:
             product = weights @ arrived[source].astype(self.kind, copy=False)
-            given = product if i == 0 else given + product
-        return given
+            given = product if given is None else np.add(given, product, out=given)
+        return np.zeros_like(self.current) if given is None else given
 
     def step(self, given: Values, t: int) -> None:
         """Take in a step's input; leave ``fired``."""
         current, voltage = self.current, self.voltage
         if self.bounds.input:
             self._require(given, INPUT_BITS, "input of a step", t)
-        _decay(current, self.stay_current)
+        _decay(current, self.stay_current, self._scratch)
         current += given
         if self.bounds.current:
-            self._require(current, CURRENT_BITS, "current", t)
-            self._require(current + self.bias, CURRENT_BITS, "current with its bias", t)
-        _decay(voltage, self.stay_voltage)
+            self._require_current(t)
+        _decay(voltage, self.stay_voltage, self._scratch)
         voltage += current
         voltage += self.bias
         np.maximum(voltage, self.lowest, out=voltage)
@@ -132,6 +135,14 @@ class _State:
         if self.bounds.refractory:
             self.resting = np.maximum(np.where(fires, self.refractory, self.resting) - 1, 0)
         self.fired = fires.astype(self.kind)
+
+    def _require_current(self, t: int) -> None:
+        """Look at the currents in the steps in which they can be too large by now: they grow by so much in each."""
+        self._room -= self.bounds.most
+        if self._room < 0:
+            self._require(self.current, CURRENT_BITS, "current", t)
+            self._require(self.current + self.bias, CURRENT_BITS, "current with its bias", t)
+            self._room = (1 << CURRENT_BITS) - float(np.abs(self.current).max() + np.abs(self.bias).max())
 
     def _require(self, values: Values, bits: int, what: str, t: int) -> None:
         limit = 1 << bits
@@ -152,6 +163,8 @@ class _Bounds:
     input: bool
     """Whether all neurons that feed it at once would overflow."""
     current: bool
+    most: float
+    """How much the current can grow in a step."""
     refractory: bool
 
     @classmethod
@@ -173,8 +186,33 @@ class _Bounds:
             kind=np.float32 if fits else np.float64,
             input=input_,
             current=bool((currents >= 1 << CURRENT_BITS).any()),
+            most=float(most.max(initial=0)),
             refractory=bool((population.refractory > 1).any()),
         )
+
+
+class Diagonal:
+    """A matrix of which each row has the weight of its own neuron alone."""
+
+    def __init__(self, weights: Values) -> None:
+        """Take the weights, ``(neurons,)``."""
+        self.weights = weights[:, None]
+
+    def __matmul__(self, x: Values) -> Values:
+        product: Values = self.weights * x
+        return product
+
+
+class FewColumns:
+    """A matrix for few of the neurons that it could read, such as one that brings biases."""
+
+    def __init__(self, columns: Ints, weights: Values) -> None:
+        """Take the columns and their weights, ``(rows, columns)``."""
+        self.columns, self.weights = columns, weights
+
+    def __matmul__(self, x: Values) -> Values:
+        product: Values = self.weights @ x[self.columns]
+        return product
 
 
 class Blocks:
@@ -184,11 +222,24 @@ class Blocks:
     """
 
     def __init__(self, shape: tuple[int, int], parts: list[tuple[Ints, Ints, Values]]) -> None:
-        """Take (rows, columns, full matrix) of each part; other rows are zero."""
-        self.shape, self.parts = shape, parts
+        """Take (rows, columns, full matrix) of each part; other rows are zero.
+
+        Parts with the same matrix, as positions of a convolution have, are multiplied together.
+        """
+        self.shape = shape
+        alike: dict[tuple[bytes, tuple[int, ...]], list[tuple[Ints, Ints, Values]]] = {}
+        for part in parts:
+            alike.setdefault((part[2].tobytes(), part[2].shape), []).append(part)
+        self.parts = [
+            (np.stack([rows for rows, _, _ in some]), np.stack([columns for _, columns, _ in some]), some[0][2])
+            for found in alike.values()
+            for some in (found[i : i + TOGETHER] for i in range(0, len(found), TOGETHER))
+        ]
+        """(rows, columns, matrix): ``(parts, r)``, ``(parts, c)``, ``(r, c)``."""
+        self._whole = sum(rows.size for rows, _, _ in self.parts) == shape[0]
 
     def __matmul__(self, x: Values) -> Values:
-        y = np.zeros((self.shape[0], x.shape[1]), dtype=x.dtype)
+        y = (np.empty if self._whole else np.zeros)((self.shape[0], x.shape[1]), dtype=x.dtype)
         for rows, columns, weights in self.parts:
             y[rows] = weights @ x[columns]
         return y
@@ -217,23 +268,28 @@ def as_blocks(weights: Any) -> Blocks | None:
 
 
 def _matrix(weights: Any, kind: Any) -> Any:
-    full = weights.shape[0] * weights.shape[1]
-    if weights.nnz > DENSE * full:
-        return weights.toarray().astype(kind)
+    """Return a ``scipy.sparse.csr_matrix`` in the form whose product is the fastest."""
     weights = weights.astype(kind)
+    columns = np.unique(weights.indices)
+    if weights.nnz > DENSE * weights.shape[0] * max(len(columns), 1):
+        return FewColumns(columns, weights[:, columns].toarray())
+    if weights.shape[0] == weights.shape[1] == weights.nnz and (weights.tocoo().row == weights.tocoo().col).all():
+        return Diagonal(weights.diagonal())
     return as_blocks(weights) or weights
 
 
-def _decay(values: Values, stay: npt.NDArray[np.float64]) -> None:
-    """Let whole numbers decay in place, rounded towards zero."""
+def _decay(values: Values, stay: npt.NDArray[np.float64], scratch: Values) -> None:
+    """Let whole numbers decay in place, rounded towards zero; ``scratch`` is as large as they are."""
     first = float(stay.flat[0]) if stay.size else 1.0
     if np.all(stay == first):
         if first == 1:
             return
-        if first == SLOWEST:
-            lost = np.abs(values)
-            lost *= values.dtype.type(1 - SLOWEST)
-            values -= np.copysign(np.ceil(lost, out=lost), values)
+        if first == SLOWEST:  # in whole numbers, so that every float holds them exactly
+            np.abs(values, out=scratch)
+            scratch *= 1 - SLOWEST
+            np.ceil(scratch, out=scratch)
+            np.copysign(scratch, values, out=scratch)
+            values -= scratch
             return
         if first == 0 or np.log2(first) % 1 == 0:  # exact in any float
             values *= values.dtype.type(first)
