@@ -24,6 +24,7 @@ from snnc.ir.node import Node
 from snnc.ir.text import line
 from snnc.ir.types import AnyArray, Array, TensorType
 from snnc.neurons import Neurons
+from snnc.ops.kernels.exact import exact_spikes
 from snnc.ops.read_out_activation import stepwise
 from snnc.ops.stateful import State, Stateful, for_batch
 
@@ -130,6 +131,7 @@ def present(
     outputs: bool = True,
     external: External | None = None,
     each_step: Callable[[int, Values], None] | None = None,
+    sums: bool = True,
 ) -> Recording:
     """Do as ``simulate`` with a graph just as it is, and inputs that are validated; see there.
 
@@ -145,9 +147,10 @@ def present(
         external: what computes some of the nodes.
         each_step: is given the number of each step, from 0, and the values of watched nodes in it; of one sample, as
             parts of a batch are computed side by side.
+        sums: whether means, totals and messages of watched nodes are wanted.
     """
     shown = graph.output_nodes if outputs else {}
-    run = Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step)
+    run = Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step, sums)
     return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, FEWEST, MOST)))
 
 
@@ -186,7 +189,7 @@ class Run:
         stepper = None if self.external is None else self.external.start(batch)
         watch = self.watch if self.sums else ()
         done = Recording.zeros(self.graph, batch, self.steps, watch, outputs=bool(self.outputs))
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), exact_spikes():
             for name in self.schedule.static:
                 values[name] = self._evaluate(name, values)
             steps = [(name, self._stepper(name, values, batch, stepper)) for name in self.schedule.dynamic]

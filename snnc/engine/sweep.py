@@ -41,6 +41,7 @@ class Sweep:
             seed: of the initial states.
         """
         self.graph, self.steps, self.window, self.dt, self.seed = graph, steps, window, dt, seed
+        self.inputs = inputs
         self._parts = parts_of(inputs, part_of_batch(graph, FEWEST, MOST))
         self._kept: dict[str, list[SpikeTrain] | None] = {}
         """Of populations that were run, what they gave to each part; None once all that reads it was run."""

@@ -15,11 +15,13 @@ from snnc.engine.sweep import Sweep
 from snnc.errors import UsageError, unknown
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
-from snnc.neurons import SYNAPSES, NeuronModel, SynapseModel
+from snnc.neurons import SYNAPSES, NeuronModel, Neurons, SynapseModel
 
 V = TypeVar("V")
 PerLayer: TypeAlias = V | Mapping[str, V] | None
 """One value for all layers, or values by layer name, with ``"*"`` for the layers that are not named."""
+SAMPLES, NEURONS = 32, 1 << 22
+"""The fewest samples that a sweep takes to see, and the neurons of all samples together."""
 
 
 class Stage(IntEnum):
@@ -81,14 +83,19 @@ class Context:
         """Return the steps over which passes measure means."""
         return self.read_out.window(self.steps)
 
-    def sweep(self, graph: Graph, most: int | None = None) -> Sweep:
-        """Return what gives the means of populations over the window as the graph spikes for the samples.
+    def sweep(self, graph: Graph, least: int = 0) -> Sweep:
+        """Return what gives the means of populations over the window as the graph spikes for calibration samples.
+
+        Of networks of many neurons few samples do, since many positions share a weight: those of small ones may need
+        all that there are, and take no time.
 
         Args:
             graph: as it is whenever a mean is asked for.
-            most: the number of calibration samples, from the first on; all by default.
+            least: the samples that it takes however many neurons there are.
         """
         assert self.samples is not None
+        neurons = sum(node.type.size for node in graph.nodes(Neurons) if node.op.model.spiking)
+        most = max(least, SAMPLES, NEURONS // max(neurons, 1))
         inputs = {name: x[:most] for name, x in self.samples.items()}
         return Sweep(graph, inputs, self.steps, window=self.window, dt=self.dt, seed=self.seed)
 

@@ -46,14 +46,13 @@ class CalibrateBiases(Pass):
     measured: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        assert context.samples is not None
         if context.made:
             return  # means of made-up inputs are not those of the model's own data
         spiking = [n.name for n in graph.nodes(Neurons) if n.op.model.spiking and not n.op.model.takes_back]
         if not spiking:
             return
-        wanted = presentation(graph).mean(evaluate_nodes(graph, context.samples, set(spiking)), context.window)
         sweep = context.sweep(graph)
+        wanted = presentation(graph).mean(evaluate_nodes(graph, sweep.inputs, set(spiking)), context.window)
         for name in spiking:
             difference = sweep.mean(name) - wanted[name]
             shift = -difference.mean(axis=tuple(range(difference.ndim - 1)), dtype=np.float64)

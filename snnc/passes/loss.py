@@ -10,16 +10,20 @@ import numpy as np
 from snnc.analysis.errors import rms_error
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.simulate import as_run, present
+from snnc.engine.simulate import Values, as_run, present
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.base import Context
 
+VALUES, FEWEST = 512, 32
+"""The values of all outputs that a comparison takes to see, and the fewest samples. They are the same samples before a
+pass and after it, so that few of them tell the two apart."""
+
 
 def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
-    """Return a function that gives the error of a spiking graph against a model, on the samples held back.
+    """Return a function that gives the error of a spiking graph against a model, on some of the samples held back.
 
     That of the read-out, root mean squared, relative to the model's outputs, and the mean over the outputs. Where
     something is left to the read-out, what it is applied to is compared: the logits, which say more than
@@ -27,13 +31,16 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
     work yet says nothing about what would help it.
     """
     assert context.held_back is not None
-    inputs = context.held_back
+    inputs: dict[str, Array] = {}
     wanted: dict[str, Array] = {}
     active: set[str] = set()
 
     def loss(graph: Graph, model: Graph) -> float:
         if not wanted:
             running = stepwise(model)
+            values_each = sum(running[node].type.size for node in running.output_nodes.values())
+            count = max(FEWEST, -(-VALUES // values_each))
+            inputs.update((name, x[:count]) for name, x in (context.held_back or {}).items())
             neurons = {name for name in spiking_in(graph) if name in model}
             values = evaluate_nodes(running, inputs, neurons | set(running.output_nodes.values()))
             settled = {output: values[node] for output, node in running.output_nodes.items()}
@@ -41,9 +48,23 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
             active.update(name for name in neurons if values[name].any())
         steps = context.choices.get("steps", context.steps)
         watch = sorted(active & spiking_in(graph))
-        window = context.read_out.window(steps)
-        run = present(as_run(graph, watch), inputs, steps, window=window, dt=context.dt, seed=context.seed, watch=watch)
-        if not all(run.totals[name].any() for name in watch):
+        silent = set(watch)
+
+        def listen(step: int, values: Values) -> None:
+            silent.difference_update([name for name in tuple(silent) if values[name].any()])
+
+        run = present(
+            as_run(graph, watch),
+            inputs,
+            steps,
+            window=context.read_out.window(steps),
+            dt=context.dt,
+            seed=context.seed,
+            watch=watch,
+            each_step=listen,
+            sums=False,
+        )
+        if silent:
             return math.inf
         errors = [rms_error(context.read_out(y, context.dt), wanted[name]) for name, y in run.outputs.items()]
         return float(np.mean(errors))

@@ -45,7 +45,6 @@ class RefitDecoders(Pass):
     measured: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        assert context.samples is not None
         if context.made:
             return  # means of made-up inputs are not those of the model's own data
         model = context.model or with_ideal_rates(graph)
@@ -53,9 +52,9 @@ class RefitDecoders(Pass):
         found = [(n, d) for n in populations if (d := decoder_of(graph, n)) is not None and d.name in model]
         if not found:
             return
-        values = evaluate_nodes(model, context.samples, {decoder.name for _, decoder in found})
-        wanted = presentation(model).mean(values, context.window)
         sweep = context.sweep(graph, max(samples_for(decoder) for _, decoder in found))
+        values = evaluate_nodes(model, sweep.inputs, {decoder.name for _, decoder in found})
+        wanted = presentation(model).mean(values, context.window)
         for population, decoder in found:
-            given = sweep.mean(population.name)[: samples_for(decoder)]
+            given = sweep.mean(population.name)
             graph.replace(decoder.name, refitted(decoder.op, given, wanted[decoder.name]))

@@ -61,19 +61,18 @@ class Calibrate(Pass):
     measured: ClassVar[bool] = True
 
     def apply(self, graph: Graph, context: Context) -> None:
-        assert context.samples is not None
         model = context.model or with_ideal_rates(graph)
         decoders = {node.name: decoder_of(graph, node) for node in populations(graph)}
         aims = {name: name if decoder is None else decoder.name for name, decoder in decoders.items()}
-        wanted = evaluate_nodes(model, context.samples, {aim for aim in aims.values() if aim in model})
-        sweep = context.sweep(graph)
+        least = max((samples_for(decoder) for decoder in decoders.values() if decoder is not None), default=0)
+        sweep = context.sweep(graph, least)
+        wanted = evaluate_nodes(model, sweep.inputs, {aim for aim in aims.values() if aim in model})
         for name, aim in aims.items():
             decoder = decoders[name]
             if aim not in model:
                 continue
             if decoder is not None:
-                given = sweep.mean(name)[: samples_for(decoder)]
-                graph.replace(aim, refitted(decoder.op, given, wanted[aim]))
+                graph.replace(aim, refitted(decoder.op, sweep.mean(name), wanted[aim]))
                 continue
             factor, shift = _least_squares(sweep.mean(name), wanted[aim])
             graph.insert_after(synapse_of(graph, name), graph.fresh_name(f"{name}.worth"), affine(factor, shift))

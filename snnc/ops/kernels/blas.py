@@ -112,6 +112,16 @@ def reproducible() -> Iterator[None]:
         _reproducible.reset(token)
 
 
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """Add up in float32 inside a block of ``reproducible``: what comes out does not depend on the order (``exact``)."""
+    token = _reproducible.set(False)
+    try:
+        yield
+    finally:
+        _reproducible.reset(token)
+
+
 def is_reproducible() -> bool:
     """Return whether this is inside a block of ``reproducible``."""
     return _reproducible.get()

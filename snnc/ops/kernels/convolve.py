@@ -11,7 +11,8 @@ import numpy as np
 
 from snnc import limits
 from snnc.ir.types import Array, Shape
-from snnc.ops.kernels.blas import matmul, matmuls
+from snnc.ops.kernels.blas import in_float32, matmul, matmuls
+from snnc.ops.kernels.exact import is_exact, on_a_grid, single_spikes
 
 Pads = tuple[tuple[int, int], ...]
 _BLOCK = 1 << 21
@@ -120,21 +121,31 @@ def convolve(
     x: Array, kernel: Array, bias: Array, strides: Shape, padding: str | Pads, dilation: Shape, groups: int
 ) -> Array:
     """Correlate ``(batch, *spatial, inputs)`` with a kernel ``(*size, inputs / groups, outputs)`` and add the bias."""
-    size, outputs = kernel.shape[:-2], kernel.shape[-1]
+    size = kernel.shape[:-2]
     pads = pads_for(padding, x.shape[1:-1], size, strides, dilation)
     out = output_size(x.shape[1:-1], size, strides, dilation, pads)
-    x = pad(x, pads)
-    if groups == x.shape[-1] and groups > 1:
-        y = depthwise(x, kernel, strides, dilation, out)
-    elif math.prod(size) == 1 and groups <= FEW_GROUPS:
-        kernel = without_groups(kernel, groups)
-        picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
-        y = matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
+    if groups == 1 and is_exact() and (found := single_spikes(x)) is not None:
+        x, worth = found
+        kernel = on_a_grid(kernel * worth[:, None].astype(np.float64))
+        with in_float32():
+            y = _products(pad(x, pads), kernel, strides, dilation, out, groups)
     else:
-        y = _by_columns(x, kernel, strides, dilation, out, groups)
+        y = _products(pad(x, pads), kernel, strides, dilation, out, groups)
     if bias.any():
         y += bias
     return y
+
+
+def _products(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape, groups: int) -> Array:
+    """Correlate a padded input with a kernel."""
+    size, outputs = kernel.shape[:-2], kernel.shape[-1]
+    if groups == x.shape[-1] and groups > 1:
+        return depthwise(x, kernel, strides, dilation, out)
+    if math.prod(size) == 1 and groups <= FEW_GROUPS:
+        kernel = without_groups(kernel, groups)
+        picked = x[(slice(None), *(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, strides, strict=True)))]
+        return matmul(picked.reshape(-1, x.shape[-1]), kernel.reshape(-1, outputs)).reshape(x.shape[0], *out, outputs)
+    return _by_columns(x, kernel, strides, dilation, out, groups)
 
 
 def _by_columns(x: Array, kernel: Array, strides: Shape, dilation: Shape, out: Shape, groups: int) -> Array:
