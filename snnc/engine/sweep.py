@@ -18,6 +18,7 @@ from snnc.ir.node import Node
 from snnc.ir.op import Op
 from snnc.ir.types import AnyArray, Array, Shape
 from snnc.neurons import Neurons
+from snnc.ops.kernels.spread import spread
 
 
 class Sweep:
@@ -130,7 +131,7 @@ class SpikeTrain:
             shape: of the values of a step, ``(batch, *shape)``.
             worth: what one spike of a step gives.
         """
-        self.shape, self.worth = shape, worth
+        self.shape, self.worth = shape, spread(worth, np.empty(shape, dtype=np.bool_))
         self._steps: list[AnyArray] = []
 
     def append(self, y: Array) -> None:

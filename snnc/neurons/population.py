@@ -13,6 +13,7 @@ from snnc.ir.op import op
 from snnc.ir.types import AnyArray, Array, TensorType
 from snnc.neurons.model import NeuronModel
 from snnc.neurons.synapses import SynapseModel
+from snnc.ops.kernels.spread import spread
 from snnc.ops.stateful import State, Stateful
 
 __all__ = ["Neurons", "Synapse"]
@@ -59,7 +60,7 @@ class Neurons(Stateful):
 
     def drive(self, x: Array, dt: float) -> Array:
         """Return all of a step that depends on the input alone; see ``NeuronModel.drive``."""
-        current = x * _float32(self.model.gain / self._scale)
+        current = x * spread(_float32(self.model.gain / self._scale), x)
         if self.model.offset:
             current += np.float32(self.model.offset)
         return np.asarray(self.model.drive(NUMPY, current, dt))
@@ -67,7 +68,7 @@ class Neurons(Stateful):
     def fire(self, drive: Array, state: State, dt: float) -> Array:
         """Return the output of one step for a drive, and update ``state``; a spike is ``scale / dt``."""
         y = self.model.step(drive, state, dt)
-        y *= self.worth(dt)
+        y *= spread(self.worth(dt), y)
         return y
 
     def worth(self, dt: float) -> Array:

@@ -14,6 +14,7 @@ from snnc.ir.types import Array, Shape, Signal, TensorType, broadcast
 from snnc.ops.activations import Activation
 from snnc.ops.kernels import convolve
 from snnc.ops.kernels.blas import matmul
+from snnc.ops.kernels.spread import spread
 from snnc.ops.pure import PureOp
 
 Padding = str | convolve.Pads
@@ -274,8 +275,10 @@ class Affine(Op):
         return x
 
     def evaluate(self, *inputs: Array) -> Array:
-        y = inputs[0] * self.scale
-        y += self.shift
+        (x,) = inputs
+        y = x * spread(self.scale, x)
+        if self.shift.any():
+            y += spread(self.shift, x)
         return y
 
 

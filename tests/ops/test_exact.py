@@ -3,7 +3,7 @@ import pytest
 
 from snnc.ops.kernels.blas import reproducible
 from snnc.ops.kernels.convolve import convolve
-from snnc.ops.kernels.exact import exact_spikes, on_a_grid, single_spikes
+from snnc.ops.kernels.exact import exact_spikes, on_a_grid, two_values
 
 WORTH = np.float32([0.3, 7.1, 1000.0, 0.01])
 
@@ -12,25 +12,28 @@ def spikes(rng, *shape):
     return (rng.random((*shape, 4)) < 0.2).astype(np.float32) * WORTH
 
 
-def test_single_spikes_are_found_with_what_they_stand_for(rng):
+@pytest.mark.parametrize("shift", [0.0, 0.25])
+def test_single_spikes_are_found_with_what_they_stand_for(rng, shift):
     x = spikes(rng, 3, 5, 5)
-    fired, worth = single_spikes(x)
-    np.testing.assert_array_equal(worth, WORTH)
-    np.testing.assert_array_equal(fired, x != 0)
-    assert fired.dtype == np.float32
+    ones, low, high = two_values(x + np.float32(shift))
+    np.testing.assert_array_equal(low, np.full(4, shift, dtype=np.float32))
+    np.testing.assert_array_equal(high, WORTH + np.float32(shift))
+    np.testing.assert_array_equal(ones, x != 0)
+    assert ones.dtype == np.float32
 
 
 @pytest.mark.parametrize("spoil", [2.0, -1.0, np.nan, np.inf])
 def test_anything_else_is_none(rng, spoil):
     x = spikes(rng, 3, 5, 5)
     x[1, 2, 3, 1] = spoil * WORTH[1]
-    assert single_spikes(x) is None
+    assert two_values(x) is None
 
 
-def test_no_spikes_are_single_spikes():
-    fired, worth = single_spikes(np.zeros((2, 3, 3, 4), dtype=np.float32))
-    assert not fired.any()
-    assert np.isfinite(worth).all()
+@pytest.mark.parametrize("value", [0.0, 0.3])
+def test_one_value_is_two_that_are_alike(value):
+    ones, low, high = two_values(np.full((2, 3, 3, 4), value, dtype=np.float32))
+    assert not ones.any()
+    assert (low == high).all() and (low == np.float32(value)).all()
 
 
 def test_sums_of_weights_on_a_grid_are_the_same_in_any_order(rng):
@@ -47,14 +50,15 @@ def test_binary_fractions_stay_as_they_are():
     np.testing.assert_array_equal(on_a_grid(weight), weight)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.25])
 @pytest.mark.parametrize(("size", "strides", "padding"), [((3, 3), (1, 1), "same"), ((1, 1), (2, 2), "valid")])
-def test_a_convolution_of_spikes_is_that_of_float64_up_to_the_grid(rng, size, strides, padding):
-    x, kernel = spikes(rng, 3, 9, 9), rng.normal(size=(*size, 4, 6)).astype(np.float32)
+def test_a_convolution_of_spikes_is_that_of_float64_up_to_the_grid(rng, size, strides, padding, shift):
+    x, kernel = spikes(rng, 3, 9, 9) + np.float32(shift), rng.normal(size=(*size, 4, 6)).astype(np.float32)
     bias = rng.normal(size=6).astype(np.float32)
     with reproducible():
         wanted = convolve(x, kernel, bias, strides, padding, (1, 1), 1)
         with exact_spikes():
             got = convolve(x, kernel, bias, strides, padding, (1, 1), 1)
-    most = np.abs(kernel * WORTH[:, None]).sum(axis=(0, 1, 2))
+    most = np.abs(kernel * (WORTH[:, None] + 1)).sum(axis=(0, 1, 2))
     assert (np.abs(got - wanted) <= most * 2**-20).all()
     assert not np.array_equal(got, convolve(x, kernel, bias, strides, padding, (1, 1), 1))  # that is plain float32

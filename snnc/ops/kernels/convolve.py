@@ -12,7 +12,8 @@ import numpy as np
 from snnc import limits
 from snnc.ir.types import Array, Shape
 from snnc.ops.kernels.blas import in_float32, matmul, matmuls
-from snnc.ops.kernels.exact import is_exact, on_a_grid, single_spikes
+from snnc.ops.kernels.exact import is_exact, on_a_grid, two_values
+from snnc.ops.kernels.spread import spread
 
 Pads = tuple[tuple[int, int], ...]
 _BLOCK = 1 << 21
@@ -124,15 +125,18 @@ def convolve(
     size = kernel.shape[:-2]
     pads = pads_for(padding, x.shape[1:-1], size, strides, dilation)
     out = output_size(x.shape[1:-1], size, strides, dilation, pads)
-    if groups == 1 and is_exact() and (found := single_spikes(x)) is not None:
-        x, worth = found
-        kernel = on_a_grid(kernel * worth[:, None].astype(np.float64))
+    if groups == 1 and is_exact() and (found := two_values(x)) is not None:
+        ones, low, high = found
         with in_float32():
-            y = _products(pad(x, pads), kernel, strides, dilation, out, groups)
+            weight = on_a_grid(kernel * (high.astype(np.float64) - low)[:, None])
+            y = _products(pad(ones, pads), weight, strides, dilation, out, groups)
+        if low.any():
+            lowest = np.broadcast_to(low, (1, *x.shape[1:]))
+            y += _products(pad(lowest, pads), kernel, strides, dilation, out, groups)
     else:
         y = _products(pad(x, pads), kernel, strides, dilation, out, groups)
     if bias.any():
-        y += bias
+        y += spread(bias, y)
     return y
 
 

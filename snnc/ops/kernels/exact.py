@@ -1,4 +1,4 @@
-"""Products that come out the same on every machine although they are added up in float32: those of single spikes."""
+"""Products that come out the same on every machine although they are added up in float32: those of spikes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from snnc.ir.types import AnyArray, Array
 from snnc.ops.kernels.blas import is_reproducible
+from snnc.ops.kernels.spread import spread
 
 BITS = 23
 """A float32 holds every whole number up to 2^24; one bit is left for what rounding adds."""
@@ -33,17 +34,19 @@ def is_exact() -> bool:
     return _spikes.get() and is_reproducible()
 
 
-def single_spikes(x: Array) -> tuple[Array, Array] | None:
-    """Return zeros and ones, and what a one stands for in each channel, or None where an array is not made of these.
+def two_values(x: Array) -> tuple[Array, Array, Array] | None:
+    """Return zeros and ones, and what either stands for in each channel; None where a channel has more than two values.
+
+    Single spikes have two, and still have when they are scaled and shifted.
 
     Args:
         x: ``(batch, *positions, channels)``.
     """
-    worth = x.max(axis=0).reshape(-1, x.shape[-1]).max(axis=0)
-    fired = x != 0
-    if not np.array_equal(np.where(fired, worth, np.float32(0)), x):
+    low, high = (f(f(x, axis=0).reshape(-1, x.shape[-1]), axis=0) for f in (np.min, np.max))
+    zeros = x == spread(low, x)
+    if not (zeros | (x == spread(high, x))).all():
         return None
-    return fired.astype(np.float32), worth
+    return (~zeros).astype(np.float32), low, high
 
 
 def on_a_grid(weight: AnyArray) -> Array:
