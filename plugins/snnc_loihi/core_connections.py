@@ -7,8 +7,8 @@ same is counted here from the same weights without building them, so that thousa
 from __future__ import annotations
 
 import functools
-import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import scipy.sparse
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
 Values = npt.NDArray[Any]
 
 BASES = 256
@@ -72,7 +73,7 @@ class DiscreteEdge(CoreConnection):
         self.sparse = scipy.sparse.issparse(weights)
         self.weights = weights.tocsr() if self.sparse else np.ascontiguousarray(weights)
         counts = np.diff(self.weights.indptr) if self.sparse else np.full(self.axons, weights.shape[1])
-        self.whole_bits = sum(_discrete_bits(int(n)) for n in counts)
+        self.whole_bits = _total(counts, _discrete_bits)
 
     def part(self, position: Ints, size: int) -> Part:
         return self._sparse_part(position) if self.sparse else self._dense_part(position, size)
@@ -82,15 +83,44 @@ class DiscreteEdge(CoreConnection):
         return Part(np.ones(self.axons, dtype=bool), rows * _discrete_bits(size))
 
     def _sparse_part(self, position: Ints) -> Part:
-        csr = self.weights
-        kept = position[csr.indices] >= 0
-        row_of = np.repeat(np.arange(self.axons), np.diff(csr.indptr))[kept]
-        mixed = _mix(position[csr.indices[kept]].astype(np.uint64), csr.data[kept].view(np.uint32))
-        hashes = np.zeros(self.axons, dtype=np.uint64)
-        np.add.at(hashes, row_of, mixed)
-        counts = np.bincount(row_of, minlength=self.axons)
-        different = np.unique(np.stack([hashes[counts > 0], counts[counts > 0].astype(np.uint64)]), axis=1)[1]
-        return Part(counts > 0, sum(_discrete_bits(int(n)) for n in different))
+        sources, bits, starts = self._by_target
+        targets = np.flatnonzero(position >= 0)
+        counts = starts[targets + 1] - starts[targets]
+        entries = np.repeat(starts[targets] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        order = np.argsort(sources[entries], kind="stable")
+        rows = sources[entries][order]
+        if not rows.size:
+            return Part(np.zeros(self.axons, dtype=bool), 0)
+        hashes = _mix(np.repeat(position[targets], counts), bits[entries])[order]
+        begins = np.flatnonzero(np.diff(rows, prepend=-1))
+        stored = np.diff(begins, append=len(rows))
+        needed = np.zeros(self.axons, dtype=bool)
+        needed[rows[begins]] = True
+        different = np.unique(np.add.reduceat(hashes, begins), return_index=True)[1]
+        return Part(needed, _total(stored[different], _discrete_bits))
+
+    @functools.cached_property
+    def _by_target(self) -> tuple[Ints, Hashes, Ints]:
+        """Return the axon and the bits of each weight, one target after the other, and where each target's begin."""
+        csc = self.weights.tocsc()
+        return csc.indices.astype(np.int64), csc.data.view(np.uint32).astype(np.uint64), csc.indptr.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """The target pixels of all axons, one axon after the other; arrays are ``(pairs,)``."""
+
+    axon: Ints
+    pixel: Ints
+    weights: Ints
+    """The row of ``sums`` that says what a pair weighs."""
+    sums: Hashes
+    """``(rows, channels + 1)``: hashes of the weights to each channel of a pixel, added up from the first."""
+
+    def content(self, pairs: Ints, channels: slice) -> Hashes:
+        """Return a hash of the weights of pairs to some channels of their pixels."""
+        rows = self.sums[self.weights[pairs]]
+        return rows[:, channels.stop] - rows[:, channels.start]
 
 
 class PopulationEdge(CoreConnection):
@@ -108,54 +138,70 @@ class PopulationEdge(CoreConnection):
         self.pop_type = synapse.pop_type
         self.bases = np.asarray(synapse.axon_compartment_bases)
         self.index_bits = synapse.synapse_cfg.idx_bits
-        self.weights = [np.ascontiguousarray(w, dtype=np.float32) for w in weights]
-        entries = np.asarray(synapse.axon_to_weight_map)
-        self.groups = [
-            (entry, axons, self.bases[axons][:, None] + indices[entry][0][None, :])
-            for entry in range(len(weights))
-            if (axons := np.flatnonzero((entries == entry) & (self.bases >= 0))).size
-        ]
-        """(entry of the weight memory, axons that use it, their target neurons)."""
-        rng = np.random.default_rng(0)
-        self.factors = rng.integers(1, 1 << 62, size=max(w.shape[1] for w in weights), dtype=np.uint64) | np.uint64(1)
-        self._digests: dict[tuple[int, bytes], bytes] = {}
+        self.atoms = transform.input_shape.n_channels
+        self.channels = transform.n_filters if transform.channels_last else 1
+        self.entry_of = np.asarray(synapse.axon_to_weight_map)
+        self.indices = [np.asarray(index[0], dtype=np.int64) for index in indices]
+        self.contents = _contents(weights)
+        self._reaches: dict[int, _Reach] = {}
 
     @property
     def fits_whole(self) -> bool:
         return self.index_bits >= 0 and not (self.pop_type == 16 and np.any(self.bases[self.bases >= 0] % 4))
 
     def part(self, position: Ints, size: int) -> Part:
-        needed = np.zeros(self.axons, dtype=bool)
-        aligned, largest = True, 0
-        stored: dict[tuple[bytes, bytes], int] = {}
-        for entry, axons, targets in self.groups:
-            places = position[targets]
-            inside = places >= 0
-            reaching = inside.any(axis=1)
-            if not reaching.any():
-                continue
-            needed[axons[reaching]] = True
-            places, inside = places[reaching], inside[reaching]
-            # nengo-loihi takes the lowest place as the base of the indices, as far as a base may go
-            base = places[np.arange(len(places)), inside.argmax(axis=1)] % 256
-            aligned = aligned and not np.any(base % 4)
-            index = np.where(inside, places - base[:, None], -1)
-            largest = max(largest, int(index.max()))
-            hashes = ((index + 2).astype(np.uint64) * self.factors[: index.shape[1]]).sum(axis=1, dtype=np.uint64)
-            for row in np.unique(hashes, return_index=True)[1]:
-                kept = inside[row]
-                key = (self._digest(entry, kept), index[row][kept].tobytes())
-                stored[key] = self.weights[entry].shape[0] * int(kept.sum())
-        code = _index_code(largest)
-        bits = sum(_population_bits(n, code) for n in stored.values()) if code >= 0 else 0
-        return Part(needed, bits, fits=code >= 0 and (aligned or self.pop_type != 16))
+        rows = position.reshape(-1, self.channels)
+        pixels = np.flatnonzero((rows >= 0).any(axis=1))
+        kept = np.flatnonzero(rows[pixels[0]] >= 0)
+        first, last = int(kept[0]), int(kept[-1]) + 1
+        places = rows[pixels, first]
+        box = np.array_equal(rows[pixels, first:last], places[:, None] + np.arange(last - first))
+        if not (box and size == len(pixels) * (last - first)):  # then each channel counts as a pixel of its own
+            return self._part(self._reach(1), position, slice(0, 1))
+        place = np.full(len(rows), -1)
+        place[pixels] = places
+        return self._part(self._reach(self.channels), place, slice(first, last))
 
-    def _digest(self, entry: int, kept: Bools) -> bytes:
-        key = (entry, np.packbits(kept).tobytes())
-        if key not in self._digests:
-            data = np.ascontiguousarray(self.weights[entry][:, kept])
-            self._digests[key] = hashlib.blake2b(data.tobytes(), digest_size=16).digest()
-        return self._digests[key]
+    def _part(self, reach: _Reach, place: Ints, channels: slice) -> Part:
+        """Return the resources of some channels of pixels that have a place in the block, others having -1."""
+        needed = np.zeros(self.axons, dtype=bool)
+        pairs = np.flatnonzero(place[reach.pixel] >= 0)
+        if not pairs.size:
+            return Part(needed, 0)
+        axon, places = reach.axon[pairs], place[reach.pixel[pairs]]
+        starts = np.flatnonzero(np.diff(axon, prepend=-1))
+        counts = np.diff(starts, append=len(axon))
+        needed[axon[starts]] = True
+        # nengo-loihi takes the lowest place as the base of the indices, as far as a base may go
+        base = places[starts] % BASES
+        index = places - np.repeat(base, counts)
+        hashes = np.add.reduceat(_mix(index, reach.content(pairs, channels)), starts)
+        different = np.unique(hashes, return_index=True)[1]
+        width = channels.stop - channels.start
+        code = _index_code(int(index.max()) + width - 1)
+        aligned = self.pop_type != 16 or not np.any(base % 4)
+        if code < 0 or not aligned:
+            return Part(needed, 0, fits=False)
+        return Part(needed, _total(counts[different] * (width * self.atoms), lambda n: _population_bits(n, code)))
+
+    def _reach(self, channels: int) -> _Reach:
+        """Return what axons reach, so many channels taken together."""
+        if channels not in self._reaches:
+            sizes = [len(index) // channels for index in self.indices]
+            starts = np.cumsum([0, *sizes])
+            axons = [np.flatnonzero((self.entry_of == entry) & (self.bases >= 0)) for entry in range(len(sizes))]
+            pixels = [self.bases[a][:, None] + i[::channels] for a, i in zip(axons, self.indices, strict=True)]
+            axon = np.concatenate([np.repeat(a, n) for a, n in zip(axons, sizes, strict=True)])
+            pixel = np.concatenate([p.ravel() // channels for p in pixels])
+            weights = np.concatenate(
+                [np.tile(np.arange(s, s + n), len(a)) for a, s, n in zip(axons, starts, sizes, strict=False)]
+            )
+            contents = np.concatenate([content.reshape(-1, channels) for content in self.contents])
+            sums = np.zeros((len(contents), channels + 1), dtype=np.uint64)
+            np.cumsum(_mix(np.arange(channels), contents), axis=1, out=sums[:, 1:])
+            order = np.argsort(axon, kind="stable")
+            self._reaches[channels] = _Reach(axon[order], pixel[order], weights[order], sums)
+        return self._reaches[channels]
 
 
 class ResetEdge(CoreConnection):
@@ -242,13 +288,31 @@ def _different_rows(bits: npt.NDArray[np.uint32]) -> int:
     return int(label.max(initial=-1)) + 1
 
 
-def _mix(index: npt.NDArray[np.uint64], bits: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+def _contents(weights: list[Values]) -> list[Hashes]:
+    """Return a hash of each column of matrices of weights, ``(columns,)``; equal matrices are looked at once."""
+    found: dict[bytes, Hashes] = {}
+    keys = []
+    for matrix in weights:
+        bits = np.ascontiguousarray(matrix, dtype=np.float32).view(np.uint32)
+        keys.append(bits.tobytes())
+        if keys[-1] not in found:
+            found[keys[-1]] = _mix(np.arange(len(bits))[:, None], bits).sum(axis=0, dtype=np.uint64)
+    return [found[key] for key in keys]
+
+
+def _mix(index: Ints, bits: npt.NDArray[Any]) -> Hashes:
     """Return a hash of pairs, whose sums tell rows apart as well as nengo-loihi's own hash does."""
-    mixed = index * np.uint64(0x9E3779B97F4A7C15) + bits.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    mixed = index.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = mixed + bits.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
     for shift in (29, 32):  # the finaliser of splitmix64
         mixed ^= mixed >> np.uint64(shift)
         mixed *= np.uint64(0xBF58476D1CE4E5B9)
     return mixed ^ (mixed >> np.uint64(32))
+
+
+def _total(sizes: Ints, bits: Callable[[int], int]) -> int:
+    """Return the bits of entries of so many weights each."""
+    return sum(int(n) * bits(int(size)) for size, n in zip(*np.unique(sizes, return_counts=True), strict=True))
 
 
 @functools.cache

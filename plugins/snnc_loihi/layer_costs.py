@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ class Demand:
     """By connection into the layer: ``(axons,)``, how many blocks need each axon."""
     fits: bool
     """Whether each block is within the limits, and the chip has a form for the weights."""
+    fullness: float
+    """The largest share that a block takes of a resource, output axons left out."""
 
 
 class Layer:
@@ -64,13 +67,18 @@ class Layer:
         return self._demands[tiling.block]
 
     def _fitting(self, tiling: Tiling) -> Demand | None:
-        if any(contained(block, tiling.block) for block in self._too_large):
+        if not self._has_room or any(contained(block, tiling.block) for block in self._too_large):
             return None
         if not tiling.whole and not self._block_fits(tiling):
             self._too_large.append(tiling.block)
             return None
         demand = self.count(tiling)
         return demand if demand.fits else None
+
+    @functools.cached_property
+    def _has_room(self) -> bool:
+        """Return whether the smallest blocks fit: all others need more."""
+        return self.tilings[-1].whole or self._block_fits(self.tilings[-1])
 
     def _block_fits(self, tiling: Tiling) -> bool:
         """Try a block from the middle: no other needs much more."""
@@ -100,8 +108,13 @@ class Layer:
                     in_axons[block] += part.needed.sum()
                     bits[block] += part.bits
                     form = form and part.fits
-        fits = form and in_axons.max() <= self.limits.in_axons and bits.max() <= self.limits.synapse_bits
-        return Demand(tiling, in_axons, bits, fans, bool(fits and tiling.sizes.max() <= self.limits.compartments))
+        limits = self.limits
+        fullness = max(
+            tiling.sizes.max() / limits.compartments,
+            in_axons.max() / limits.in_axons,
+            bits.max() / limits.synapse_bits,
+        )
+        return Demand(tiling, in_axons, bits, fans, form and bool(fullness <= 1), float(fullness))
 
     def out_axons(self, tiling: Tiling, fans: dict[CoreConnection, Ints]) -> Ints:
         """Return the output axons of each block, ``(blocks,)``, towards connections whose targets are cut."""

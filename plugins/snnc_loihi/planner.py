@@ -35,8 +35,11 @@ class _Partial:
     @property
     def rank(self) -> tuple[int, float]:
         """Return (cores, how full the fullest core of each layer is, added up): the less the better."""
-        fullest = sum(_fullness(layer, demand, self.out_axons[layer]) for layer, demand in self.demands.items())
-        return sum(d.tiling.blocks for d in self.demands.values()), fullest
+        fullest = (
+            max(demand.fullness, float(self.out_axons[layer].max()) / layer.limits.out_axons)
+            for layer, demand in self.demands.items()
+        )
+        return sum(d.tiling.blocks for d in self.demands.values()), sum(fullest)
 
 
 def plan(network: Any, chips: int | None = None, dt: float = 0.001, like: Plan | None = None) -> Plan:
@@ -155,18 +158,6 @@ def _grow(partial: _Partial, layer: Layer, tilings: list[Tiling]) -> Iterator[_P
 def _fans(partial: _Partial, layer: Layer) -> dict[CoreConnection, Ints]:
     """Return, for the connections out of a layer to layers that are placed, how many blocks need each axon."""
     return {e: d.fans[e] for e in layer.outputs for d in partial.demands.values() if e in d.fans}
-
-
-def _fullness(layer: Layer, demand: Demand, out_axons: Ints) -> float:
-    limits = layer.limits
-    return float(
-        max(
-            demand.tiling.sizes.max() / limits.compartments,
-            demand.in_axons.max() / limits.in_axons,
-            out_axons.max() / limits.out_axons,
-            demand.synapse_bits.max() / limits.synapse_bits,
-        )
-    )
 
 
 def _placed(layer: Layer, best: _Partial) -> Placed:

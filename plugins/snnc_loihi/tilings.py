@@ -21,12 +21,12 @@ class Tiling:
     shape: Shape
     block: Shape
 
-    @property
+    @functools.cached_property
     def counts(self) -> Shape:
         """Return the number of blocks along each dimension."""
         return tuple(-(-n // b) for n, b in zip(self.shape, self.block, strict=True))
 
-    @property
+    @functools.cached_property
     def blocks(self) -> int:
         """Return the number of blocks."""
         return prod(self.counts)
@@ -58,7 +58,7 @@ class Tiling:
         inside = self.block_of == block
         return np.where(inside, np.cumsum(inside) - 1, -1)
 
-    @property
+    @functools.cached_property
     def sizes(self) -> Ints:
         """Return the number of neurons of each block."""
         return np.bincount(self.block_of, minlength=self.blocks)
