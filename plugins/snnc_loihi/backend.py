@@ -54,7 +54,7 @@ class LoihiBackend(Backend):
     def lower(self, graph: Graph, target: LoweringContext) -> LoihiProgram:
         """Return the program of a graph; raise MissingExtraError without nengo-loihi, LoweringError where it cannot."""
         if target.dt != STEP:
-            raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; leave it out")
+            raise LoweringError(f"a step of the chip stands for {STEP} s, so dt cannot be {target.dt}; say --dt {STEP}")
         load()
         from snnc_nengo.building import building
 

@@ -212,6 +212,6 @@ def _too_many_cores(result: Plan, chips: int) -> str:
     largest = max(result.layers, key=lambda placed: len(placed.blocks))
     return (
         f"the network needs {result.cores} cores, {result.cores - chips * CORES_PER_CHIP} more than {chips} chip(s) "
-        f"have; most are for layer {largest.name!r} ({len(largest.blocks)}); give it {result.chips} chips, or "
-        f"make that layer smaller"
+        f"have; use --backend 'loihi{{chips={result.chips}}}', or make its layers smaller, of which "
+        f"{largest.name!r} takes most ({len(largest.blocks)} cores)"
     )

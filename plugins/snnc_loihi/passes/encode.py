@@ -65,8 +65,8 @@ class Encode(Pass):
             signed = low < 0
             if signed and self.how == "pixel":
                 raise UsageError(
-                    f"loihi-encode: {name!r} goes down to {low:.3g}, and a rate cannot be negative; take how=onoff or "
-                    "how=first-layer, or scale the inputs to 0 and above"
+                    f"loihi-encode: {name!r} goes down to {low:.3g}, and a rate cannot be negative; use "
+                    "loihi-encode{how=onoff} or {how=first-layer}, or scale the inputs to 0 and above"
                 )
             self._encode(graph, graph[name], scale=(high or 1.0) * context.dt, signed=signed or self.how == "onoff")
 

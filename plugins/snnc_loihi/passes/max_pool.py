@@ -74,7 +74,7 @@ def compare(graph: Graph, node: Node) -> None:
             if not _never_negative(graph[source].op):
                 raise PassError(
                     f"loihi-max-pool: {node.name!r} pads, and what it pools may be negative, so that zeros at the "
-                    "border would win; use padding='valid' in the model, or form=average"
+                    "border would win; use padding='valid' in the model, or loihi-max-pool{form=host} or {form=average}"
                 )
             best = _add(graph, node, "padded", ops.ZeroPad(padding=pads), source)
     else:

@@ -45,10 +45,7 @@ class Place(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         chip = {node.name for node in populations(graph)}
         if not chip:
-            raise LoweringError(
-                "no layer can be on the chip: none has neurons that a core can be; use --neurons loihi-signed-if, and "
-                f"ReLU activations{_with_samples(list(graph), context)}"
-            )
+            raise LoweringError(f"no layer can be on the chip: {_why_none(graph, context)}")
         before = {node.name: graph.ancestors([node.name]) & chip for node in graph}
         blocks = [n for n in graph if not is_link(n) and not on_chip(n) and n.op.arity != 0 and before[n.name]]
         behind = {n.name: {c for c in chip if n.name in graph.ancestors([c])} for n in blocks}
@@ -82,13 +79,37 @@ class Place(Pass):
         )
 
 
+def _why_none(graph: Graph, context: Context) -> str:
+    """Return why there is no population of the chip, and what helps."""
+    others = [node.op.model for node in graph.nodes(Neurons)]
+    kinds = ", ".join(dict.fromkeys(model.kind for model in others if model.can_replace(ops.Relu())))
+    if kinds:
+        return f"a core cannot be {kinds} neurons; leave --neurons out"
+    helps = _with_samples(list(graph), context)
+    if helps:
+        return f"its activations are no ReLU{helps}"
+    functions = _fitted(list(graph))
+    if functions:
+        return f"{functions} is no ReLU; let the pass fit-activations run, which writes it as a sum of ReLUs"
+    return "no layer in it has neurons; compile for another backend, such as nengo"
+
+
 def _with_samples(nodes: Sequence[Node], context: Context) -> str:
     """Return what helps where activations are on the host that would be sums of ReLUs if there were samples."""
-    if context.samples is not None:
-        return ""
-    found = [node.op.model.activation if isinstance(node.op, Neurons) else node.op for node in nodes]
-    kinds = ", ".join(dict.fromkeys(op.kind for op in found if isinstance(op, Activation) and op.elementwise))
+    kinds = _fitted(nodes) if context.samples is None else ""
     return f"; with --calibration SAMPLES, {kinds} becomes a sum of ReLUs on the chip" if kinds else ""
+
+
+def _fitted(nodes: Sequence[Node]) -> str:
+    """Return the kinds of activations that can be written as sums of ReLUs."""
+    found = [node.op.model.activation if isinstance(node.op, Neurons) else node.op for node in nodes]
+    return ", ".join(
+        dict.fromkeys(
+            op.kind
+            for op in found
+            if isinstance(op, Activation) and op.elementwise and not isinstance(op, (ops.Relu, ops.Linear))
+        )
+    )
 
 
 def _cheapest(

@@ -109,7 +109,7 @@ def test_a_convolution_that_gives_the_output_is_on_the_host():
 
 
 def test_what_a_core_is_not_is_refused_by_name():
-    with pytest.raises(LoweringError, match=r"dt cannot be 0\.002"):
+    with pytest.raises(LoweringError, match=r"dt cannot be 0\.002; say --dt 0\.001"):
         compiled(image_model(), dt=0.002)
     with pytest.raises(LoweringError, match="takes spikes only"):
         compiled(image_model(), skip=["loihi-encode"])
