@@ -20,7 +20,7 @@ from snnc.neurons import SYNAPSES, NeuronModel, Neurons, SynapseModel
 V = TypeVar("V")
 PerLayer: TypeAlias = V | Mapping[str, V] | None
 """One value for all layers, or values by layer name, with ``"*"`` for the layers that are not named."""
-SAMPLES, NEURONS = 32, 1 << 22
+SAMPLES, NEURONS = 32, 3 << 20
 """The fewest samples that a sweep takes to see, and the neurons of all samples together."""
 
 

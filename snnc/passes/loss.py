@@ -17,7 +17,7 @@ from snnc.neurons import Neurons
 from snnc.ops.read_out_activation import stepwise
 from snnc.passes.base import Context
 
-VALUES, FEWEST = 512, 32
+VALUES, FEWEST = 256, 32
 """The values of all outputs that a comparison takes to see, and the fewest samples. They are the same samples before a
 pass and after it, so that few of them tell the two apart."""
 
