@@ -54,6 +54,7 @@ from snnc.outputs import MARK
 from snnc.passes.base import Choice, Context, Pass, PerLayer, Stage, layer_keys
 from snnc.passes.fuse_linear import fuse_linear
 from snnc.passes.merge_linear import MergeLinear
+from snnc.passes.swap_activations import AnyNeurons, ChosenModels
 from snnc.passes.write_scales import WriteScales
 from snnc.processes import in_processes
 from snnc.program import CoreUse, Program
@@ -164,6 +165,8 @@ __all__ += [
 __all__ += [
     "MARK",
     "WRITTEN_BY",
+    "AnyNeurons",
+    "ChosenModels",
     "External",
     "Kinds",
     "SafeHdf5",

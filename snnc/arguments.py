@@ -27,15 +27,6 @@ CHOOSING = ("choose-levels", "choose-thresholds")
 """The passes that choose at level 2 what a network may lose and what it spares."""
 CODES = {"graded": SigmaDelta.kind, "counted": SignedIf.kind}
 """The neurons of each code."""
-SHORT_FORMS = (
-    ("neurons", "decompose-activations"),
-    ("neurons", "fit-activations"),
-    ("neurons", "swap-activations"),
-    ("neurons", "spike-between-weights"),
-    ("scale", "scale-rates"),
-    ("synapse", "insert-synapses"),
-)
-"""Arguments of compile that are options of passes."""
 
 
 def plan_of(
@@ -52,14 +43,18 @@ def plan_of(
     defaults, passes, skip = backend.defaults(level), tuple(passes), tuple(skip)
     needed = (*registry.passes_for(backend.name), *(text for text in defaults.passes if parse(text)[0] not in skip))
     asked = {text.name if isinstance(text, Pass) else parse(text)[0] for text in (*needed, *passes)}
-    for key, name in SHORT_FORMS:
-        value = getattr(defaults, key) if short[key] is None else short[key]
-        cls = registry.passes[name]
-        if value is not None and (name in asked or (cls.default and cls.level <= level and name not in skip)):
-            merged.setdefault(name, {})[key] = value
+    chain = registry.chain(backend.name)
+    for name, cls in registry.passes.items():
+        usual = (
+            cls.default and cls.level <= level and name not in skip and (not cls.targets or {*cls.targets} & {*chain})
+        )
+        for key in cls.arguments if usual or name in asked else ():
+            value = getattr(defaults, key) if short[key] is None else short[key]
+            if value is not None:
+                merged.setdefault(name, {})[key] = value
     return plan(
         registry.passes,
-        registry.chain(backend.name),
+        chain,
         level,
         needed=needed,
         named=passes,

@@ -27,10 +27,11 @@ GOLDEN = {
         initial_state is_temporal linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,
     "First-party": """
-        MARK WRITTEN_BY External Kinds SafeHdf5 Stepper convolve decode decoder_of finish_each for_batch
-        fuse_linear graph_from_text graph_text in_processes interpolation_matrix limits matmul matvec npz_bytes
-        numbered_tail one_thread op_from_text op_text present progress_bar read_npz read_out_of read_out_tail
-        read_values refitted require_none samples_for schedule stepwise with_batch with_ideal_rates
+        MARK WRITTEN_BY AnyNeurons ChosenModels External Kinds SafeHdf5 Stepper convolve decode decoder_of
+        finish_each for_batch fuse_linear graph_from_text graph_text in_processes interpolation_matrix limits
+        matmul matvec npz_bytes numbered_tail one_thread op_from_text op_text present progress_bar read_npz
+        read_out_of read_out_tail read_values refitted require_none samples_for schedule stepwise with_batch
+        with_ideal_rates
     """,
 }
 

@@ -40,9 +40,18 @@ class LoihiBackend(Backend):
         return 2 if samples else 1
 
     def defaults(self, level: int) -> Defaults:
-        """Return the settings; without samples, what activations would be fitted to is not known."""
-        scale, passes = (None, ("fit-activations",)) if level > 1 else (200.0, ())
-        return Defaults(neurons="loihi-soft-if", scale=scale, steps=60, read_out=0.35, passes=passes)
+        """Return the settings for a level.
+
+        Without samples nobody knows what activations would be fitted to, or how far currents fall.
+        """
+        known = level > 1
+        return Defaults(
+            neurons="loihi-soft-if" if known else "loihi-soft-if{reach=2048}",
+            scale=None if known else 200.0,
+            steps=60,
+            read_out=0.35,
+            passes=("fit-activations",) if known else (),
+        )
 
     def refuses(self, node: Node) -> str | None:
         """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""

@@ -17,6 +17,7 @@ from nengo_loihi.simulator import StepRunner
 
 from snnc.api import AnyArray, Array, LoweringError
 from snnc_loihi.quick_build import quick
+from snnc_loihi.rounding import in_units_of_resets
 
 
 @contextmanager
@@ -58,7 +59,7 @@ class Emulator:
 
     def _build(self) -> Any:
         options = {"dt": self._dt, "seed": self._seed, "target": self.target, "progress_bar": False}
-        with strict(), quiet(), quick(), refusals(f"network {self._network.label!r}"):
+        with strict(), quiet(), quick(), in_units_of_resets(), refusals(f"network {self._network.label!r}"):
             return nengo_loihi.Simulator(self._network, **options)
 
     @property
@@ -78,7 +79,7 @@ class Emulator:
                 signal = host.model.sig[node].get("out")
                 if signal is not None and signal in host.signals:
                     host.signals[signal][...] = x
-        with strict(), quiet(), quick(), refusals(f"network {self._sim.network.label!r}"):
+        with strict(), quiet(), quick(), in_units_of_resets(), refusals(f"network {self._sim.network.label!r}"):
             self._sim.run_steps(steps)
 
     def probed(self, name: str) -> AnyArray:

@@ -146,12 +146,14 @@ class LoihiSoftIf(neurons.SoftResetIf):
     Rueckauer et al. 2021 (NxTF) have reset by subtraction on the chip with a second compartment a neuron.
     ``initial`` is the voltage at the start in units of the threshold: half turns the floor of the count into rounding.
     ``reach`` is how many thresholds the current can hold: of a neuron that is inhibited all the time, it falls in every
-    step that a sample is shown. Beyond 2048 the smallest weights lose bits.
+    step that a sample is shown. Beyond 512 weights lose a bit for each time that it doubles.
+    A neuron that is ``capped`` stands for min(max(x, 0), m): its scale is such that a spike in each step says m.
     """
 
     kind: ClassVar[str] = "loihi-soft-if"
     initial: float = 0.5
-    reach: int = 2048
+    reach: int = 512
+    capped: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,6 +162,10 @@ class LoihiSoftIf(neurons.SoftResetIf):
                 f"neurons 'loihi-soft-if': gamma {self.gamma}, initial {self.initial:g} or reach {self.reach} does not "
                 f"fit the chip, which fires once a step, starts at 0 to 0.9 thresholds, and holds 1 to {REACH} of them"
             )
+
+    def response(self, xp: Any, current: Any) -> Any:
+        rate = xp.maximum(current, 0)
+        return xp.minimum(rate, 1 / STEP) if self.capped else rate
 
 
 @op

@@ -18,6 +18,8 @@ from snnc.api import AnyArray, NeuronModel
 from snnc_loihi import models
 from snnc_loihi.core_connections import BASES
 
+RESET = "reset"
+"""What the synapse of soft-reset neurons to themselves is called."""
 CURRENT_BIASES = 16
 """The largest current, of 23 bits, in units of the largest bias, of 12 bits and an exponent of 7."""
 
@@ -64,7 +66,7 @@ class ChipSoftResetIF(SoftResetIF):
     by_population = BoolParam("by_population")
 
     def __init__(
-        self, initial: float = 0.5, reach: int = 2048, amplitude: float = 1, *, by_population: bool = False
+        self, initial: float = 0.5, reach: int = 512, amplitude: float = 1, *, by_population: bool = False
     ) -> None:
         """Make neurons; a spike is ``amplitude / dt``."""
         self.initial, self.reach, self.by_population = initial, reach, by_population
@@ -113,7 +115,7 @@ def build_soft_reset_if(model: Any, kind: ChipSoftResetIF, neurons: Any, block: 
     """Configure the compartments of a block, and connect each to itself."""
     size = block.n_neurons
     block.compartment = Accumulator(size, kind, model.dt)
-    synapse, axon = Synapse(size, label="reset"), Axon(size, label="reset")
+    synapse, axon = Synapse(size, label=RESET), Axon(size, label=RESET)
     if kind.by_population:
         # one weight for all; a base has 8 bits, and the index the rest
         far = range(-(-size // BASES))

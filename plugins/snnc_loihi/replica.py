@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from snnc.api import LoweringError
 from snnc_loihi.chip_model import Arc, Population, Wiring, read_wiring
+from snnc_loihi.models import REACH
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -144,13 +145,20 @@ class _State:
             self._require(self.current + self.bias, CURRENT_BITS, "current with its bias", t)
             self._room = (1 << CURRENT_BITS) - float(np.abs(self.current).max() + np.abs(self.bias).max())
 
+    def _remedy(self, bits: int) -> str:
+        reach = getattr(self.ensemble.neuron_type, "reach", None)
+        if reach is None or bits == INPUT_BITS or reach >= REACH:
+            return "lower the firing rates of the layers that feed it"
+        wider = f"loihi-soft-if{{reach={min(8 * reach, REACH)}}}"
+        return f"show samples for fewer steps, or let its neurons hold more: neurons {wider} for it or all"
+
     def _require(self, values: Values, bits: int, what: str, t: int) -> None:
         limit = 1 << bits
         if values.max() >= limit or values.min() < -limit:
             worst = values.flat[np.argmax(np.abs(values))]
             raise LoweringError(
                 f"layer {self.name!r}: the {what} reaches {worst:.0f} at step {t}, but the chip holds {bits} bits and "
-                f"a sign (at most {limit - 1}); lower the firing rates of the layers that feed it"
+                f"a sign (at most {limit - 1}); {self._remedy(bits)}"
             )
 
 

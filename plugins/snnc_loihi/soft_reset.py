@@ -37,7 +37,8 @@ def add_clock(network: Any) -> None:
         network: connected from neurons to neurons, with nengo-loihi's config; a clock is added where one is needed.
     """
     depth = _depths(network)
-    biased = {e: np.asarray(e.bias) for e in depth if isinstance(e.neuron_type, ChipSoftResetIF) and np.any(e.bias)}
+    soft = [e for e in network.all_ensembles if isinstance(e.neuron_type, ChipSoftResetIF)]
+    biased = {e: np.asarray(e.bias) for e in soft if np.any(e.bias)}
     if not biased:
         return
     deepest = max(depth[ensemble] for ensemble in biased)
@@ -58,22 +59,21 @@ def add_clock(network: Any) -> None:
 
 
 def _depths(network: Any) -> dict[Any, int]:
-    """Return the number of each ensemble on the chip in the longest chain of ensembles from the host to it, from 1."""
+    """Return for each ensemble on the chip in which step its first input comes at the latest, from 1."""
+    on_chip = {e for e in network.all_ensembles if network.config[e].on_chip is not False}
     graph = networkx.DiGraph()
-    graph.add_nodes_from(e for e in network.all_ensembles if network.config[e].on_chip is not False)
-    graph.add_edges_from(
-        (c.pre_obj.ensemble, c.post_obj.ensemble)
-        for c in network.all_connections
-        if isinstance(c.pre_obj, nengo.ensemble.Neurons) and isinstance(c.post_obj, nengo.ensemble.Neurons)
-        if c.pre_obj.ensemble in graph
-        and c.post_obj.ensemble in graph
-        and c.pre_obj.ensemble is not c.post_obj.ensemble
-    )
+    graph.add_nodes_from(on_chip)
+    ends = ((_object(c.pre_obj), _object(c.post_obj)) for c in network.all_connections)
+    graph.add_edges_from((source, target) for source, target in ends if source is not target)
     if not networkx.is_directed_acyclic_graph(graph):
-        raise LoweringError(
-            "layers of the chip feed one another in a loop, so that no step is their first; use other neurons"
-        )
+        raise LoweringError("layers of the chip feed one another in a loop, where loihi-soft-if has no first step")
     depth: dict[Any, int] = {}
-    for ensemble in networkx.topological_sort(graph):
-        depth[ensemble] = 1 + max((depth[before] for before in graph.predecessors(ensemble)), default=0)
-    return depth
+    for item in networkx.topological_sort(graph):
+        # a step to each ensemble of the chip, and one from the chip back to the host
+        hops = (depth[source] + (item in on_chip or source in on_chip) for source in graph.predecessors(item))
+        depth[item] = max(hops, default=int(item in on_chip))
+    return {ensemble: depth[ensemble] for ensemble in on_chip}
+
+
+def _object(end: Any) -> Any:
+    return end.ensemble if isinstance(end, nengo.ensemble.Neurons) else end

@@ -70,6 +70,8 @@ class Term:
     root: str
     map: LinearMap
     synapse: SynapseModel | None = None
+    stored: bool = False
+    """Whether a correlation is written as one, however few of its weights are not zero."""
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,8 @@ class Pass(ABC):
     approximates: ClassVar[bool] = False
     """Whether it writes what the network computes in another way, so that calibration goes on aiming at the graph
     before it; of the stage SPIKE."""
+    arguments: ClassVar[tuple[str, ...]] = ()
+    """Which of the arguments ``neurons``, ``scale`` and ``synapse`` of ``compile`` are options of the pass, too."""
     measured: ClassVar[bool] = False
     """Whether it is kept only where the spiking network's error on samples held back gets smaller."""
 

@@ -45,6 +45,7 @@ class DecomposeActivations(Pass):
 
     name: ClassVar[str] = "decompose-activations"
     stage: ClassVar[Stage] = Stage.SPIKE
+    arguments: ClassVar[tuple[str, ...]] = ("neurons",)
     after: ClassVar[tuple[str, ...]] = ("defer-final-activation",)
     default: ClassVar[bool] = True
     exact: ClassVar[bool] = True

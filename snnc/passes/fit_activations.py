@@ -55,6 +55,7 @@ class FitActivations(Pass):
 
     name: ClassVar[str] = "fit-activations"
     stage: ClassVar[Stage] = Stage.SPIKE
+    arguments: ClassVar[tuple[str, ...]] = ("neurons",)
     after: ClassVar[tuple[str, ...]] = ("decompose-activations", "defer-final-activation")
     needs_calibration: ClassVar[bool] = True
     approximates: ClassVar[bool] = True

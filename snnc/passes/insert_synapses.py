@@ -34,6 +34,7 @@ class InsertSynapses(Pass):
 
     name: ClassVar[str] = "insert-synapses"
     stage: ClassVar[Stage] = Stage.FILTER
+    arguments: ClassVar[tuple[str, ...]] = ("synapse",)
     default: ClassVar[bool] = True
     exact: ClassVar[bool] = True
     synapse: PerLayer[float | str | SynapseModel] = None

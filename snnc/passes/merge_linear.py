@@ -127,7 +127,11 @@ class MergeLinear(Pass):
             in_place: let the last op have the name of the node, and its readers.
         """
         shape, constant = node.type.shape, wanted.constant
-        chains = [self.ops_of(term.map, graph[term.root].type.shape, shape) for term in wanted.terms]
+        whole = replace(self, sparse=0.0)
+        chains = [
+            (whole if term.stored else self).ops_of(term.map, graph[term.root].type.shape, shape)
+            for term in wanted.terms
+        ]
         for chain in chains:
             constant = _with_bias(chain, constant)
         joined: list[Op] = [ops.Add()] if len(chains) > 1 else []

@@ -32,6 +32,7 @@ class ScaleRates(Pass):
 
     name: ClassVar[str] = "scale-rates"
     stage: ClassVar[Stage] = Stage.SCALE
+    arguments: ClassVar[tuple[str, ...]] = ("scale",)
     default: ClassVar[bool] = True
     exact: ClassVar[bool] = True
     scale: PerLayer[float] = None

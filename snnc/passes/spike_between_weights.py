@@ -43,6 +43,7 @@ class SpikeBetweenWeights(Pass):
 
     name: ClassVar[str] = "spike-between-weights"
     stage: ClassVar[Stage] = Stage.SPIKE
+    arguments: ClassVar[tuple[str, ...]] = ("neurons",)
     after: ClassVar[tuple[str, ...]] = ("swap-activations", "defer-final-activation", "spiking-max-pool")
     default: ClassVar[bool] = True
     level: ClassVar[int] = 1

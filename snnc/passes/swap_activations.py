@@ -18,6 +18,7 @@ from snnc.text_form import build_record
 
 DEFAULT = "spiking-relu"
 AnyNeurons: TypeAlias = str | NeuronModel | Mapping[str, str | NeuronModel]
+"""A neuron model or its text, for all layers, or by layer and activation with ``"*"`` for the rest."""
 KEEP = "none"
 """The choice that leaves an activation as it is, on the host."""
 
@@ -43,6 +44,7 @@ class SwapActivations(Pass):
 
     name: ClassVar[str] = "swap-activations"
     stage: ClassVar[Stage] = Stage.SPIKE
+    arguments: ClassVar[tuple[str, ...]] = ("neurons",)
     after: ClassVar[tuple[str, ...]] = ("decompose-activations", "fit-activations")
     default: ClassVar[bool] = True
     neurons: AnyNeurons = DEFAULT
@@ -50,8 +52,9 @@ class SwapActivations(Pass):
     def apply(self, graph: Graph, context: Context) -> None:
         nodes, final = graph.nodes(Activation), _final(graph)
         models = ChosenModels(self.neurons, context)
+        spiking = {key for node in graph.nodes(Neurons) for key in layer_keys(node.origin.layers, node.name)}
         models.choice.require_known(
-            {key for node, op in (*((n, n.op) for n in nodes), *final) for key in _keys(node, op)}
+            {key for node, op in (*((n, n.op) for n in nodes), *final) for key in _keys(node, op)} | spiking
         )
         for node, activation in final:
             key, model = models.of(node, activation)
@@ -70,7 +73,7 @@ class SwapActivations(Pass):
                 context.note(
                     f"{swapped.kind} neurons stand for {node.op.kind} only approximately; calibrate or scale up"
                 )
-        _tell(kept, nodes, len(kept) == len(nodes) and bool(nodes or final), context)
+        _tell(kept, nodes, len(kept) == len(nodes) and bool(nodes or final) and not spiking, context)
 
 
 def _final(graph: Graph) -> list[tuple[Node, Activation]]:

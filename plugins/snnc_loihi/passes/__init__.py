@@ -2,6 +2,8 @@
 
 from snnc.api import Pass
 from snnc_loihi.passes.calibrate import Calibrate
+from snnc_loihi.passes.cap import Cap
+from snnc_loihi.passes.choose_steps import ChooseSteps
 from snnc_loihi.passes.encode import Encode
 from snnc_loihi.passes.max_pool import MaxPooling
 from snnc_loihi.passes.merge_linear import MergeLinear
@@ -10,4 +12,15 @@ from snnc_loihi.passes.read_out import ReadOut
 from snnc_loihi.passes.set_rates import SetRates
 from snnc_loihi.passes.write_scales import WriteScales
 
-PASSES: tuple[type[Pass], ...] = (MaxPooling, SetRates, Place, Encode, Calibrate, WriteScales, MergeLinear, ReadOut)
+PASSES: tuple[type[Pass], ...] = (
+    MaxPooling,
+    Cap,
+    SetRates,
+    Place,
+    ChooseSteps,
+    Encode,
+    Calibrate,
+    WriteScales,
+    MergeLinear,
+    ReadOut,
+)

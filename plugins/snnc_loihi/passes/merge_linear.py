@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -53,10 +53,12 @@ class MergeLinear(MergeLinearOps):
 
     def apply(self, graph: Graph, context: Context) -> None:
         sums = self.sums(graph)
-        for name, feed in [(node.name, graph[graph.sources(node.name)[0]]) for node in populations(graph)]:
+        feeds = [(node.name, graph[graph.sources(node.name)[0]]) for node in populations(graph)]
+        convolving = {t.root for _, feed in feeds for t in sums[feed.name].terms if self._is_convolution(t.map)}
+        for name, feed in feeds:
             # the op right before a population keeps the name by which people know it, where nothing else reads that
             alone = graph.sole_reader(feed.name) == name and feed.op.is_linear and not isinstance(feed.op, Stateful)
-            head = self.write(graph, feed, _with_one_filter(sums[feed.name]), in_place=alone)
+            head = self.write(graph, feed, _as_on_a_core(sums[feed.name], convolving), in_place=alone)
             if graph.sources(name) != (head,):
                 graph.rebuild(name, graph[name].op, [head])
         graph.prune()
@@ -81,12 +83,25 @@ class MergeLinear(MergeLinearOps):
         )
         return [*maps.reshaped(given, seen), conv, *maps.reshaped((1, 1, outputs), wanted)]
 
+    def _is_convolution(self, form: maps.LinearMap) -> bool:
+        return (
+            isinstance(form, maps.Correlation)
+            and form.output[:2] != (1, 1)
+            and float(np.mean(form.kernel != 0)) > self.sparse
+            and maps.as_same(form) is not None
+        )
+
     def postcondition(self, graph: Graph) -> Iterator[str]:
         yield from ()
 
 
-def _with_one_filter(wanted: maps.LinearSum) -> maps.LinearSum:
-    """Return a sum with the slowest of its filters on all of its terms."""
+def _as_on_a_core(wanted: maps.LinearSum, convolving: Collection[str]) -> maps.LinearSum:
+    """Return a sum with the slowest of its filters on all of its terms, and without mixtures of axons.
+
+    A layer that feeds a convolution has population axons; a sparse matrix, as which the skip connection beside it would
+    be written, would need others.
+    """
     synapses = [term.synapse for term in wanted.terms if term.synapse is not None]
     slowest = max(synapses, key=lambda synapse: synapse.tau, default=None)
-    return replace(wanted, terms=tuple(replace(term, synapse=slowest) for term in wanted.terms))
+    terms = (replace(term, synapse=slowest, stored=term.root in convolving) for term in wanted.terms)
+    return replace(wanted, terms=tuple(terms))

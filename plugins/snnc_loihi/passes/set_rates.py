@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -12,6 +13,8 @@ from snnc.api import (
     Array,
     Context,
     Graph,
+    Neurons,
+    Node,
     Pass,
     Stage,
     UsageError,
@@ -19,9 +22,11 @@ from snnc.api import (
     evaluate_nodes,
     with_ideal_rates,
 )
-from snnc_loihi.models import STEP, LoihiSoftIf
+from snnc_loihi.models import REACH, STEP, LoihiSoftIf
 from snnc_loihi.placement_queries import populations
 
+SHOWN = 100
+"""Steps for which samples may be shown without a current that leaves its range, if they are compiled for fewer."""
 FASTEST = 1 / STEP
 """Hz: a spike in each step."""
 FLOOR = 0.1
@@ -66,14 +71,24 @@ class SetRates(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         assert context.samples is not None
-        nodes = [node for node in populations(graph) if np.all(np.asarray(node.op.scale) == 1)]
-        activations = evaluate_nodes(with_ideal_rates(graph), context.samples, {node.name for node in nodes})
+        nodes = [node for node in populations(graph) if np.all(np.asarray(node.op.scale) == 1) or _is_capped(node)]
+        drives = {node.name: graph.sources(node.name)[0] for node in nodes}
+        values = evaluate_nodes(with_ideal_rates(graph), context.samples, {*drives, *drives.values()})
         for node in nodes:
             # the ReLUs of a sum have one range already, though some have seen little of it
             alike = decoder_of(graph, node) is not None
-            found = self.range(activations[node.name], alike=alike)
-            rate = self.rate or (FASTEST if isinstance(node.op.model, LoihiSoftIf) else FASTEST / 2)
-            graph.replace(node.name, replace(node.op, scale=found / rate))
+            found = self.range(values[node.name], alike=alike)
+            model = node.op.model
+            soft = isinstance(model, LoihiSoftIf)
+            if _is_capped(node):
+                scale = np.minimum(found * STEP, node.op.scale).astype(np.float32)
+            else:
+                scale = found / (self.rate or (FASTEST if soft else FASTEST / 2))
+            op = replace(node.op, scale=scale)
+            if isinstance(model, LoihiSoftIf):
+                lowest = float(np.min(values[drives[node.name]] / scale)) * STEP
+                op = replace(op, model=_reaching(model, -lowest * max(context.steps, SHOWN)))
+            graph.replace(node.name, op)
 
     def range(self, values: Array, *, alike: bool = False) -> AnyArray:
         """Return the largest activation, one number a channel.
@@ -87,3 +102,13 @@ class SetRates(Pass):
         if alike or values.ndim == 2:
             return np.full(values.shape[-1], whole, dtype=np.float32)
         return np.maximum(np.percentile(flat, self.percentile, axis=0), FLOOR * whole).astype(np.float32)
+
+
+def _is_capped(node: Node[Neurons]) -> bool:
+    return isinstance(node.op.model, LoihiSoftIf) and node.op.model.capped
+
+
+def _reaching(model: LoihiSoftIf, thresholds: float) -> LoihiSoftIf:
+    """Return neurons whose current can fall twice as far as on the samples, or as far as a core can have it."""
+    wanted = 1 << math.ceil(math.log2(max(2 * thresholds, 1)))
+    return replace(model, reach=min(max(model.reach, wanted), REACH))
