@@ -13,9 +13,9 @@ from snnc.api import MergeLinear as MergeLinearOps
 from snnc.api import linear_maps as maps
 from snnc_loihi.placement_queries import populations
 
-AXONS = 4096
-"""The most sources of a matrix that a core takes. Those of a convolution are positions, whatever their channels, so
-that a wider matrix becomes a convolution with one position."""
+AXONS = 4096 - 2
+"""The most sources of a matrix that a core takes, beside a neuron's own spike and the one that brings its bias. Those
+of a convolution are positions, whatever their channels, so that a wider matrix becomes one with one position."""
 MOST_ATOMS = 64
 
 

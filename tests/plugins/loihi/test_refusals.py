@@ -177,3 +177,9 @@ def test_calibration_helps_where_the_error_says_so():
 
 def test_a_model_without_the_padding_that_is_in_the_way_compiles():
     assert compiled(Case(pooled("valid"), {}, "", ())).program.resources["cores"] > 1
+
+
+@pytest.mark.parametrize("size", [4094, 4095, 4096, 4097])
+def test_a_dense_layer_as_wide_as_a_core_fits(size):
+    graph = row((size,), dense(size, 3), RELU, dense(3, 2))
+    assert compiled(Case(graph, {}, "", ())).program.resources["cores"] >= 1
