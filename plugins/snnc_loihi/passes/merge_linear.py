@@ -66,7 +66,10 @@ class MergeLinear(MergeLinearOps):
 
     def filtered(self, node: Node, synapse: SynapseModel, before: maps.LinearSum) -> maps.LinearSum:
         if any(term.synapse is not None for term in before.terms):
-            raise LoweringError(f"{node.name!r} is a second filter between two layers, a core has one; take one out")
+            raise LoweringError(
+                f"{node.name!r} is a second filter between two layers, and a core has one; leave --synapse out if that "
+                "is one of them, or compile for another backend, such as nengo"
+            )
         return replace(before, terms=tuple(replace(term, synapse=synapse) for term in before.terms))
 
     def dense_ops(self, weight: AnyArray, given: Shape, wanted: Shape) -> list[Op]:

@@ -12,7 +12,7 @@ from snnc_loihi.passes.calibrate import Calibrate
 from snnc_loihi.passes.set_rates import SetRates
 
 import snnc
-from snnc.api import Graph, SnncError, ops
+from snnc.api import Graph, SnncError, Synapse, neurons, ops
 from tests.plugins.loihi.graphs import conv, dense, row
 from tests.plugins.loihi.networks import IGNORED
 from tests.plugins.loihi.test_layers import joined
@@ -86,6 +86,12 @@ CASES = {
         {"synapse": "alpha{tau=0.002}", "neurons": "loihi-signed-if"},
         "low-pass only; use --synapse SECONDS",
         ({"synapse": 0.002, "neurons": "loihi-signed-if"},),
+    ),
+    "second filter": Case(
+        images(Synapse(model=neurons.Lowpass(tau=0.01)), size=144),
+        {"synapse": 0.002, "neurons": "loihi-signed-if"},
+        "'synapse' is a second filter between two layers, .*leave --synapse out .*another backend, such as nengo",
+        ({"neurons": "loihi-signed-if"}, {"backend": "nengo", "synapse": 0.002}),
     ),
     "no encoder": Case(
         PLAIN, {"skip": ("loihi-encode",)}, "takes spikes only; let the passes loihi-encode and loihi-merge", ({},)
