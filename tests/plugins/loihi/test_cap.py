@@ -23,7 +23,7 @@ def test_one_population_and_equal_outputs(activation):
     (node,) = after.nodes(Neurons)
     assert node.op.model.capped
     x = 30 * random(16, 5)
-    np.testing.assert_allclose(evaluate(after, x)["y"], evaluate(graph, x)["y"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(evaluate(after, {"x": x})["y"], evaluate(graph, {"x": x})["y"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_range_is_never_beyond_the_cap():
     np.testing.assert_allclose(node.op.scale, 0.5 * STEP)
     small = capped(graph)
     SetRates().apply(small, Context(backend="loihi", samples={"x": 0.01 * random(64, 5) * 0}))
-    assert np.max(small.nodes(Neurons)[0].op.scale) <= 0.5 * STEP
+    np.testing.assert_allclose(small.nodes(Neurons)[0].op.scale, 0.5 * STEP)  # a silent layer: any does
