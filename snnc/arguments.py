@@ -37,10 +37,13 @@ def plan_of(
     skip: Iterable[str],
     options: Mapping[str, Mapping[str, Any]] | None,
     short: Mapping[str, Any],
+    *,
+    temporal: bool = False,
 ) -> list[Pass]:
     """Return the plan, with the short forms (neurons, scale, synapse) put into the options of their passes."""
     merged = {name: dict(values) for name, values in (options or {}).items()}
-    defaults, passes, skip = backend.defaults(level), tuple(passes), tuple(skip)
+    defaults = backend.stream_defaults(level) if temporal else backend.defaults(level)
+    passes, skip = tuple(passes), tuple(skip)
     needed = (*registry.passes_for(backend.name), *(text for text in defaults.passes if parse(text)[0] not in skip))
     asked = {text.name if isinstance(text, Pass) else parse(text)[0] for text in (*needed, *passes)}
     chain = registry.chain(backend.name)
@@ -78,14 +81,15 @@ def settings_of(
     if shown.temporal and not backend.temporal:
         raise UsageError(f"the backend {backend.name!r} presents no sequences; compile temporal models for nengo")
     if read_out is None:
-        usual = "last" if shown.answers_at_the_end else backend.defaults(level).read_out
+        defaults = backend.stream_defaults(level) if shown.temporal else backend.defaults(level)
+        usual = "last" if shown.answers_at_the_end else defaults.read_out
         read_out = made_for.read_out or usual
     reading = registry.read_out(read_out)
     return Settings(
         backend=write(backend.name, backend.options()),
         level=level,
         seed=seed,
-        dt=(made_for.dt or shown.seconds or DT) if dt is None else dt,
+        dt=(backend.step or made_for.dt or shown.seconds or DT) if dt is None else dt,
         steps=None if shown.temporal else steps,
         read_out=write(reading.kind, reading.attrs()),
     )

@@ -82,6 +82,9 @@ class Backend(ABC):
     tolerance: ClassVar[Tolerance] = Tolerance()
     temporal: ClassVar[bool] = False
     """Whether its programs present the slices of sequences, one a step."""
+    step: ClassVar[float | None] = None
+    """Seconds that its steps stand for, where that never changes: temporal models that say otherwise have a slice a
+    step all the same."""
     engines: ClassVar[tuple[str, ...]] = ("numpy", "program")
     """What can run a compiled model; ``evaluate`` takes the first by default. ``"numpy"`` is snnc's own evaluator,
     ``"program"`` what ``run`` uses, any other name is one that the program's ``using`` knows."""
@@ -122,6 +125,13 @@ class Backend(ABC):
                 if self.accepted_neurons is None or kind in self.accepted_neurons:
                     return Defaults(neurons=kind, read_out=0.0)
         return Defaults()
+
+    def stream_defaults(self, level: int) -> Defaults:
+        """Return the settings of a temporal model, whose inputs change from step to step, where the user chooses none.
+
+        Those of any other by default.
+        """
+        return self.defaults(level)
 
     def refuses(self, node: Node) -> str | None:
         """Return why the backend cannot take a node, and what to do instead; None where it can.

@@ -221,9 +221,10 @@ def compile(
         steps = made_for.steps if steps is None and not showing.temporal else steps
         planned = plan_of(registry, chosen, usual, passes, skip, options, short)
     level, seed = usual if level is None else level, seed or 0
-    if showing.temporal and code == "counted":
+    if showing.temporal:
         # what signed-if remembers is of one input: a stream would never let it forget
-        planned = plan_of(registry, chosen, level, passes, skip, options, {**short, "neurons": SoftResetIf.kind})
+        short = {**short, "neurons": SoftResetIf.kind} if code == "counted" else short
+        planned = plan_of(registry, chosen, level, passes, skip, options, short, temporal=True)
     settings = settings_of(source, registry, chosen, level, seed, dt, steps, read_out)
     measuring = any(p.needs_calibration for p in planned)
     if calibration is not None:

@@ -100,9 +100,8 @@ class Program:
         """
         found = {name: np.zeros((steps, *self.graph[name].type.shape), np.float32) for name in watch}
 
-        def keep(t: int, values: Mapping[str, Array]) -> None:
-            for name, kept in found.items():
-                kept[t] = values[name][0]
+        def keep(name: str, t: int, value: Array) -> None:
+            found[name][t] = value[0]
 
         return self._in_numpy(inputs, steps, watch, keep), found
 
@@ -111,10 +110,10 @@ class Program:
         inputs: Mapping[str, Array],
         steps: int,
         watch: Collection[str],
-        each_step: Callable[[int, Mapping[str, Array]], None] | None = None,
+        each_value: Callable[[str, int, Array], None] | None = None,
     ) -> Recording:
         """Present samples in snnc's own engine."""
-        return self._simulate(as_run(self.graph, watch), inputs, steps, watch, each_step)
+        return self._simulate(as_run(self.graph, watch), inputs, steps, watch, each_value)
 
     def _simulate(
         self,
@@ -122,7 +121,7 @@ class Program:
         inputs: Mapping[str, Array],
         steps: int,
         watch: Collection[str],
-        each_step: Callable[[int, Mapping[str, Array]], None] | None,
+        each_value: Callable[[str, int, Array], None] | None,
         external: External | None = None,
     ) -> Recording:
         """Present samples to a graph just as it is, with the settings of this program."""
@@ -136,7 +135,7 @@ class Program:
             seed=target.seed,
             watch=watch,
             external=external,
-            each_step=each_step,
+            each_value=each_value,
         )
 
     def run(

@@ -15,6 +15,9 @@ from snnc_loihi.placement_queries import sends_spikes
 if TYPE_CHECKING:
     from snnc_loihi.program import LoihiProgram
 
+STREAMING = "loihi-signed-if"
+"""The neurons of temporal models."""
+
 
 @dataclass(frozen=True)
 class LoihiBackend(Backend):
@@ -23,6 +26,8 @@ class LoihiBackend(Backend):
     name: ClassVar[str] = "loihi"
     extends: ClassVar[str | None] = "nengo"
     extra: ClassVar[str] = "loihi"
+    temporal: ClassVar[bool] = True
+    step: ClassVar[float | None] = STEP
     passes: ClassVar[tuple[str, ...]] = ()
     keeps_neurons: ClassVar[bool] = False
     reads_scale: ClassVar[bool] = True
@@ -53,6 +58,10 @@ class LoihiBackend(Backend):
             passes=("fit-activations",) if known else (),
         )
 
+    def stream_defaults(self, level: int) -> Defaults:
+        """Return the settings where inputs change: neurons that soon forget what inhibited them."""
+        return replace(self.defaults(level), neurons=STREAMING)
+
     def refuses(self, node: Node) -> str | None:
         """Refuse what is on the chip, or sends it spikes, and has a scale; the host's neurons may have one."""
         op = node.op
@@ -67,9 +76,11 @@ class LoihiBackend(Backend):
         load()
         from snnc_nengo.building import building
 
+        from snnc_loihi.lags import with_late_starts
         from snnc_loihi.program import LoihiProgram, build
 
         rehearsed = target.rehearsed.plan if isinstance(target.rehearsed, LoihiProgram) else None
+        graph = with_late_starts(graph)
         with building():
             made = build(graph, target, self.chips, rehearsed)
             return LoihiProgram(graph, replace(target, rehearsed=None), *made)

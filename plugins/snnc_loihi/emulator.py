@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import nengo
 import nengo_loihi
+import numpy as np
+from nengo.builder.processes import SimProcess
 from nengo_loihi.emulator import EmulatorInterface
 from nengo_loihi.simulator import StepRunner
 
@@ -72,12 +74,20 @@ class Emulator:
         self._sim.close()
 
     def show(self, inputs: Mapping[Any, Array], steps: int) -> None:
-        """Present one sample, a flat vector an input Node, for a number of steps from the fresh state."""
+        """Present one sample for a number of steps from the fresh state.
+
+        Args:
+            inputs: by input Node a flat vector, or ``(slices, size)``: one a step, and from then on the last one.
+            steps: how many.
+        """
+        for node, x in inputs.items():
+            if x.ndim == 2:
+                self._play(node, np.concatenate([x, np.repeat(x[-1:], max(0, steps - len(x)), axis=0)]))
         self._fresh()
         for node, x in inputs.items():
             for host in self._hosts():
                 signal = host.model.sig[node].get("out")
-                if signal is not None and signal in host.signals:
+                if x.ndim == 1 and signal is not None and signal in host.signals:
                     host.signals[signal][...] = x
         with strict(), quiet(), quick(), in_units_of_resets(), refusals(f"network {self._sim.network.label!r}"):
             self._sim.run_steps(steps)
@@ -89,6 +99,14 @@ class Emulator:
     def data(self, probe: Any) -> AnyArray:
         """Return what a probe of the network itself has seen, ``(steps, size)``."""
         return self._sim.data[probe]
+
+    def _play(self, node: Any, slices: Array) -> None:
+        """Let an input Node give a row each step, once the host starts afresh."""
+        for host in self._hosts():
+            signal = host.model.sig[node].get("out")
+            for operator in host.model.operators:
+                if isinstance(operator, SimProcess) and operator.output is signal:
+                    operator.process = nengo.processes.PresentInput(slices, self._dt)
 
     def _hosts(self) -> list[Any]:
         return [sim for name, sim in self._sim.sims.items() if name not in ("emulator", "loihi")]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from snnc.api import AnyArray, Array, External, Graph, Stepper, ops
+from snnc_loihi.lags import lags_of
 from snnc_loihi.placement_queries import is_encoder, on_chip
 from snnc_loihi.replica import Replica
 
@@ -29,6 +30,7 @@ class ExternalReplica(External):
             dt: seconds a step.
         """
         self.graph, self.replica, self.dt = graph, replica, dt
+        self.lags = lags_of(graph)
         self.chip = {node.name: ensembles[node.name] for node in graph if on_chip(node)}
         self.encoders = {node.name: ensembles[node.name] for node in graph if is_encoder(node)}
         # what a population of the chip reads, the chip itself computes
@@ -78,10 +80,13 @@ class ReplicaStepper(Stepper):
         return spikes.reshape(drive.shape).astype(np.float32)
 
     def finish(self, values: Mapping[str, Array], watch: Sequence[str]) -> dict[str, Array]:
-        """Let the chip take its step; return the spikes of watched populations in it, which the host has yet to see."""
+        """Let the chip take its step; return the spikes of watched populations in it, which the host has yet to see.
+
+        Where inputs change it returns none: what a population gives is recorded when the host sees it.
+        """
         sent = {ensemble: values[name].reshape(self._batch, -1) != 0 for name, ensemble in self._whole.encoders.items()}
         self._chip.step(sent)
-        return {name: self._fired(name) for name in watch if name in self._whole.chip}
+        return {name: self._fired(name) for name in watch if name in self._whole.chip and not self._whole.lags}
 
     def _fired(self, name: str) -> Array:
         fired = self._cores[self._whole.chip[name]].fired.T.reshape(self._batch, *self._whole.graph[name].type.shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from snnc.api import Graph, Neurons, Node, Synapse
+from snnc.api import Causal, Graph, Neurons, Node, Synapse
 from snnc_loihi.models import ON_CHIP, LoihiEncoder
 
 
@@ -25,7 +25,7 @@ def sends_spikes(node: Node) -> bool:
 
 def is_link(node: Node) -> bool:
     """Return whether a node is part of connections: it is linear, and remembers nothing but what a filter does."""
-    return node.op.is_linear or isinstance(node.op, Synapse)
+    return isinstance(node.op, Synapse) or (node.op.is_linear and not isinstance(node.op, Causal))
 
 
 def populations(graph: Graph) -> list[Node[Neurons]]:

@@ -13,15 +13,27 @@ from snnc_nengo.build import build as build_network
 from snnc_nengo.building import building
 from snnc_nengo.program import NengoProgram
 
-from snnc.api import Array, CoreUse, Graph, LoweringContext, LoweringError, Program, Recording, progress_bar
+from snnc.api import (
+    AnyArray,
+    Array,
+    CoreUse,
+    Graph,
+    LoweringContext,
+    LoweringError,
+    Program,
+    Recording,
+    presentation,
+    progress_bar,
+)
 from snnc_loihi.board import fit
 from snnc_loihi.check_network import check_network
 from snnc_loihi.core_map import map_files
 from snnc_loihi.emulator import Emulator, Hardware
 from snnc_loihi.hybrid import ExternalReplica
+from snnc_loihi.lags import lags_of
 from snnc_loihi.neuron_types import CHIP_TYPES
 from snnc_loihi.placement import Plan
-from snnc_loihi.placement_queries import sends_spikes
+from snnc_loihi.placement_queries import on_chip, sends_spikes
 from snnc_loihi.planner import plan
 from snnc_loihi.replica import PART, Replica
 from snnc_loihi.soft_reset import add_clock, choose_axons
@@ -131,28 +143,46 @@ class LoihiProgram(NengoProgram):
         inputs: Mapping[str, Array],
         steps: int,
         watch: Collection[str],
-        each_step: Callable[[int, Mapping[str, Array]], None] | None = None,
+        each_value: Callable[[str, int, Array], None] | None = None,
     ) -> Recording:
         """Run some samples, the chip in its replica and the host in numpy."""
-        return self._simulate(self.graph, inputs, steps, watch, each_step, self.replica)
+        return self._simulate(self.graph, inputs, steps, watch, each_value, self.replica)
 
     def _emulate(self, samples: Mapping[str, Array], steps: int, watch: Collection[str]) -> Recording:
         """Run one sample in nengo-loihi, in its emulator or on the board; what it gave is flattened."""
         readings = {name: self.built.readings[name] for name in watch}
+        temporal = presentation(self.graph).temporal
+        shown = {self.built.inputs[n]: x.reshape(steps, -1) if temporal else x.ravel() for n, x in samples.items()}
         with building():  # whether the emulator is strict is a setting of the process, too
             emulator = self._emulator_of(readings)
-            emulator.show({self.built.inputs[name]: x.ravel() for name, x in samples.items()}, steps)
+            emulator.show(shown, steps + max(self.lags.values(), default=0))
+
+        def of_slices(name: str, y: AnyArray, seen: int = 0) -> AnyArray:
+            first = self.lags.get(name, seen) - seen
+            return y[first : first + steps]
+
+        outputs = {
+            name: of_slices(node, emulator.data(self.built.probes[name]))
+            for name, node in self.graph.output_nodes.items()
+        }
         values = {
-            name: emulator.probed(name) * np.ravel(reading.scale) + reading.constant.ravel()
+            # a probe of the chip has a spike in the step in which it is sent, a step before the host
+            name: of_slices(name, emulator.probed(name), int(on_chip(self.graph[name]))) * np.ravel(reading.scale)
+            + reading.constant.ravel()
             for name, reading in readings.items()
         }
         window = self.target.read_out.window(steps)
         return Recording(
-            {name: emulator.data(probe) for name, probe in self.built.probes.items()},
+            outputs,
             {name: y[window].mean(axis=0) for name, y in values.items()},
-            {name: y.sum(axis=0) for name, y in values.items()},
+            {name: np.abs(y).sum(axis=0) for name, y in values.items()},
             {name: np.count_nonzero(y, axis=0) for name, y in values.items()},
         )
+
+    @cached_property
+    def lags(self) -> Mapping[str, int]:
+        """Return by node how many steps after a slice the host gets what it makes of it; empty without sequences."""
+        return lags_of(self.graph)
 
     @cached_property
     def model(self) -> Any:

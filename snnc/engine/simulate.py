@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,6 +43,9 @@ class External(Protocol):
 
     reads: Mapping[str, Sequence[str]]
     """By the name of each such node, the nodes whose values it is computed from."""
+    lags: Mapping[str, int] = MappingProxyType({})
+    """By node of a temporal graph, how many steps after its slice its value comes; those that are not named come at
+    once. A run goes on for as many steps more, while the last slice stays, and all that it records is of the slices."""
 
     def start(self, batch: int) -> Stepper:
         """Return it in its fresh state, for so many samples; it may be asked by several threads at a time."""
@@ -130,7 +134,7 @@ def present(
     watch: Collection[str] = (),
     outputs: bool = True,
     external: External | None = None,
-    each_step: Callable[[int, Values], None] | None = None,
+    each_value: Callable[[str, int, Array], None] | None = None,
     sums: bool = True,
 ) -> Recording:
     """Do as ``simulate`` with a graph just as it is, and inputs that are validated; see there.
@@ -145,12 +149,12 @@ def present(
         watch: nodes whose means, totals and messages are wanted.
         outputs: whether the outputs of every step are wanted.
         external: what computes some of the nodes.
-        each_step: is given the number of each step, from 0, and the values of watched nodes in it; of one sample, as
+        each_value: is given each watched node, the number of each step, from 0, and its value in it; of one sample, as
             parts of a batch are computed side by side.
         sums: whether means, totals and messages of watched nodes are wanted.
     """
     shown = graph.output_nodes if outputs else {}
-    run = Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_step, sums)
+    run = Run(graph, steps, window, dt, seed, tuple(dict.fromkeys(watch)), shown, external, each_value, sums)
     return Recording.joined(over_batch(inputs, run.part, part_of_batch(graph, FEWEST, MOST)))
 
 
@@ -166,7 +170,7 @@ class Run:
     watch: tuple[str, ...]
     outputs: Mapping[str, str]
     external: External | None
-    each_step: Callable[[int, Values], None] | None = None
+    each_value: Callable[[str, int, Array], None] | None = None
     sums: bool = True
     """Whether the values of watched nodes are added up."""
 
@@ -181,6 +185,7 @@ class Run:
             if name not in reads
         }
         self.sending = () if self.temporal or self.external else sending(graph, self.schedule.stateful)
+        self.lags = dict(self.external.lags) if self.temporal and self.external is not None else {}
 
     def part(self, inputs: Mapping[str, Array]) -> Recording:
         """Return what a part of the batch gives."""
@@ -193,13 +198,15 @@ class Run:
             for name in self.schedule.static:
                 values[name] = self._evaluate(name, values)
             steps = [(name, self._stepper(name, values, batch, stepper)) for name in self.schedule.dynamic]
-            for t in range(self.steps):
+            for t in range(self.steps + max(self.lags.values(), default=0)):
                 if self.temporal:
-                    values.update((name, np.ascontiguousarray(x[:, t])) for name, x in inputs.items())
+                    now = min(t, self.steps - 1)
+                    values.update((name, np.ascontiguousarray(x[:, now])) for name, x in inputs.items())
                 for name, step in steps:
                     values[name] = step(values)
                 for output, node in self.outputs.items():
-                    done.outputs[output][:, t] = values[node]
+                    if 0 <= (of := t - self.lags.get(node, 0)) < self.steps:
+                        done.outputs[output][:, of] = values[node]
                 seen = values if stepper is None else {**values, **stepper.finish(values, self.watch)}
                 self._record(done, seen, t)
                 if self.sending and not any(values[name].any() for name in self.sending):
@@ -214,10 +221,15 @@ class Run:
 
     def _record(self, done: Recording, seen: Values, t: int) -> None:
         """Add the values of watched nodes in a step to their sums."""
-        if self.each_step is not None:
-            self.each_step(t, seen)
-        for name in done.means:
-            if self.window.start <= t < self.window.stop:
+        for name in self.watch:
+            of = t - self.lags.get(name, 0)
+            if not 0 <= of < self.steps:
+                continue
+            if self.each_value is not None:
+                self.each_value(name, of, seen[name])
+            if not self.sums:
+                continue
+            if self.window.start <= of < self.window.stop:
                 done.means[name] += seen[name]
             done.totals[name] += np.abs(seen[name])
             done.messages[name] += seen[name] != 0

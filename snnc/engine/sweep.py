@@ -74,13 +74,11 @@ class Sweep:
         graph = as_run(self.graph, [name])
         shown = self._nearest(graph, name)
         new = [n for n in _between(graph, name, shown) if _sends(graph[n])]
-        parts = over_parts(range(len(self._parts)), lambda i: self._run_part(graph, name, i, shown, new))
+        parts = over_parts(range(len(self._parts)), lambda i: self._run_part(graph, i, shown, new))
         for n in new:
             self._kept[n] = [part[n] for part in parts]
 
-    def _run_part(
-        self, graph: Graph, name: str, part: int, shown: Collection[str], new: Sequence[str]
-    ) -> dict[str, SpikeTrain]:
+    def _run_part(self, graph: Graph, part: int, shown: Collection[str], new: Sequence[str]) -> dict[str, SpikeTrain]:
         """Return what new populations give to a part of the batch."""
         replay = _Replay({n: kept[part] for n in shown if (kept := self._kept[n])})
         inputs = self._parts[part]
@@ -91,11 +89,10 @@ class Sweep:
             if node.name in new
         }
 
-        def keep(step: int, values: Values) -> None:
-            for n, train in after.items():
-                train.append(values[n])
+        def keep(n: str, step: int, value: Array) -> None:
+            after[n].append(value)
 
-        Run(graph, self.steps, self.window, self.dt, self.seed, (name,), {}, replay, keep, sums=False).part(inputs)
+        Run(graph, self.steps, self.window, self.dt, self.seed, (*after,), {}, replay, keep, sums=False).part(inputs)
         return after
 
     def _nearest(self, graph: Graph, name: str) -> set[str]:

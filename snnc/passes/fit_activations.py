@@ -136,13 +136,8 @@ def _times(factor: float) -> ops.Affine:
 
 
 def _is_fitted(node: Node[Activation], models: ChosenModels) -> bool:
-    op = node.op
-    if (
-        not op.elementwise
-        or isinstance(op, (SpikingActivation, ops.Linear))
-        or is_sum_of_relus(node)
-        or any(op.arrays())
-    ):
+    op = node.op.activation if isinstance(node.op, SpikingActivation) else node.op
+    if not op.elementwise or isinstance(op, ops.Linear) or is_sum_of_relus(node) or any(op.arrays()):
         return False
     key, model = models.of(node, op)
     # neurons chosen for the activation by its name are not meant for ReLUs

@@ -10,7 +10,7 @@ import numpy as np
 from snnc.analysis.errors import rms_error
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
-from snnc.engine.simulate import Values, as_run, present
+from snnc.engine.simulate import as_run, present
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
@@ -50,8 +50,9 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
         watch = sorted(active & spiking_in(graph))
         silent = set(watch)
 
-        def listen(step: int, values: Values) -> None:
-            silent.difference_update([name for name in tuple(silent) if values[name].any()])
+        def listen(name: str, step: int, value: Array) -> None:
+            if name in silent and value.any():
+                silent.discard(name)
 
         run = present(
             as_run(graph, watch),
@@ -61,7 +62,7 @@ def spiking_loss(context: Context) -> Callable[[Graph, Graph], float]:
             dt=context.dt,
             seed=context.seed,
             watch=watch,
-            each_step=listen,
+            each_value=listen,
             sums=False,
         )
         if silent:

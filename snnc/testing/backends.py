@@ -103,15 +103,16 @@ def check_backend(
     model = two_heads()
     _run(case, case.compile(model), binary_inputs(model), "a model whose outputs are applied to the read-out")
     if backend.temporal:
-        model = sequence_model(dt)
-        _run(case, case.compile(model), binary_inputs(model, steps=STEPS), "a temporal model")
+        model, kind = sequence_model(dt), neurons or _neurons(backend, registry, temporal=True)
+        _run(case, case.compile(model, neurons=kind), binary_inputs(model, steps=STEPS), "a temporal model")
     _refuses(case)
     _rates(case)
 
 
-def _neurons(backend: Backend, registry: Registry) -> str:
-    """Return spiking neurons that a backend has."""
-    accepted = backend.accepted_neurons or (backend.defaults(1).neurons or "spiking-relu",)
+def _neurons(backend: Backend, registry: Registry, *, temporal: bool = False) -> str:
+    """Return spiking neurons that a backend has, or has for temporal models."""
+    usual = backend.stream_defaults(1) if temporal else backend.defaults(1)
+    accepted = backend.accepted_neurons or (usual.neurons or "spiking-relu",)
     return next(text for text in accepted if registry.neurons[text.partition("{")[0]].spiking)
 
 

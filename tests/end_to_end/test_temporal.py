@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from snnc_nengo.backend import NengoBackend
 
 import snnc
 from snnc import cli
@@ -107,7 +108,7 @@ def test_level_2_calibrates_on_sequences(model, rng):
 BACKENDS = Registry.discover().backends
 
 
-@pytest.mark.parametrize("name", [name for name, backend in BACKENDS.items() if backend.temporal])
+@pytest.mark.parametrize("name", [name for name in BACKENDS if name != "loihi"])  # a chip has no rate neurons
 def test_every_step_is_the_same_on_every_backend(name, model, rng):
     x, _ = sequences(rng, 4)
     for extra in {"nengo": [], "nengo-dl": ["tensorflow", "nengo_dl"]}.get(name, ["tensorflow"]):
@@ -119,10 +120,14 @@ def test_every_step_is_the_same_on_every_backend(name, model, rng):
     np.testing.assert_allclose(c.run(x)["out"], c.source.evaluate(x)["out"], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name, backend in BACKENDS.items() if not backend.temporal])
-def test_a_backend_without_sequences_says_so(name, model):
-    with pytest.raises(UsageError, match=f"the backend '{name}' presents no sequences"):
-        snnc.compile(model, temporal=True, backend=name)
+class Still(NengoBackend):
+    name = "still"
+    temporal = False
+
+
+def test_a_backend_without_sequences_says_so(model):
+    with pytest.raises(UsageError, match="the backend 'still' presents no sequences"):
+        snnc.compile(model, temporal=True, backend=Still())
 
 
 def test_the_command_line(model, tmp_path, rng, capsys):

@@ -1,5 +1,8 @@
 """The evaluator: what it records, that parts and seeds do what they should, and what is computed once only."""
 
+from functools import partial
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -162,6 +165,49 @@ def test_nodes_can_be_computed_by_something_else(network, rng):
     linear = network["dense.linear"].op
     np.testing.assert_allclose(done.means["dense.linear"], linear.evaluate(late.mean(axis=1)), rtol=1e-4, atol=1e-4)
     assert 1 <= other.drives <= 4  # once a part of the batch, not once a step
+
+
+class Behind(simulate.External, simulate.Stepper):
+    """A node ``twice`` that gives what ``x`` was two steps ago, doubled."""
+
+    reads: ClassVar = {"twice": ()}
+    lags: ClassVar = {"twice": 2, "sum": 2}
+
+    def start(self, batch):
+        self.line = [np.zeros((batch, 3), np.float32)] * 2
+        return self
+
+    def drive(self, name, values):
+        return None
+
+    def step(self, name, drive):
+        return 2 * self.line[0]
+
+    def finish(self, values, watch):
+        self.line = [self.line[1], values["x"]]
+        return {}
+
+
+def test_what_comes_late_is_recorded_beside_the_slices_that_it_is_of(rng):
+    graph = chain(ops.Input(shape=(3,), dt=0.001), ops.Relu(), names=["x", "twice"])
+    graph.add("sum", ops.Add(), ["twice", "x"])
+    graph.set_outputs({"twice": "twice", "sum": "sum", "now": "x"})
+    x, window, every = in_binary(rng, 1, 5, 3), slice(1, 4), np.zeros((5, 3))
+
+    def keep(name, t, value):
+        every[t] = value[0]
+
+    run = partial(simulate.present, graph, {"x": x}, 5, window=window, external=Behind())
+    done = run(watch=["twice"], each_value=keep)
+    np.testing.assert_array_equal(done.outputs["now"], x)
+    np.testing.assert_array_equal(done.outputs["twice"], 2 * x)
+    np.testing.assert_array_equal(
+        done.outputs["sum"], 2 * x + np.stack([x[:, min(t + 2, 4)] for t in range(5)], axis=1)
+    )
+    np.testing.assert_array_equal(every, 2 * x[0])
+    np.testing.assert_array_equal(done.means["twice"], 2 * x[:, window].mean(axis=1))
+    np.testing.assert_array_equal(done.totals["twice"], 2 * np.abs(x).sum(axis=1))
+    np.testing.assert_array_equal(done.messages["twice"], (x != 0).sum(axis=1))
 
 
 def test_what_runs_can_be_printed_by_when_it_is_computed(network):

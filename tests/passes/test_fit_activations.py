@@ -184,12 +184,14 @@ def test_without_samples_it_is_fitted_to_made_inputs():
     assert not c.census.host
 
 
-def test_temporal_models_are_fitted_over_all_slices():
-    before = chain(ops.Input(shape=(5,), dt=0.001), dense(5, 8), ops.Tanh(), dense(8, 3), names=["x", "l", "act", "y"])
+@pytest.mark.parametrize("op", [ops.Tanh(), ops.SpikingActivation(activation=ops.Tanh())], ids=lambda op: op.kind)
+def test_temporal_models_are_fitted_over_all_slices(op):
+    before = chain(ops.Input(shape=(5,), dt=0.001), dense(5, 8), op, dense(8, 3), names=["x", "l", "act", "y"])
     given = {"x": np.random.default_rng(0).normal(size=(40, 12, 5)).astype(np.float32)}
     after = apply(FitActivations(), before, samples=given)
     wanted, got = (next(iter(g.evaluate(given).values())) for g in (before, after))
     assert got.shape == (40, 12, 3)
+    assert op.kind not in kinds(after)
     np.testing.assert_allclose(got, wanted, atol=0.3)
 
 

@@ -5,6 +5,7 @@ from snnc_loihi.passes.calibrate import Calibrate
 from snnc_loihi.passes.cap import Cap
 from snnc_loihi.passes.choose_steps import ChooseSteps
 from snnc_loihi.passes.encode import Encode
+from snnc_loihi.passes.low_pass import LowPass
 from snnc_loihi.passes.max_pool import MaxPooling
 from snnc_loihi.passes.merge_linear import MergeLinear
 from snnc_loihi.passes.place import Place
@@ -16,6 +17,7 @@ PASSES: tuple[type[Pass], ...] = (
     MaxPooling,
     Cap,
     SetRates,
+    LowPass,
     Place,
     ChooseSteps,
     Encode,

@@ -16,6 +16,7 @@ from snnc.api import (
     decoder_of,
     evaluate_nodes,
     fuse_linear,
+    presentation,
     refitted,
     samples_for,
     with_ideal_rates,
@@ -66,7 +67,8 @@ class Calibrate(Pass):
         aims = {name: name if decoder is None else decoder.name for name, decoder in decoders.items()}
         least = max((samples_for(decoder) for decoder in decoders.values() if decoder is not None), default=0)
         sweep = context.sweep(graph, least)
-        wanted = evaluate_nodes(model, sweep.inputs, {aim for aim in aims.values() if aim in model})
+        every = evaluate_nodes(model, sweep.inputs, {aim for aim in aims.values() if aim in model})
+        wanted = presentation(model).mean(every, context.window)
         for name, aim in aims.items():
             decoder = decoders[name]
             if aim not in model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,7 +17,9 @@ from snnc.api import (
     Stage,
     UsageError,
     evaluate_nodes,
+    neurons,
     ops,
+    presentation,
     with_ideal_rates,
 )
 from snnc_loihi.models import LoihiEncoder
@@ -58,6 +60,10 @@ class Encode(Pass):
             for node in _first(graph):
                 graph.replace(node.name, Neurons(model=LoihiEncoder(), scale=node.op.scale))
         values = _values(graph)
+        for node in graph.nodes(Neurons):
+            if node.name in values and isinstance(node.op.model, neurons.RatesToSpikes):
+                # what the chip is told as spikes, the host need not compute as spikes before
+                graph.replace(node.name, replace(node.op, model=node.op.model.rates))
         seen = _seen(graph, values, context)
         for name in values:
             x = seen[name]
@@ -71,18 +77,18 @@ class Encode(Pass):
             self._encode(graph, graph[name], scale=(high or 1.0) * context.dt, signed=signed or self.how == "onoff")
 
     def _encode(self, graph: Graph, node: Node, *, scale: float, signed: bool) -> None:
-        neurons = Neurons(model=LoihiEncoder(), scale=scale)
+        encoder = Neurons(model=LoihiEncoder(), scale=scale)
         readers = [(r, slot) for r, slot in graph.readers(node.name) if leads_to_chip(graph, r)]
         layers = node.origin.layers
         spikes = graph.fresh_name(f"{node.name}.spikes")
-        graph.add(spikes, neurons, [node.name], layers=layers)
+        graph.add(spikes, encoder, [node.name], layers=layers)
         if signed:
             turned = affine(-1.0)
             below, off, back, both = (
                 graph.fresh_name(f"{node.name}.{what}") for what in ("below", "off", "turned", "signed")
             )
             graph.add(below, turned, [node.name], layers=layers)
-            graph.add(off, neurons, [below], layers=layers)
+            graph.add(off, encoder, [below], layers=layers)
             graph.add(back, turned, [off], layers=layers)
             graph.add(both, ops.Add(), [spikes, back], layers=layers)
             spikes = both
@@ -109,5 +115,6 @@ def _seen(graph: Graph, names: list[str], context: Context) -> dict[str, Array]:
     if samples is None:
         if names:
             context.note("without calibration samples, inputs are taken to be between 0 and 1 (--calibration x.npz)")
-        samples = {name: np.ones((1, *graph[name].type.shape), dtype=np.float32) for name in graph.inputs}
+        axes = (1,) * len(presentation(graph).axes)
+        samples = {name: np.ones((*axes, *graph[name].type.shape), dtype=np.float32) for name in graph.inputs}
     return evaluate_nodes(with_ideal_rates(graph), samples, set(names))

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snnc.api import Activation, Context, Graph, LoweringError, Neurons, Node, Pass, Stage, neurons, ops
+from snnc.api import (
+    Activation,
+    Context,
+    Graph,
+    LoweringError,
+    Neurons,
+    Node,
+    Pass,
+    Stage,
+    UsageError,
+    is_temporal,
+    neurons,
+    ops,
+)
+from snnc_loihi.models import LoihiSoftIf
 from snnc_loihi.placement_queries import is_link, on_chip, populations
 
 
@@ -36,7 +50,7 @@ class Place(Pass):
 
     name: ClassVar[str] = "loihi-place"
     stage: ClassVar[Stage] = Stage.FILTER
-    after: ClassVar[tuple[str, ...]] = ("insert-synapses",)
+    after: ClassVar[tuple[str, ...]] = ("insert-synapses", "loihi-low-pass")
     default: ClassVar[bool] = True
     targets: ClassVar[tuple[str, ...]] = ("loihi",)
     islands: bool = False
@@ -46,6 +60,12 @@ class Place(Pass):
         chip = {node.name for node in populations(graph)}
         if not chip:
             raise LoweringError(f"no layer can be on the chip: {_why_none(graph, context)}")
+        endless = [node.name for node in populations(graph) if isinstance(node.op.model, LoihiSoftIf)]
+        if endless and is_temporal(graph):
+            raise UsageError(
+                f"layer {endless[0]!r}: loihi-soft-if neurons never forget what inhibited them, and a stream never "
+                "ends; use loihi-signed-if neurons for temporal models"
+            )
         before = {node.name: graph.ancestors([node.name]) & chip for node in graph}
         blocks = [n for n in graph if not is_link(n) and not on_chip(n) and n.op.arity != 0 and before[n.name]]
         behind = {n.name: {c for c in chip if n.name in graph.ancestors([c])} for n in blocks}

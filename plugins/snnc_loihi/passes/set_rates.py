@@ -20,6 +20,7 @@ from snnc.api import (
     UsageError,
     decoder_of,
     evaluate_nodes,
+    presentation,
     with_ideal_rates,
 )
 from snnc_loihi.models import REACH, STEP, LoihiSoftIf
@@ -38,8 +39,8 @@ class SetRates(Pass):
     """Let the largest activation of each channel, a ``percentile`` of it, be a rate of ``rate`` Hz.
 
     By default that is a spike in each step of neurons that lose nothing, and 500 Hz of those that lose the more the
-    faster they fire. A scale that the user gave stays. What a spike is worth behind the population is for
-    loihi-calibrate to measure.
+    faster they fire; in a temporal model, whose inputs do not wait, a spike in each step of both. A scale that the user
+    gave stays. What a spike is worth behind the population is for loihi-calibrate to measure.
 
     Before::
 
@@ -73,7 +74,9 @@ class SetRates(Pass):
         assert context.samples is not None
         nodes = [node for node in populations(graph) if np.all(np.asarray(node.op.scale) == 1) or _is_capped(node)]
         drives = {node.name: graph.sources(node.name)[0] for node in nodes}
-        values = evaluate_nodes(with_ideal_rates(graph), context.samples, {*drives, *drives.values()})
+        shown = presentation(graph)
+        every = evaluate_nodes(with_ideal_rates(graph), context.samples, {*drives, *drives.values()})
+        values = shown.as_samples(every)
         for node in nodes:
             # the ReLUs of a sum have one range already, though some have seen little of it
             alike = decoder_of(graph, node) is not None
@@ -83,7 +86,7 @@ class SetRates(Pass):
             if _is_capped(node):
                 scale = np.minimum(found * STEP, node.op.scale).astype(np.float32)
             else:
-                scale = found / (self.rate or (FASTEST if soft else FASTEST / 2))
+                scale = found / (self.rate or (FASTEST if soft or shown.temporal else FASTEST / 2))
             op = replace(node.op, scale=scale)
             if isinstance(model, LoihiSoftIf):
                 lowest = float(np.min(values[drives[node.name]] / scale)) * STEP

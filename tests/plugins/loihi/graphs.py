@@ -34,10 +34,10 @@ def encoder(scale=1.0):
     return Neurons(model=LoihiEncoder(), scale=scale)
 
 
-def row(shape, *steps: Op, name="net") -> Graph:
-    """Return a graph of ops in a row, from an input through neurons that are called a, b, c."""
+def row(shape, *steps: Op, name="net", dt=None) -> Graph:
+    """Return a graph of ops in a row, from an input, or with a ``dt`` slices, through neurons called a, b, c."""
     graph = Graph(name)
-    graph.add("x", ops.Input(shape=shape), layers=["x"])
+    graph.add("x", ops.Input(shape=shape, dt=dt), layers=["x"])
     previous, letters = "x", iter("abcdef")
     for op in steps:
         wish = next(letters) if isinstance(op, Neurons) else op.kind

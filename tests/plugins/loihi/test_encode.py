@@ -3,7 +3,7 @@ import pytest
 from snnc_loihi.models import LoihiEncoder, LoihiSignedIf
 from snnc_loihi.passes.encode import Encode
 
-from snnc.api import Neurons, PassError, ops
+from snnc.api import Neurons, PassError, neurons, ops
 from snnc.testing import apply, assert_same_outputs, kinds
 from tests.plugins.loihi.graphs import chip, conv, dense, row
 
@@ -39,6 +39,19 @@ def test_signed_inputs_get_two():
 
 def test_two_may_be_asked_for():
     assert len(encoders(encoded(row((5,), dense(5, 4), chip()), Encode(how="onoff")))) == 2
+
+
+def test_spikes_of_the_model_before_the_chip_are_rates_there():
+    spikes = Neurons(model=neurons.Regular(base="tanh", max_rate=1.0))
+    after = encoded(row((5,), dense(5, 4), spikes, dense(4, 3), chip()), low=-1.0)
+    assert after["a"].op.model == neurons.TanhRate(max_rate=1.0)
+    assert encoders(after) == ["a.spikes", "a.off"]
+
+
+def test_without_samples_sequences_are_between_0_and_1_too():
+    graph = row((5,), dense(5, 4), chip(), dt=0.001)
+    after = apply(Encode(), graph)
+    assert after["x.spikes"].op.scale == pytest.approx(0.001)
 
 
 def test_a_rate_cannot_be_negative():

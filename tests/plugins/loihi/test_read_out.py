@@ -37,6 +37,24 @@ def test_an_output_may_be_the_neurons_themselves():
     assert after.output_nodes == {"y": "b"}
 
 
+def test_an_answer_of_every_slice_is_filtered_by_the_slower_of_two():
+    for between, tau in (((), 0.01), ((FILTER,), 0.01), ((Synapse(model=neurons.Lowpass(tau=0.02)),), 0.02)):
+        graph = row((5,), encoder(), dense(5, 4), chip(), *between, dense(4, 3), dt=0.001)
+        after = apply(ReadOut(), graph)
+        assert after.sources("dense_1") == ("b.filtered",)
+        assert after["b.filtered"].op.model.tau == tau
+    graph = row((5,), encoder(), dense(5, 4), chip(), dt=0.001)
+    assert apply(ReadOut(), graph).output_nodes == {"y": "b.filtered"}
+    assert apply(ReadOut(tau=0), graph).output_nodes == {"y": "b"}
+
+
+def test_what_gathers_the_spikes_of_a_temporal_model_needs_no_other_filter():
+    graph = row((5,), encoder(), dense(5, 4), chip(), dense(4, 3), ops.Running(), dt=0.001)
+    assert apply(ReadOut(), graph).sources("dense_1") == ("b",)
+    graph = row((5,), encoder(), dense(5, 4), chip(), ops.Running(function="max"), dt=0.001)
+    assert apply(ReadOut(), graph).sources("running") == ("b.filtered",)
+
+
 def test_filters_between_populations_stay():
     graph = row((5,), encoder(), dense(5, 4), chip(), FILTER, dense(4, 3), chip())
     assert read(graph) == graph
