@@ -143,7 +143,7 @@ class LoihiSoftIf(neurons.SoftResetIf):
 
     The *current* of a compartment is what integrates here, since a spike sets the voltage alone to zero, and what
     takes a spike off it is a synapse from each neuron to itself: one step later, which is when it would count first.
-    Rueckauer et al. 2021 (NxTF) have reset by subtraction on the chip with a second compartment a neuron.
+    So it resets by subtraction (Rueckauer et al. 2017), of which a core knows nothing.
     ``initial`` is the voltage at the start in units of the threshold: half turns the floor of the count into rounding.
     ``reach`` is how many thresholds the current can hold: of a neuron that is inhibited all the time, it falls in every
     step that a sample is shown. Beyond 512 weights lose a bit for each time that it doubles.

@@ -112,6 +112,5 @@ def _is_capped(node: Node[Neurons]) -> bool:
 
 
 def _reaching(model: LoihiSoftIf, thresholds: float) -> LoihiSoftIf:
-    """Return neurons whose current can fall twice as far as on the samples, or as far as a core can have it."""
-    wanted = 1 << math.ceil(math.log2(max(2 * thresholds, 1)))
-    return replace(model, reach=min(max(model.reach, wanted), REACH))
+    """Return neurons whose current can fall a quarter further than on the samples, or as far as a core can have it."""
+    return replace(model, reach=min(max(model.reach, math.ceil(1.25 * thresholds)), REACH))
