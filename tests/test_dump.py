@@ -227,6 +227,6 @@ def test_the_line_that_is_given_fails_again_when_it_is_run(example, tmp_path, mo
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pass 'scale-rates'" in done.stderr
-    reason = error.partition("): ")[2].partition("; it fails")[0]
+    reason = error.partition("pass 'scale-rates': ")[2].partition("; it fails")[0]
     assert reason
     assert reason in done.stderr

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from snnc.analysis.errors import relative_error
 from snnc.analysis.ideal_rates import with_ideal_rates
 from snnc.engine.rate import evaluate
-from snnc.errors import PassError, SnncError, StageError
+from snnc.errors import GraphError, PassError, SnncError, StageError
 from snnc.ir.check import check
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op
@@ -103,7 +103,7 @@ def run(
         observer: told what happens, pass by pass.
 
     Raises:
-        PassError: a pass failed or left a broken graph; names it and those that ran before it.
+        PassError: a pass refused the graph, or failed or left a broken one; names it, then also what ran before.
 
     """
     graph, observer = graph.copy(), observer or Observer()
@@ -144,10 +144,13 @@ def run(
             raise
         except (Exception, SystemExit) as error:
             ran = ", ".join(entry.name for entry in journal) or "no other pass"
+            # what a pass refuses is of the model; what it or another pass broke is of the passes
+            refuses = isinstance(error, SnncError) and not isinstance(error, GraphError)
+            where = f"pass {step.name!r}" if refuses else f"pass {step.name!r} (after {ran})"
             reason = error if isinstance(error, SnncError) else f"{type(error).__name__}: {error}"
             earlier = tuple(p for p in (*finished, *done) if p is not step)
             hint = observer.failed(Failure(step, before, told, earlier, samples, error))
-            raise PassError(f"pass {step.name!r} (after {ran}): {reason}{hint and '; '}{hint}") from error
+            raise PassError(f"{where}: {reason}{hint and '; '}{hint}") from error
         finished = [*finished, *done]
         if changed:
             held = None if verdict is None else verdict[kept]

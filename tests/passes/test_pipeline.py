@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from snnc import neurons, ops
-from snnc.errors import PassError
+from snnc.errors import LoweringError, PassError
 from snnc.passes import BUILTIN
 from snnc.passes.base import Context, Pass, Stage
 from snnc.passes.order import order
@@ -148,6 +148,15 @@ def test_an_op_that_fails_where_the_outputs_are_compared_is_its_passes_fault(rng
     bad = step("bad", lambda g: g.insert_after("dense", "s", Fails()))
     with pytest.raises(PassError, match="pass 'bad' .after no other pass.: FloatingPointError: of a plugin"):
         run(graph, [bad], CONTEXT, samples=random_inputs(graph))
+
+
+def test_a_refusal_is_in_the_words_of_the_pass(rng):
+    def refuse(graph):
+        raise LoweringError("layer 'dense': no")
+
+    graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 2))
+    with pytest.raises(PassError, match="^pass 'refuse': layer 'dense': no$"):
+        run(graph, [step("one", lambda g: None), step("refuse", refuse)], CONTEXT)
 
 
 def test_an_observer_sees_every_pass_and_what_fails(rng):
