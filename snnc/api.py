@@ -6,6 +6,7 @@ from snnc.analysis.census import census
 from snnc.analysis.decoders import decoder_of, refitted, samples_for
 from snnc.analysis.ideal_rates import with_ideal_rates
 from snnc.analysis.op_matrix import movement_matrix, op_matrix
+from snnc.analysis.stored import StoredInput
 from snnc.backend import Backend, Defaults, Tolerance, require_none
 from snnc.engine.answers import decode, finish_each
 from snnc.engine.presentation import is_temporal, presentation
@@ -148,6 +149,7 @@ __all__ += [
     "Program",
     "ReadOut",
     "Recording",
+    "StoredInput",
     "Tolerance",
     "UnsupportedOpError",
     "as_run",

@@ -100,8 +100,10 @@ class Compiled(Runnable):
         # what is wrong with labels is said before anything runs
         tasks, samples = tasks_and_targets(self.source, samples, task, output=output)
         steps = self.steps(samples, steps)
-        runs = self._runs(samples, steps, engine or self.backend.engines[0], jobs=jobs, progress=progress)
-        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out, tasks)
+        engine = engine or self.backend.engines[0]
+        runs = self._runs(samples, steps, engine, jobs=jobs, progress=progress)
+        stored = {} if engine == "numpy" else self.program.using(engine).stored_inputs
+        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out, tasks, stored)
 
     @checked
     def verify(

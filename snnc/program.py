@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.analysis.stored import StoredInput
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
 from snnc.engine.simulate import External, as_run, present
@@ -69,6 +70,11 @@ class Program:
     def warnings(self) -> tuple[str, ...]:
         """Return what hardware may refuse of it, or do otherwise than what stands in for it here; a line each."""
         return ()
+
+    @property
+    def stored_inputs(self) -> Mapping[str, StoredInput]:
+        """Return how hardware computes the input of populations, by name, where its numbers are not the graph's."""
+        return {}
 
     def pictures(self) -> Mapping[str, bytes]:
         """Return files, by name, that show where the program is on its hardware; none for a simulator."""

@@ -6,11 +6,13 @@ reset). Equations are those of nengo-loihi's emulator; currents are in Hz, volta
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from snnc.api import Activation, AnyArray, Array, Shape, State, UsageError, neurons, op
+from snnc.api import Activation, AnyArray, Array, NeuronModel, Shape, State, UsageError, neurons, op
 
 STEP = 0.001
 """Seconds of a step of the chip: what the rate curves are for."""
@@ -18,6 +20,8 @@ MARGIN = 0.995
 """The threshold in units of what one spike of weight 1 brings: the chip compares with >, not with >=."""
 REACH = 1 << 15
 """The most thresholds that a current of 23 bits can hold; a threshold is then 255 units."""
+DEEPEST = 127.0
+"""The lowest floor of a membrane, in thresholds."""
 DECAY = 2**12 - 1
 """The largest decay that a core can store (12 bits)."""
 
@@ -37,7 +41,7 @@ class HardResetIf(neurons.ReluLike):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (0 <= self.floor < 128 and 0.5 <= self.threshold <= 1):
+        if not (0 <= self.floor <= DEEPEST and 0.5 <= self.threshold <= 1):
             raise UsageError(
                 f"neurons {self.kind!r}: floor {self.floor:g} or threshold {self.threshold:g} does not fit the chip; "
                 "use 0 to 127 and 0.5 to 1"
@@ -52,6 +56,16 @@ class HardResetIf(neurons.ReluLike):
         with np.errstate(divide="ignore"):
             period = np.floor(self.threshold / (np.maximum(u, 0) * dt)) + 1
         return 1 / (period * dt)
+
+    def counted(self, activation: Array, steps: int) -> tuple[Array, Array]:
+        with np.errstate(divide="ignore"):
+            period = np.floor(self.threshold / (np.maximum(activation, 0) * np.float32(self.gain))) + 1
+        return np.minimum(activation, np.float32(1)), (np.floor(steps / period) / steps).astype(np.float32)
+
+    @property
+    def defects(self) -> Mapping[str, NeuronModel]:
+        deep = replace(self, floor=DEEPEST)
+        return {"floor": deep, "overshoot": neurons.SoftResetIf(initial=1 - self.threshold / self.gain)}
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
         return {"voltage": np.zeros(shape, dtype=np.float32)}
@@ -118,13 +132,20 @@ class LoihiLif(neurons.Lif):
         rate = 1 / (self._refractory(STEP) * STEP + self.tau_rc * xp.log1p(1 / safe) + STEP / 2)
         return xp.where(above > 0, rate, xp.zeros_like(above))
 
+    def counted(self, activation: Array, steps: int) -> tuple[Array, Array]:
+        waits = self._refractory(STEP)
+        current = np.float32(self.gain / STEP) * activation + np.float32(self.offset)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rises = np.floor(np.log1p(-1 / current) / np.log1p(-self._decay(STEP))) + 1
+            counts = np.where(current > 1, np.floor((steps + waits) / (rises + waits)), 0)
+        return np.minimum(activation, np.float32(1 / (1 + waits))), (counts / steps).astype(np.float32)
+
     def start(self, shape: Shape, rng: np.random.Generator) -> State:
         return {"voltage": np.zeros(shape, dtype=np.float32), "waits": np.zeros(shape, dtype=np.float32)}
 
     def rule(self, xp: Any, drive: Any, state: State, dt: float) -> tuple[Any, State]:
         voltage, waits = state["voltage"], state["waits"]
-        decay = np.round(-np.expm1(-dt / self.tau_rc) * DECAY) / DECAY
-        voltage = xp.maximum(voltage + (drive - voltage) * float(decay), 0)
+        voltage = xp.maximum(voltage + (drive - voltage) * self._decay(dt), 0)
         nothing = xp.zeros_like(voltage)
         voltage = xp.where(waits > 0, nothing, voltage)
         fired = voltage > 1
@@ -132,6 +153,9 @@ class LoihiLif(neurons.Lif):
             "voltage": xp.where(fired, nothing, voltage),
             "waits": xp.where(fired, nothing + self._refractory(dt), xp.maximum(waits - 1, 0)),
         }
+
+    def _decay(self, dt: float) -> float:
+        return float(np.round(-np.expm1(-dt / self.tau_rc) * DECAY) / DECAY)
 
     def _refractory(self, dt: float) -> int:
         return round(self.tau_ref / dt)

@@ -22,6 +22,7 @@ from snnc.api import (
     LoweringError,
     Program,
     Recording,
+    StoredInput,
     presentation,
     progress_bar,
 )
@@ -37,6 +38,7 @@ from snnc_loihi.placement_queries import on_chip, sends_spikes
 from snnc_loihi.planner import plan
 from snnc_loihi.replica import PART, Replica
 from snnc_loihi.soft_reset import add_clock, choose_axons
+from snnc_loihi.stored import stored_inputs
 from snnc_loihi.utilisation import Utilisation, utilisation
 
 
@@ -101,6 +103,10 @@ class LoihiProgram(NengoProgram):
             return self.utilisation().warnings
         except LoweringError as error:
             return (str(error),)
+
+    @property
+    def stored_inputs(self) -> Mapping[str, StoredInput]:
+        return stored_inputs(self.replica)
 
     def pictures(self) -> Mapping[str, bytes]:
         return map_files(self.utilisation())

@@ -14,11 +14,13 @@ def with_ideal_rates(graph: Graph) -> Graph:
     Calibration aims at the model, and must not take the curve of a neuron for it.
     """
     other = graph.copy()
-    for node in graph:
-        if (
-            isinstance(node.op, Neurons)
-            and isinstance(node.op.model, ReluLike)
-            and not node.op.model.matches_activation
-        ):
-            other.replace(node.name, replace(node.op, model=ReluRate()))
+    for node in graph.nodes(Neurons):
+        if (op := ideal(node.op)) is not node.op:
+            other.replace(node.name, op)
     return other
+
+
+def ideal(op: Neurons) -> Neurons:
+    """Return a population with a plain ReLU for a curve that only approximates one, or itself."""
+    bent = isinstance(op.model, ReluLike) and not op.model.matches_activation
+    return replace(op, model=ReluRate()) if bent else op

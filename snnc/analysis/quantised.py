@@ -9,30 +9,44 @@ spikes come (timing).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 
+from snnc.analysis.ideal_rates import ideal
+from snnc.analysis.stored import StoredInput
 from snnc.ir.graph import Graph
 from snnc.ir.op import Op, op
-from snnc.ir.types import Array, TensorType
+from snnc.ir.types import Array, Shape, TensorType
 from snnc.neurons import Neurons
+
+EMPTY: Mapping[str, StoredInput] = MappingProxyType({})
 
 
 @op
 class Counted(Op):
-    """y = what the spikes of a population say of its activation after so many steps; see ``NeuronModel.counted``."""
+    """y = what the spikes of a population say of its activation after so many steps; see ``NeuronModel.counted``.
+
+    Its input is that of the population, or with ``stored`` what populations give, which hardware makes its input of.
+    """
 
     kind: ClassVar[str] = "counted"
+    arity: ClassVar[int | None] = None
     neurons: Neurons
     steps: int
     dt: float
+    shape: Shape
+    stored: StoredInput | None = None
 
     def infer(self, *inputs: TensorType) -> TensorType:
-        return TensorType(inputs[0].shape)
+        return TensorType(self.shape)
 
     def evaluate(self, *inputs: Array) -> Array:
-        found = counted(self.neurons, self.neurons.evaluate(*inputs), self.steps, self.dt)
+        stored = self.stored
+        x = inputs[0] if stored is None else stored(dict(zip(stored.sources, inputs, strict=True)))
+        found = counted(self.neurons, ideal(self.neurons).evaluate(x), self.steps, self.dt)
         assert found is not None
         return found[1]
 
@@ -53,8 +67,15 @@ def threshold(op: Neurons, dt: float) -> Array:
     return np.asarray(np.asarray(op.scale, dtype=np.float64) / dt, dtype=np.float32)
 
 
-def quantised_graph(graph: Graph, steps: int, dt: float) -> Graph | None:
-    """Return the graph with every spiking population counted instead, or None where one has no such form."""
+def quantised_graph(graph: Graph, steps: int, dt: float, stored: Mapping[str, StoredInput] = EMPTY) -> Graph | None:
+    """Return the graph with every spiking population counted instead, or None where one has no such form.
+
+    Args:
+        graph: as it runs.
+        steps: in which spikes are counted.
+        dt: seconds a step.
+        stored: how hardware computes the input of populations, where its numbers are others.
+    """
     other = graph.copy()
     for node in graph:
         op = node.op
@@ -62,5 +83,7 @@ def quantised_graph(graph: Graph, steps: int, dt: float) -> Graph | None:
             continue
         if op.model.counted(np.zeros(1, dtype=np.float32), steps) is None:
             return None
-        other.replace(node.name, Counted(neurons=op, steps=steps, dt=dt))
+        instead = Counted(neurons=op, steps=steps, dt=dt, shape=node.type.shape, stored=stored.get(node.name))
+        sources = graph.sources(node.name) if instead.stored is None else instead.stored.sources
+        other.rebuild(node.name, instead, sources)
     return other

@@ -6,61 +6,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from snnc.analysis.cost import Activity, Cost, cost, giving_values
-from snnc.analysis.errors import relative_rms, squares
-from snnc.analysis.quantised import counted, quantised_graph
+from snnc.analysis.quantised import EMPTY
+from snnc.analysis.stored import StoredInput
 from snnc.analysis.task import Task
 from snnc.engine.answers import finish_each
 from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
+from snnc.evaluation.layers import LayerEvaluation, Layers
 from snnc.evaluation.measures import ByStep, OutputEvaluation, measure_of
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
-from snnc.neurons import Neurons
 from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.split_activations import SplitActivations
 from snnc.samples import Samples
-
-
-@dataclass(frozen=True)
-class LayerEvaluation:
-    """One spiking population. Errors are root mean squares relative to the layer's own activations in rate mode."""
-
-    layer: str
-    neurons: int
-    rate: float
-    """Mean firing rate in Hz."""
-    fastest: float
-    """Mean rate of the fastest neuron, in Hz."""
-    silent: float
-    """Share of the neurons that never fired."""
-    saturated: float | None
-    """Share of the activations beyond what a neuron can fire; None where it has no limit."""
-    spikes: float
-    """Per input. A graded spike is one, whatever its size."""
-    messages: float
-    """Per input: how often a neuron sends something in a step, several spikes of one step together."""
-    payload: int
-    """Bits that say what a message is: how many spikes, of which sign or size; 1 where there is nothing to say."""
-    unit_spikes: float
-    """Per input: the spikes if all were of the smallest size."""
-    synops: float
-    """Per input: spikes times the non-zero weights that each meets."""
-    clipping: float | None
-    """Error of the limit alone, the layer's input being the model's."""
-    quantisation: float | None
-    """Error of counting in whole spikes alone, the layer's input being the model's."""
-    quantised: float | None
-    """Accumulated error of clipping and quantisation, of this layer and those before it."""
-    timing: float | None
-    """Accumulated error beyond that: due to when spikes come."""
-    error: float
-    """Accumulated error of the spiking network."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +111,7 @@ def evaluation(
     dt: float,
     read_out: ReadOut,
     tasks: Mapping[str, Task],
+    stored: Mapping[str, StoredInput] = EMPTY,
 ) -> Evaluation:
     """Return the evaluation of recorded runs with every population watched.
 
@@ -161,9 +124,10 @@ def evaluation(
         dt: seconds a step.
         read_out: how the outputs of all steps become one answer.
         tasks: of every output, of which one or more have targets.
+        stored: how hardware computes the input of populations, where its numbers are not the graph's.
     """
     measures = {name: measure_of(task) for name, task in tasks.items()}
-    activity, layers, count = Activity(), _Layers(graph, steps, read_out.window(steps), dt), 0
+    activity, layers, count = Activity(), Layers(graph, steps, read_out.window(steps), dt, stored), 0
     shown, of_model = presentation(source), Activity()
     model, _ = pipeline.run(source, [SplitActivations()], Context())  # what an activation gives is a value of its own
     asked = model.output_nodes
@@ -220,90 +184,3 @@ def evaluation(
         layers=rows,
         cost=spent,
     )
-
-
-@dataclass
-class _Sums:
-    """Sums over the samples for one layer: two counts, then squares."""
-
-    values: int = 0
-    shown: int = 0
-    """Activations: as many as values, but for sequences, of which each slice has its own."""
-    beyond: int = 0
-    """Activations that the neurons cannot fire."""
-    activation: float = 0.0
-    clipping: float = 0.0
-    quantisation: float = 0.0
-    quantised: float = 0.0
-    timing: float = 0.0
-    error: float = 0.0
-
-    def relative(self, difference: float) -> float:
-        """Return the root mean square of what adds up to this, relative to the activations."""
-        return relative_rms(difference, self.activation, self.values)
-
-
-class _Layers:
-    """The errors of the activations of each spiking layer, which samples are added to part by part."""
-
-    def __init__(self, graph: Graph, steps: int, window: slice, dt: float) -> None:
-        self.graph, self.steps, self.window, self.dt = graph, steps, window, dt
-        self.spiking = {n.name: n.op for n in graph if isinstance(n.op, Neurons) and n.op.model.spiking}
-        self.sums = {name: _Sums() for name in self.spiking}
-        # counting says what becomes of an activation that does not change
-        self.shown = presentation(graph)
-        self.counted = None if self.shown.temporal else quantised_graph(graph, steps, dt)
-
-    def add(self, samples: Samples, recording: Recording) -> None:
-        """Add samples and their recording."""
-        every = evaluate_nodes(self.graph, samples.inputs, set(self.spiking))
-        twins = {} if self.counted is None else evaluate_nodes(self.counted, samples.inputs, set(self.spiking))
-        for name, op in self.spiking.items():
-            sums, values = self.sums[name], every[name]
-            means = op.decoded(recording.means[name], self.window.stop - self.window.start)
-            wanted = self._mean(name, values)
-            sums.values += wanted.size
-            sums.activation += squares(wanted)
-            sums.error += squares(means - wanted)
-            if name in twins:
-                sums.quantised += squares(twins[name] - wanted)
-                sums.timing += squares(means - twins[name])
-            found = counted(op, values, self.steps, self.dt)
-            if found is None:
-                continue
-            reached, said = found
-            sums.shown += values.size
-            sums.beyond += int(np.count_nonzero(reached != values))
-            sums.clipping += squares(self._mean(name, reached) - wanted)
-            if not self.shown.temporal:
-                sums.quantisation += squares(said - reached)  # of what is within the limit
-
-    def rows(self, activity: Activity, spent: Cost) -> tuple[LayerEvaluation, ...]:
-        """Return one row a layer."""
-        return tuple(self._row(name, op, activity, spent) for name, op in self.spiking.items())
-
-    def _row(self, name: str, op: Neurons, activity: Activity, spent: Cost) -> LayerEvaluation:
-        sums, limits, steady = self.sums[name], op.model.count_limits, not self.shown.temporal
-        known = bool(sums.shown)
-        by_neuron = activity.spikes(name, op, self.dt)
-        return LayerEvaluation(
-            layer=name,
-            neurons=by_neuron.size,
-            rate=float(by_neuron.mean() / (self.steps * self.dt)),
-            fastest=float(by_neuron.max() / (self.steps * self.dt)),
-            silent=float(np.mean(by_neuron == 0)),
-            saturated=sums.beyond / sums.shown if known and not (limits and np.isinf(limits[1])) else None,
-            spikes=float(by_neuron.sum()),
-            messages=activity.messages_of(name),
-            payload=op.model.payload,
-            unit_spikes=float(activity.sizes(name, op, self.dt).sum()) / op.model.smallest,
-            synops=spent.synops_by_layer[name],
-            clipping=sums.relative(sums.clipping) if known else None,
-            quantisation=sums.relative(sums.quantisation) if known and steady else None,
-            quantised=None if self.counted is None else sums.relative(sums.quantised),
-            timing=None if self.counted is None else sums.relative(sums.timing),
-            error=sums.relative(sums.error),
-        )
-
-    def _mean(self, name: str, values: Array) -> Array:
-        return self.shown.mean({name: values}, self.window)[name]

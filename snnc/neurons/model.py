@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,6 +91,14 @@ class NeuronModel(Record, ABC):
         reached = np.minimum(activation, np.float32(most))
         counts = np.floor(reached * np.float32(steps) + np.float32(start))
         return reached, np.clip(counts, 0, most * steps) / np.float32(steps)
+
+    @property
+    def defects(self) -> Mapping[str, NeuronModel]:
+        """Return what these neurons lose of an input that is not even, by name, each with the neurons that do not.
+
+        Each of these also lacks the defects named before it; the last is a neuron that loses nothing but by clipping.
+        """
+        return {}
 
     @property
     def payload(self) -> int:
