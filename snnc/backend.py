@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,6 +92,9 @@ class Backend(ABC):
 
     exported: ClassVar[tuple[str, str]] = ("", "")
     """The file that marks what ``export`` writes, and what to call such a folder."""
+    remedies: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What helps against a part of the error of its layers, by the part's name: ``clipping``, ``quantisation``,
+    ``weights``, ``timing``, or one of ``NeuronModel.defects``."""
     passes: ClassVar[tuple[str, ...]] = ("write-scales",)
     """Passes that run for it, and for backends that extend it, without being named: ``"merge-linear{dense=0.5}"``."""
     keeps_neurons: ClassVar[bool] = True

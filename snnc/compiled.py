@@ -103,7 +103,17 @@ class Compiled(Runnable):
         engine = engine or self.backend.engines[0]
         runs = self._runs(samples, steps, engine, jobs=jobs, progress=progress)
         stored = {} if engine == "numpy" else self.program.using(engine).stored_inputs
-        return evaluation(self.source, self.graph, runs, steps, self.settings.dt, self.read_out, tasks, stored)
+        return evaluation(
+            self.source,
+            self.graph,
+            runs,
+            steps,
+            self.settings.dt,
+            self.read_out,
+            tasks,
+            stored,
+            self.backend.remedies,
+        )
 
     @checked
     def verify(

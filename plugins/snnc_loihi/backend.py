@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -33,6 +35,15 @@ class LoihiBackend(Backend):
     reads_scale: ClassVar[bool] = True
     rehearses: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ("replica", "emulator", "loihi", "numpy", "program")
+
+    remedies: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "clipping": "--pass 'loihi-set-rates{rate=500}'",
+            "floor": "--neurons loihi-soft-if, which has none",
+            "overshoot": "--neurons loihi-soft-if, which forgets nothing",
+            "weights": "--neurons 'loihi-soft-if{reach=512}', which leaves weights more bits, or weights of one size",
+        }
+    )
 
     chips: int | None = None
     """How many chips there are; by default as many as it takes."""

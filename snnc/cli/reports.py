@@ -154,6 +154,8 @@ def evaluation(measured: Evaluation) -> None:
         prose(console, "the network is silent: it gives every sample the same answer, so that it saves nothing")
     if measured.layers:
         _layer_table(console, measured)
+    if measured.cause is not None:
+        prose(console, measured.cause)
     for each in measured.outputs:
         if each.score_by_step is not None and each.measure is not None:
             _by_step(console, each, measured.steps, several=len(measured.outputs) > 1)
@@ -205,13 +207,15 @@ def comparison(rows: Sequence[Compared]) -> None:
 
 
 def _layer_table(console: Console, measured: Evaluation) -> None:
+    others = lost_names(measured.layers)
     table = Listing(
         "which layer: rates, and errors relative to the layer's activations",
         "layer", "Hz", "silent", "saturated", "spikes",
-        "clipping", "quantisation", "both so far", "timing", "error so far",
+        "clipping", "quantisation", *others, "these so far", "timing", "error so far",
     )  # fmt: skip
     for row in measured.layers:
-        errors = (row.clipping, row.quantisation, row.quantised, row.timing, row.error)
+        alone = (row.clipping, row.quantisation, *(row.lost.get(name) for name in others))
+        errors = (*alone, row.quantised, row.timing, row.error)
         table.add_row(
             row.layer,
             number(row.rate),

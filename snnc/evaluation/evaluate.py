@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from snnc.analysis.cost import Activity, Cost, cost, giving_values
@@ -15,6 +16,7 @@ from snnc.engine.presentation import presentation
 from snnc.engine.rate import evaluate_nodes
 from snnc.engine.read_out import ReadOut
 from snnc.engine.recording import Recording
+from snnc.evaluation.cause import cause
 from snnc.evaluation.layers import LayerEvaluation, Layers
 from snnc.evaluation.measures import ByStep, OutputEvaluation, measure_of
 from snnc.ir.graph import Graph
@@ -23,6 +25,8 @@ from snnc.passes import pipeline
 from snnc.passes.base import Context
 from snnc.passes.split_activations import SplitActivations
 from snnc.samples import Samples
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Evaluation:
     """Synaptic operations per input: every spike times the non-zero weights that it meets."""
     layers: tuple[LayerEvaluation, ...]
     cost: Cost
+    cause: str | None
+    """The layer that loses most, how, and what helps; None where no more than a point is lost, or none stands out."""
 
     @property
     def measure(self) -> str:
@@ -112,6 +118,7 @@ def evaluation(
     read_out: ReadOut,
     tasks: Mapping[str, Task],
     stored: Mapping[str, StoredInput] = EMPTY,
+    remedies: Mapping[str, str] = NONE,
 ) -> Evaluation:
     """Return the evaluation of recorded runs with every population watched.
 
@@ -125,6 +132,7 @@ def evaluation(
         read_out: how the outputs of all steps become one answer.
         tasks: of every output, of which one or more have targets.
         stored: how hardware computes the input of populations, where its numbers are not the graph's.
+        remedies: what helps on this backend against a part of a layer's error, by its name.
     """
     measures = {name: measure_of(task) for name, task in tasks.items()}
     activity, layers, count = Activity(), Layers(graph, steps, read_out.window(steps), dt, stored), 0
@@ -183,4 +191,5 @@ def evaluation(
         synops=spent.synops,
         layers=rows,
         cost=spent,
+        cause=cause(rows, 100 * (told.model_score - told.score), remedies),
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from snnc.evaluation.cause import lost_names
 from snnc.evaluation.verdict import verdict
 from snnc.notebook import Curve, Table, shown
 from snnc.quantities import joules, number
@@ -36,11 +37,13 @@ def evaluation(found: Evaluation) -> str:
         ("spikes a neuron", number(found.spikes_per_neuron), ""),
         ("synaptic operations an input", f"{found.synops:,.0f}", ""),
     ]
+    others = lost_names(found.layers)
     layers = [
         (
             *(row.layer, number(row.rate), number(row.silent, share=True), number(row.saturated, share=True)),
             f"{row.spikes:,.0f}",
-            *map(number, (row.clipping, row.quantisation, row.quantised, row.timing, row.error)),
+            *map(number, (row.clipping, row.quantisation, *(row.lost.get(name) for name in others))),
+            *map(number, (row.quantised, row.timing, row.error)),
         )
         for row in found.layers
     ]
@@ -52,7 +55,8 @@ def evaluation(found: Evaluation) -> str:
         "spikes",
         "clipping",
         "quantisation",
-        "both so far",
+        *others,
+        "these so far",
         "timing",
         "error",
     )

@@ -1,4 +1,4 @@
-"""What an evaluation comes to, in one sentence."""
+"""What an evaluation comes to, in one sentence, and in another where most is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def verdict(measured: Evaluation) -> str:
         ratio = spent.energy_45nm / spent.energy_model
         words += f", {ratio:.0%} of" if ratio < 2 else f", {ratio:.0f} times"
         words += " the model's energy for operations in 45 nm"
-    return f"On {measured.samples:,} samples: {words}."
+    said = f"On {measured.samples:,} samples: {words}."
+    return said if measured.cause is None else f"{said} {measured.cause[0].upper()}{measured.cause[1:]}."
 
 
 def _steps(count: int) -> str:

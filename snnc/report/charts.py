@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.evaluation.evaluate import LayerEvaluation
+from snnc.evaluation.cause import lost_names
+from snnc.evaluation.layers import LayerEvaluation
 from snnc.ir.types import Array
 from snnc.program import CoreUse
 from snnc.report.facts import CURVES, EVENTS, SampleFacts
@@ -117,7 +118,7 @@ def rate_chart(layers: Sequence[LayerEvaluation]) -> Chart:
 ERRORS = {
     "clipping": "clipping, alone",
     "quantisation": "quantisation, alone",
-    "quantised": "clipping and quantisation, so far",
+    "quantised": "these, so far",
     "timing": "timing, so far",
     "error": "all, so far",
 }
@@ -125,11 +126,13 @@ ERRORS = {
 
 def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
     """Return the errors of each layer, those of its own and those that have come together so far."""
+    others = {name: f"{name}, alone" for name in lost_names(layers)}
+    named = {**others, **ERRORS}
     values = [
         {"layer": row.layer, "error": said, "value": _r(value), "kind": "alone" if "alone" in said else "so far"}
         for row in layers
-        for name, said in ERRORS.items()
-        if (value := getattr(row, name)) is not None
+        for name, said in named.items()
+        if (value := row.lost.get(name) if name in others else getattr(row, name)) is not None
     ]
     return {
         "data": {"values": values},
@@ -148,7 +151,7 @@ def error_chart(layers: Sequence[LayerEvaluation]) -> Chart:
                 "field": "error",
                 "type": "nominal",
                 "title": None,
-                "sort": list(ERRORS.values()),
+                "sort": list(named.values()),
                 "legend": {"columns": 2, "labelLimit": 220},
             },
             "shape": {"field": "kind", "type": "nominal", "title": None, "legend": None},

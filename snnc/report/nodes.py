@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snnc.analysis.census import Census, inside_populations
-from snnc.evaluation.evaluate import LayerEvaluation
+from snnc.evaluation.layers import LayerEvaluation
 from snnc.ir.drawing import rows
 from snnc.ir.graph import Graph
 from snnc.ir.node import Node

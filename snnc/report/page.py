@@ -15,6 +15,7 @@ from markupsafe import Markup
 from snnc.called import command
 from snnc.compiled import Compiled
 from snnc.errors import MissingExtraError
+from snnc.evaluation.cause import lost_names
 from snnc.evaluation.tasks import Asked
 from snnc.html import render
 from snnc.ir.drawing import drawing
@@ -110,6 +111,7 @@ def _shown(found: Facts) -> dict[str, Any]:
     compiled, place = found.compiled, {node.name: node.anchor for node in found.nodes}
     return {
         "facts": found,
+        "others": lost_names(found.measured.layers),
         "place": place,
         "groups": GROUPS,
         "drawn": Markup(
