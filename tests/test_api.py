@@ -23,7 +23,7 @@ GOLDEN = {
     """,
     "Backend": """
         Backend CoreUse Defaults Exporter LastReadOut LowPassReadOut Lowering LoweringContext LoweringError Lowerings
-        MeanReadOut MissingExtraError Network Program ReadOut Recording Tolerance UnsupportedOpError as_run
+        MeanReadOut MissingExtraError Network Program ReadOut Recording StoredInput Tolerance UnsupportedOpError as_run
         initial_state is_temporal linear_maps lowering movement_matrix op_matrix presentation validated_inputs
     """,
     "First-party": """

@@ -7,7 +7,6 @@ reset). Equations are those of nengo-loihi's emulator; currents are in Hz, volta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -64,7 +63,7 @@ class HardResetIf(neurons.ReluLike):
 
     @property
     def defects(self) -> Mapping[str, NeuronModel]:
-        deep = replace(self, floor=DEEPEST)
+        deep = type(self)(**{**self.attrs(), "floor": DEEPEST})
         return {"floor": deep, "overshoot": neurons.SoftResetIf(initial=1 - self.threshold / self.gain)}
 
     def start(self, shape: Shape, rng: np.random.Generator) -> State:

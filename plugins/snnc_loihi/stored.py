@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.api import AnyArray, Array, NeuronModel, Shape, StoredInput
+from snnc.api import AnyArray, Array, NeuronModel, Neurons, Shape, StoredInput
 from snnc_loihi import models
 from snnc_loihi.hybrid import ExternalReplica
 
@@ -23,21 +23,26 @@ def stored_inputs(replica: ExternalReplica) -> dict[str, StoredInput]:
         if name is None:
             continue  # a clock
         op = replica.graph[name].op
+        assert isinstance(op, Neurons)
         arcs = [arc for arc in wiring.arcs if arc.target is population.ensemble]
         sources = {names[a.source]: a.weights for a in arcs if a.source in names and a.source is not a.target}
-        steady = sum(np.asarray(a.weights.sum(axis=1)).ravel() for a in arcs if a.source not in names)  # of a clock
+        steady = np.zeros(len(population.bias))
+        for arc in arcs:
+            if arc.source not in names:  # a clock, which fires in each step
+                steady += np.asarray(arc.weights.sum(axis=1)).ravel()
         if isinstance(op.model, models.LoihiSoftIf):
             (reset,) = (a.weights.diagonal() for a in arcs if a.source is a.target)
             unit = -1 / reset
             bias = steady * unit  # the register is part of the threshold
         else:
-            lasts = _lasts(population.decay_voltage) if isinstance(op.model, models.LoihiLif) else 1.0
-            share = lasts * getattr(op.model, "threshold", 1.0) / population.threshold
+            share = 1 / population.threshold
+            if isinstance(op.model, models.HardResetIf):
+                share = share * op.model.threshold
+            else:
+                share = share * _lasts(population.decay_voltage)
             unit, bias = share * _lasts(population.decay_current), (population.bias + steady) * share
         shape = replica.graph[name].type.shape
-        found[name] = _Stored(
-            tuple(sources), tuple(sources.values()), bias * np.ones(len(unit)), unit, op.model, shape, replica.dt
-        )
+        found[name] = _Stored(tuple(sources), tuple(sources.values()), bias, unit, op.model, shape, replica.dt)
     return found
 
 

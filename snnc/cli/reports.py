@@ -15,6 +15,7 @@ from snnc.analysis.task import Task
 from snnc.comparison import Compared, side_by_side
 from snnc.compiled import Compiled
 from snnc.discovery import HOOKS
+from snnc.evaluation.cause import lost_names
 from snnc.evaluation.evaluate import Evaluation
 from snnc.evaluation.exported import ExportReport
 from snnc.evaluation.measures import OutputEvaluation

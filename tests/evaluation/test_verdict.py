@@ -17,7 +17,8 @@ def measured():
     rng = np.random.default_rng(0)
     graph = chain(ops.Input(shape=(3,)), dense(rng, 3, 6, ops.Relu()), dense(rng, 6, 3), names=["x", "hidden", "out"])
     x = rng.normal(size=(40, 3)).astype(np.float32)
-    return snnc.compile(graph, scale=200.0).evaluate(x, graph.evaluate({"x": x})["out"].argmax(axis=1), steps=30)
+    y = graph.evaluate({"x": x})["out"].argmax(axis=1)
+    return replace(snnc.compile(graph, scale=200.0).evaluate(x, y, steps=30), cause=None)
 
 
 def test_it_says_score_steps_spikes_and_energy(measured):
@@ -31,6 +32,11 @@ def test_it_says_score_steps_spikes_and_energy(measured):
     dear = replace(measured, cost=replace(measured.cost, energy_45nm=9.6 * measured.cost.energy_model))
     assert verdict(dear).endswith(", 10 times the model's energy for operations in 45 nm.")
     assert "does not come" not in verdict(replace(measured, score=0.92, model_score=0.925, steps_to_model=None))
+
+
+def test_what_loses_most_is_a_sentence_of_its_own(measured):
+    said = verdict(replace(measured, cause="layer 'hidden' loses most, 20% of its activations by clipping"))
+    assert said == f"{verdict(measured)} Layer 'hidden' loses most, 20% of its activations by clipping."
 
 
 def test_it_says_from_when_on_it_is_close(measured):

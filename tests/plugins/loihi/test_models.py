@@ -54,6 +54,15 @@ def test_a_constant_current_settles_to_the_period(model):
     assert np.abs(counts / (steps * STEP) - model.settled(RATES * model.gain)).max() <= 1 / (steps * STEP)
 
 
+@pytest.mark.parametrize("steps", [7, 60])
+@pytest.mark.parametrize("model", CHIP, ids=str)
+def test_what_is_counted_of_a_constant_current_is_what_a_run_gives(model, steps):
+    u = np.linspace(-100, 1500, 333, dtype=np.float32)
+    reached, said = model.counted(u * np.float32(STEP), steps)
+    np.testing.assert_array_equal(np.rint(said * steps), trains(model, u, steps).sum(axis=0))
+    assert (reached <= u * np.float32(STEP)).all() and reached.max() <= 1
+
+
 @pytest.mark.parametrize("model", CHIP, ids=str)
 def test_the_rate_curve_is_the_mean_over_currents(model):
     # intervals from 2 to 12 steps, each length as often: a constant current has whole ones only
