@@ -41,7 +41,6 @@ class LoihiBackend(Backend):
             "clipping": "--pass 'loihi-set-rates{rate=500}'",
             "floor": "--neurons loihi-soft-if, which has none",
             "overshoot": "--neurons loihi-soft-if, which forgets nothing",
-            "weights": "--neurons 'loihi-soft-if{reach=512}', which leaves weights more bits, or weights of one size",
         }
     )
 
