@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from snnc.analysis.errors import squares
-from snnc.engine.simulate import Run, Values, initial_state
+from snnc.engine.simulate import Run, initial_state
 from snnc.ir.graph import Graph
 from snnc.ir.types import Array
 from snnc.neurons import Neurons
@@ -47,16 +47,18 @@ def by_defect(
         states[name] = [for_batch(initial_state(replace(graph[name], op=op), types, 0), batch) for op in ops]
         sums[name] = [np.zeros((batch, *graph[name].type.shape), dtype=np.float32) for _ in ops]
 
-    def add(step: int, values: Values) -> None:
-        for name, ops in rows.items():
-            (source,) = graph.sources(name)
-            for op, state, total in zip(ops, states[name], sums[name], strict=True):
-                y = op.step(state, dt, values[source])
+    reading: dict[str, list[str]] = {}
+    for name in rows:
+        reading.setdefault(graph.sources(name)[0], []).append(name)
+
+    def add(source: str, step: int, x: Array) -> None:
+        for name in reading[source]:
+            for op, state, total in zip(rows[name], states[name], sums[name], strict=True):
+                y = op.step(state, dt, x)
                 if window.start <= step < window.stop:
                     total += y
 
-    watch = tuple(dict.fromkeys(source for name in rows for source in graph.sources(name)))
-    Run(graph, steps, window, dt, 0, watch, {}, None, add, sums=False).part(inputs)
+    Run(graph, steps, window, dt, 0, tuple(reading), {}, None, add, sums=False).part(inputs)
     length = window.stop - window.start
     return {
         name: {
