@@ -35,17 +35,16 @@ def same(compiled, x, steps):
         compiled.program.using(engine).run({compiled.source.inputs[0]: x}, steps, watch=watch)
         for engine in ("replica", "emulator")
     )
-    differ = [
-        name
+    apart = {
+        name: ~np.isclose(ours.means[name], theirs.means[name], rtol=1e-5)
+        | (ours.messages[name] != theirs.messages[name])
         for name in watch
-        if not np.allclose(ours.means[name], theirs.means[name], rtol=1e-5)
-        or not np.array_equal(ours.messages[name], theirs.messages[name])
-    ]
-    differ += [
-        name
-        for name, y in ours.outputs.items()
-        if np.abs(y - theirs.outputs[name]).max() > 1e-5 * max(1.0, np.abs(y).max())
-    ]
+    }
+    differ = [f"{name} ({np.count_nonzero(y):,} of {y.size:,} counts)" for name, y in apart.items() if y.any()]
+    for name, y in ours.outputs.items():
+        off = float(np.abs(y - theirs.outputs[name]).max() / np.abs(y).max())
+        if off > 1e-5:
+            differ.append(f"output {name} (by {off:.1g} of its largest value)")
     if differ:
         return f"differs in {', '.join(differ)}"
     return f"same spikes on {len(x)} images ({sum(int(ours.messages[name].sum()) for name in watch):,})"
