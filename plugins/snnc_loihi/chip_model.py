@@ -168,22 +168,28 @@ def _arcs(model: Any, places: dict[int, tuple[Any, Ints, Any]], owners: dict[int
 
 
 def _synapses(axon: Any, sources: Ints, targets: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Yield (source neuron, target neuron, weight) arrays of the neurons that share an entry of the weight memory."""
+    """Yield (source neuron, target neuron, weight) arrays, of neurons together that share an entry of the memory."""
     synapse = axon.target
     compartments = np.arange(len(sources))
     ids = np.asarray(axon.map_axon(compartments))
-    atoms = np.asarray(axon.map_atoms(compartments))
-    order = np.argsort(ids, kind="stable")
-    starts = np.flatnonzero(np.diff(ids[order], prepend=-2))
-    for members in np.split(order, starts[1:]):
-        if ids[members[0]] < 0:
-            continue
-        base = synapse.axon_compartment_base(ids[members[0]])
-        if base is None:
-            continue
-        entry = synapse.axon_weight_idx(ids[members[0]])
+    if synapse.pop_type == 0:  # without atoms and bases, and most often each axon has an entry of its own
+        used = np.flatnonzero(ids >= 0)
+        if len(used):
+            own = [synapse.axon_weight_idx(i) for i in ids[used]]
+            weights = [synapse.weights[k][0] for k in own]
+            reached = np.concatenate([synapse.indices[k][0] for k in own])
+            lengths = [len(w) for w in weights]
+            yield np.repeat(sources[used].astype(np.int32), lengths), targets[reached], np.concatenate(weights)
+        return
+    atoms, bases = np.asarray(axon.map_atoms(compartments)), np.asarray(synapse.axon_compartment_bases)
+    entries = np.array([synapse.axon_weight_idx(i) for i in range(synapse.n_axons)], dtype=np.int64)
+    used = np.flatnonzero((ids >= 0) & (bases[ids] >= 0))
+    order = used[np.argsort(entries[ids[used]], kind="stable")]
+    starts = np.flatnonzero(np.diff(entries[ids[order]], prepend=-1))
+    for members in np.split(order, starts[1:]) if len(order) else ():
+        entry = entries[ids[members[0]]]
         weights = synapse.weights[entry][atoms[members]]
-        reached = targets[base + synapse.indices[entry][atoms[members]]].astype(np.int32)
+        reached = targets[bases[ids[members]][:, None] + synapse.indices[entry][atoms[members]]].astype(np.int32)
         yield (
             np.repeat(sources[members].astype(np.int32), weights.shape[1]),
             reached.ravel(),
