@@ -75,6 +75,8 @@ class _Sums:
     beyond: int = 0
     """Activations that the neurons cannot fire."""
     activation: float = 0.0
+    meant: float = 0.0
+    """What the neurons stand for: the activation, or the ReLU that a bent curve approximates."""
     clipping: float = 0.0
     quantisation: float = 0.0
     quantised: float = 0.0
@@ -129,6 +131,7 @@ class Layers:
             if name in self.bent:
                 values = self.bent[name].evaluate(*(every[source] for source in self.graph.sources(name)))
                 wanted = self._mean(name, values)
+            sums.meant += squares(wanted)
             found = counted(op, values, self.steps, self.dt)
             if found is None:
                 continue
@@ -173,8 +176,8 @@ class Layers:
             payload=op.model.payload,
             unit_spikes=float(activity.sizes(name, op, self.dt).sum()) / op.model.smallest,
             synops=spent.synops_by_layer[name],
-            clipping=sums.relative(sums.clipping) if known else None,
-            quantisation=sums.relative(sums.quantisation) if known and steady else None,
+            clipping=relative_rms(sums.clipping, sums.meant, sums.values) if known else None,
+            quantisation=relative_rms(sums.quantisation, sums.meant, sums.values) if known and steady else None,
             quantised=None if self.counted is None else sums.relative(sums.quantised),
             timing=None if self.counted is None else sums.relative(sums.timing),
             error=sums.relative(sums.error),

@@ -105,3 +105,11 @@ def test_the_engine_without_rounding_has_no_such_part():
     y = c.source.evaluate(x)["y"].argmax(axis=-1)
     assert all("weights" not in layer.lost for layer in c.evaluate(x, y, steps=20, engine="numpy").layers)
     assert "weights" in c.evaluate(x, y, steps=20).layers[1].lost
+
+
+def test_what_a_bent_curve_clips_is_a_share_of_the_relu_that_it_stands_for():
+    x = samples((16,))
+    graph = row((16,), dense(16, 16), ops.Relu(), dense(16, 3))
+    fast = ["loihi-set-rates{rate=1000 percentile=60}"]
+    found = measured(compiled(graph, x, neurons="loihi-signed-if", passes=fast), x).layers[1]
+    assert 0.5 < found.clipping < 1
