@@ -3,6 +3,7 @@
 from snnc.api import Pass
 from snnc_loihi.passes.calibrate import Calibrate
 from snnc_loihi.passes.cap import Cap
+from snnc_loihi.passes.carry_signs import CarrySigns
 from snnc_loihi.passes.choose_steps import ChooseSteps
 from snnc_loihi.passes.encode import Encode
 from snnc_loihi.passes.low_pass import LowPass
@@ -19,6 +20,7 @@ PASSES: tuple[type[Pass], ...] = (
     SetRates,
     LowPass,
     Place,
+    CarrySigns,
     ChooseSteps,
     Encode,
     Calibrate,
