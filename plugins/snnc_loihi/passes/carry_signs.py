@@ -43,6 +43,7 @@ class CarrySigns(Pass):
         %few = dense(%a) {weight=f32[2048,16] ...} : rate[16]
         %b.linear = dense(%few) {weight=f32[16,1024] ...} : rate[1024]
         %b = relu(%b.linear) : rate[1024]
+        %c = dense(%b) {weight=f32[1024,4] ...} : rate[4]
 
     After::
 
@@ -53,6 +54,7 @@ class CarrySigns(Pass):
         %few.signed = dense(%few.signs) {weight=f32[32,16] ...} : rate[16]
         %b.linear = dense(%few.signed) {weight=f32[16,1024] ...} : rate[1024]
         %b = relu(%b.linear) : rate[1024]
+        %c = dense(%b) {weight=f32[1024,4] ...} : rate[4]
     """
 
     name: ClassVar[str] = "loihi-carry-signs"
@@ -70,7 +72,7 @@ class CarrySigns(Pass):
 
     def apply(self, graph: Graph, context: Context) -> None:
         for node in [] if self.where == "never" else _carried(graph):
-            heads = _heads(graph, node)
+            heads = _heads(graph, node, fitted=context.samples is not None)
             if heads and (self.where == "always" or self._pays(graph, node, heads)):
                 _carry(graph, node)
 
@@ -132,18 +134,26 @@ def _weighs(graph: Graph, name: str) -> bool:
     return isinstance(op, WEIGHTS)
 
 
-def _heads(graph: Graph, node: Node) -> list[str]:
-    """Return what activations read of the values of a node that are weighed."""
+def _heads(graph: Graph, node: Node, *, fitted: bool) -> list[str]:
+    """Return what neurons of the chip read of the values of a node that are weighed."""
     found: dict[str, None] = {}
     todo = [reader for reader, _ in _weighing(graph, node.name)]
     while todo:
         name = todo.pop()
         for reader, _ in graph.readers(name):
-            if isinstance(graph[reader].op, (Activation, Neurons)):
+            if _spikes(graph, graph[reader], fitted):
                 found[name] = None
             elif graph[reader].op.is_linear:
                 todo.append(reader)
     return list(found)
+
+
+def _spikes(graph: Graph, node: Node, fitted: bool) -> bool:
+    """Return whether a node is going to be neurons; ``fitted`` if functions that are no ReLU are, too."""
+    if isinstance(node.op, Activation):
+        known = fitted or isinstance(node.op, (ops.Relu, ops.PRelu, ops.HardSigmoid))
+        return known and node.op.elementwise and not graph.is_output(node.name)
+    return isinstance(node.op, Neurons)
 
 
 def _cores(graph: Graph, sums: Sums, head: str) -> int:

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from snnc_loihi.passes.carry_signs import CarrySigns
 
-from snnc.api import UsageError, evaluate_nodes, ops
+from snnc.api import Context, UsageError, evaluate_nodes, ops
 from snnc.testing import apply, assert_same_outputs, kinds
-from tests.plugins.loihi.graphs import conv, dense, row
+from tests.plugins.loihi.graphs import conv, dense, random, row
 
 
 def relus(graph):
@@ -27,7 +27,8 @@ def residual():
         narrow = graph.add(names[3], ops.Add(), [narrow, names[2]]).name
     graph.add("last", conv(1, 3, 8), [narrow])
     graph.add("relu_last", ops.Relu(), ["last"])
-    graph.set_outputs({"y": "relu_last"})
+    graph.add("head", conv(1, 8, 2), ["relu_last"])
+    graph.set_outputs({"y": "head"})
     return graph
 
 
@@ -44,7 +45,9 @@ def test_a_bottleneck_that_would_take_many_cores_gets_two_neurons_a_value():
     [
         bottleneck(64, 16, 64),  # both fit one core as one
         bottleneck(few=1024),  # two maps take more
-        row((64, 64, 4), conv(1, 4, 64), ops.Relu(), conv(1, 64, 4), conv(1, 4, 64), ops.Relu()),  # neurons fill cores
+        row(
+            (64, 64, 4), conv(1, 4, 64), ops.Relu(), conv(1, 64, 4), conv(1, 4, 64), ops.Relu(), conv(1, 64, 2)
+        ),  # neurons fill cores
         residual(),
     ],
 )
@@ -79,8 +82,11 @@ def test_fewer_cores_may_do():
     "graph",
     [
         row((8,), ops.Relu(), dense(8, 4), dense(4, 8)),  # the host does what is behind the last neurons
-        row((8,), ops.Relu(), dense(8, 4), ops.Relu(), dense(4, 8), ops.Relu()),
-        row((6, 6, 4), ops.Relu(), ops.AvgPool(size=(2, 2), strides=(2, 2)), conv(1, 4, 8), ops.Relu()),
+        row((8,), ops.Relu(), dense(8, 4), dense(4, 8), ops.Relu()),
+        row((8,), ops.Relu(), dense(8, 4), dense(4, 8), ops.Softmax(), dense(8, 2)),
+        row((8,), ops.Relu(), dense(8, 4), dense(4, 8), ops.Swish(), dense(8, 2)),  # which samples would fit
+        row((8,), ops.Relu(), dense(8, 4), ops.Relu(), dense(4, 8), ops.Relu(), dense(8, 2)),
+        row((6, 6, 4), ops.Relu(), ops.AvgPool(size=(2, 2), strides=(2, 2)), conv(1, 4, 8), ops.Relu(), conv(1, 8, 2)),
     ],
 )
 def test_what_is_not_between_weights_of_the_chip_stays(graph):
@@ -92,6 +98,14 @@ def test_moves_between_weights_are_behind_the_neurons():
     after = apply(CarrySigns(where="always"), graph)
     assert_same_outputs(graph, after)
     assert kinds(after) == "input relu conv conv relu conv reshape dense relu dense".split()
+
+
+def test_with_samples_sums_of_relus_are_neurons_too():
+    graph = row((8,), ops.Relu(), dense(8, 4), dense(4, 8), ops.Swish(), dense(8, 2))
+    after = graph.copy()
+    CarrySigns(where="always").apply(after, Context(backend="loihi", samples={"x": random(8, 8)}))
+    assert relus(after) == 2
+    assert_same_outputs(graph, after)
 
 
 def test_values_of_both_signs_come_through():
