@@ -61,7 +61,7 @@ class LoihiBackend(Backend):
         """
         known = level > 1
         return Defaults(
-            neurons="loihi-soft-if" if known else "loihi-soft-if{reach=2048}",
+            neurons="loihi-soft-if" if known else "loihi-soft-if{reach=2048 leak=16}",
             scale=None if known else 200.0,
             steps=60,
             read_out=0.35,

@@ -176,10 +176,10 @@ def _synapses(axon: Any, sources: Ints, targets: Ints) -> Iterator[tuple[Ints, I
         used = np.flatnonzero(ids >= 0)
         if len(used):
             own = [synapse.axon_weight_idx(i) for i in ids[used]]
-            weights = [synapse.weights[k][0] for k in own]
+            rows = [synapse.weights[k][0] for k in own]
             reached = np.concatenate([synapse.indices[k][0] for k in own])
-            lengths = [len(w) for w in weights]
-            yield np.repeat(sources[used].astype(np.int32), lengths), targets[reached], np.concatenate(weights)
+            lengths = [len(row) for row in rows]
+            yield np.repeat(sources[used].astype(np.int32), lengths), targets[reached], np.concatenate(rows)
         return
     atoms, bases = np.asarray(axon.map_atoms(compartments)), np.asarray(synapse.axon_compartment_bases)
     entries = np.array([synapse.axon_weight_idx(i) for i in range(synapse.n_axons)], dtype=np.int64)

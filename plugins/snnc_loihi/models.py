@@ -21,6 +21,8 @@ REACH = 1 << 15
 """The most thresholds that a current of 23 bits can hold; a threshold is then 255 units."""
 DEEPEST = 127.0
 """The lowest floor of a membrane, in thresholds."""
+LEAKS = tuple(1 << k for k in range(8))
+"""Of 4096 parts of a current, how many may go in a step."""
 DECAY = 2**12 - 1
 """The largest decay that a core can store (12 bits)."""
 
@@ -162,20 +164,22 @@ class LoihiLif(neurons.Lif):
 
 @op
 class LoihiSoftIf(neurons.SoftResetIf):
-    """u += drive; a spike where u >= 1 - initial, then u -= 1: no input is forgotten, be it above or below.
+    """u = u (1 - leak / 4096) + drive; a spike where u >= 1 - initial, which takes 1 off u in the next step.
 
     The *current* of a compartment is what integrates here, since a spike sets the voltage alone to zero, and what
     takes a spike off it is a synapse from each neuron to itself: one step later, which is when it would count first.
     So it resets by subtraction (Rueckauer et al. 2017), of which a core knows nothing.
-    ``initial`` is the voltage at the start in units of the threshold: half turns the floor of the count into rounding.
-    ``reach`` is how many thresholds the current can hold: of a neuron that is inhibited all the time, it falls in every
-    step that a sample is shown. Beyond 512 weights lose a bit for each time that it doubles.
+    ``initial`` is how far above nothing it starts, in thresholds: half turns the floor of the count into rounding.
+    ``reach`` is how many thresholds the current can hold. For each time that it doubles beyond 512, weights lose a bit.
+    ``leak``, a power of two, keeps it there: a neuron that is inhibited by d thresholds in each step goes down to
+    4096 d / leak. What spikes is next to nothing, as u is as often below zero as above.
     A neuron that is ``capped`` stands for min(max(x, 0), m): its scale is such that a spike in each step says m.
     """
 
     kind: ClassVar[str] = "loihi-soft-if"
     initial: float = 0.5
     reach: int = 512
+    leak: int = 1
     capped: bool = False
 
     def __post_init__(self) -> None:
@@ -185,10 +189,34 @@ class LoihiSoftIf(neurons.SoftResetIf):
                 f"neurons 'loihi-soft-if': gamma {self.gamma}, initial {self.initial:g} or reach {self.reach} does not "
                 f"fit the chip, which fires once a step, starts at 0 to 0.9 thresholds, and holds 1 to {REACH} of them"
             )
+        if self.leak not in LEAKS:
+            raise UsageError(f"neurons 'loihi-soft-if': leak {self.leak} is not one of {', '.join(map(str, LEAKS))}")
+
+    @property
+    def stays(self) -> float:
+        """Return what stays of the current from one step to the next."""
+        return 1 - self.leak / (DECAY + 1)
 
     def response(self, xp: Any, current: Any) -> Any:
         rate = xp.maximum(current, 0)
         return xp.minimum(rate, 1 / STEP) if self.capped else rate
+
+    def start(self, shape: Shape, rng: np.random.Generator) -> State:
+        return {"current": np.zeros(shape, dtype=np.float32)}
+
+    def rule(self, xp: Any, drive: Any, state: State, dt: float) -> tuple[Any, State]:
+        current = state["current"] * self.stays + drive
+        spikes = xp.astype(current >= 1 - self.initial, current.dtype)
+        return spikes, {"current": current - spikes * (1 / self.stays)}
+
+    def step(self, drive: Array, state: State, dt: float, out: AnyArray | None = None) -> AnyArray:
+        current = state["current"]  # in place: half of the rule's time
+        current *= np.float32(self.stays)
+        current += drive
+        spikes = np.empty_like(current) if out is None else out
+        np.copyto(spikes, current >= 1 - self.initial)
+        current -= spikes * np.float32(1 / self.stays)
+        return spikes
 
 
 @op

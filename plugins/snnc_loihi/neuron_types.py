@@ -7,12 +7,11 @@ from typing import Any
 import nengo
 import numpy as np
 import scipy.sparse
-from nengo.dists import Choice
-from nengo.params import BoolParam, IntParam, NumberParam
+from nengo.params import BoolParam, NumberParam
 from nengo_loihi.block import Axon, Compartment, Synapse
 from nengo_loihi.builder.builder import Builder
 from nengo_loihi.neurons import LoihiLIF, LoihiSpikingRectifiedLinear
-from snnc_nengo.neuron_types import DrivenDirectly, SoftResetIF
+from snnc_nengo.neuron_types import DrivenDirectly, ModelNeurons
 
 from snnc.api import AnyArray, NeuronModel
 from snnc_loihi import models
@@ -53,24 +52,20 @@ class ChipLIF(DrivenDirectly, LoihiLIF):
     """Nengo-Loihi's own, without a search for the largest rates of neurons that are driven directly."""
 
 
-class ChipSoftResetIF(SoftResetIF):
-    """Soft-reset neurons, at most one spike a step, that start at ``initial`` thresholds.
+class ChipSoftResetIF(ModelNeurons):
+    """The soft-reset neurons of a model, at most one spike a step.
 
-    On the chip their current holds ``reach`` thresholds, and a synapse from each neuron to itself takes a spike off the
-    current, which integrates. ``by_population`` says that its axons are population axons, as a layer has that feeds
-    convolutions: boards refuse mixtures.
+    On the chip a synapse from each neuron to itself takes a spike off the current, which integrates. ``by_population``
+    says that its axons are population axons, as a layer has that feeds convolutions: boards refuse mixtures.
     """
 
-    initial = NumberParam("initial", low=0, high=1, high_open=True)
-    reach = IntParam("reach", low=1)
+    negative = False
     by_population = BoolParam("by_population")
 
-    def __init__(
-        self, initial: float = 0.5, reach: int = 512, amplitude: float = 1, *, by_population: bool = False
-    ) -> None:
+    def __init__(self, model: models.LoihiSoftIf, amplitude: float = 1, *, by_population: bool = False) -> None:
         """Make neurons; a spike is ``amplitude / dt``."""
-        self.initial, self.reach, self.by_population = initial, reach, by_population
-        super().__init__(1, amplitude, {"voltage": Choice([initial])})
+        super().__init__(model, amplitude)
+        self.by_population = by_population
 
 
 class Relay(DrivenDirectly):
@@ -90,16 +85,16 @@ class Relay(DrivenDirectly):
 
 
 class Accumulator(Compartment):
-    """Compartments whose current keeps all that comes in, and whose voltage is that current and a constant."""
+    """Compartments whose current integrates, and whose voltage is that current and a constant."""
 
-    def __init__(self, n_compartments: int, kind: ChipSoftResetIF, dt: float) -> None:
-        """Make so many, for a kind of neurons."""
+    def __init__(self, n_compartments: int, model: models.LoihiSoftIf, dt: float) -> None:
+        """Make so many, for a model."""
         super().__init__(n_compartments)
         # nengo-loihi makes weights smaller, in powers of two, until a bias fits its register; this one, which the
         # threshold takes back, lets a current hold 16 times as many thresholds as the bias has
-        self.bias[:] = kind.reach / CURRENT_BIASES / dt
-        self.vth[:] = self.bias + (1 - kind.initial) * models.MARGIN / dt
-        self.decay_u[:], self.decay_v[:] = 0, 1
+        self.bias[:] = model.reach / CURRENT_BIASES / dt
+        self.vth[:] = self.bias + (1 - model.initial) * models.MARGIN / dt
+        self.decay_u[:], self.decay_v[:] = model.leak / models.DECAY, 1
         self.scale_u = self.scale_v = False
         self.refract_delay[:] = 1
 
@@ -114,7 +109,7 @@ class Accumulator(Compartment):
 def build_soft_reset_if(model: Any, kind: ChipSoftResetIF, neurons: Any, block: Any) -> None:
     """Configure the compartments of a block, and connect each to itself."""
     size = block.n_neurons
-    block.compartment = Accumulator(size, kind, model.dt)
+    block.compartment = Accumulator(size, kind.model, model.dt)
     synapse, axon = Synapse(size, label=RESET), Axon(size, label=RESET)
     if kind.by_population:
         # one weight for all; a base has 8 bits, and the index the rest
@@ -153,7 +148,7 @@ def chip_type(model: NeuronModel) -> Any:
     if isinstance(model, models.LoihiLif):
         return ChipLIF(tau_rc=model.tau_rc, tau_ref=model.tau_ref)
     if isinstance(model, models.LoihiSoftIf):
-        return ChipSoftResetIF(initial=model.initial, reach=model.reach)
+        return ChipSoftResetIF(model)
     if isinstance(model, models.LoihiRelu) and (model.floor, model.threshold) == (0, 1):
         return LoihiSpikingRectifiedLinear()
     assert isinstance(model, models.HardResetIf)

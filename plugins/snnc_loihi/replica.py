@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from snnc.api import LoweringError
 from snnc_loihi.chip_model import Arc, Population, Wiring, read_wiring
-from snnc_loihi.models import REACH
+from snnc_loihi.models import LEAKS, REACH, LoihiSoftIf
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -27,8 +27,6 @@ EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
 """Below these, every integer has its own float."""
 DENSE = 0.25
 """Share of weights that are not zero from which a product with a full matrix is the faster one."""
-SLOWEST = 4095 / 4096
-"""What stays of a current that decays as little as can be."""
 FEWEST = 8
 """Rows with the same columns, in the mean, from which on the product with blocks is the faster one."""
 TOGETHER = 16
@@ -146,10 +144,10 @@ class _State:
             self._room = (1 << CURRENT_BITS) - float(np.abs(self.current).max() + np.abs(self.bias).max())
 
     def _remedy(self, bits: int) -> str:
-        reach = getattr(self.ensemble.neuron_type, "reach", None)
-        if reach is None or bits == INPUT_BITS or reach >= REACH:
+        model = getattr(self.ensemble.neuron_type, "model", None)
+        if not isinstance(model, LoihiSoftIf) or bits == INPUT_BITS or model.reach >= REACH:
             return "lower the firing rates of the layers that feed it"
-        wider = f"loihi-soft-if{{reach={min(8 * reach, REACH)}}}"
+        wider = f"loihi-soft-if{{reach={min(8 * model.reach, REACH)} leak={LEAKS[-1]}}}"
         return f"show samples for fewer steps, or let its neurons hold more: neurons {wider} for it or all"
 
     def _require(self, values: Values, bits: int, what: str, t: int) -> None:
@@ -292,9 +290,9 @@ def _decay(values: Values, stay: npt.NDArray[np.float64], scratch: Values) -> No
     if np.all(stay == first):
         if first == 1:
             return
-        if first == SLOWEST:  # in whole numbers, so that every float holds them exactly
+        if 0 < first < 1 and np.log2(1 - first) % 1 == 0:  # in whole numbers, so that every float holds them exactly
             np.abs(values, out=scratch)
-            scratch *= 1 - SLOWEST
+            scratch *= 1 - first
             np.ceil(scratch, out=scratch)
             np.copysign(scratch, values, out=scratch)
             values -= scratch

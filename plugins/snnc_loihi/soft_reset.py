@@ -27,7 +27,7 @@ def choose_axons(network: Any) -> None:
             ensemble = connection.pre_obj.ensemble
             kind = ensemble.neuron_type
             if isinstance(kind, ChipSoftResetIF):
-                ensemble.neuron_type = ChipSoftResetIF(kind.initial, kind.reach, kind.amplitude, by_population=True)
+                ensemble.neuron_type = ChipSoftResetIF(kind.model, kind.amplitude, by_population=True)
 
 
 def add_clock(network: Any) -> None:

@@ -23,11 +23,11 @@ from snnc.api import (
     presentation,
     with_ideal_rates,
 )
-from snnc_loihi.models import REACH, STEP, LoihiSoftIf
+from snnc_loihi.models import DECAY, LEAKS, REACH, STEP, LoihiSoftIf
 from snnc_loihi.placement_queries import populations
 
-SHOWN = 100
-"""Steps for which samples may be shown without a current that leaves its range, if they are compiled for fewer."""
+MARGIN = 1.25
+"""How much further than on the samples a current may fall."""
 FASTEST = 1 / STEP
 """Hz: a spike in each step."""
 FLOOR = 0.1
@@ -90,7 +90,7 @@ class SetRates(Pass):
             op = replace(node.op, scale=scale)
             if isinstance(model, LoihiSoftIf):
                 lowest = float(np.min(values[drives[node.name]] / scale)) * STEP
-                op = replace(op, model=_reaching(model, -lowest * max(context.steps, SHOWN)))
+                op = replace(op, model=_holding(model, -lowest))
             graph.replace(node.name, op)
 
     def range(self, values: Array, *, alike: bool = False) -> AnyArray:
@@ -111,6 +111,11 @@ def _is_capped(node: Node[Neurons]) -> bool:
     return isinstance(node.op.model, LoihiSoftIf) and node.op.model.capped
 
 
-def _reaching(model: LoihiSoftIf, thresholds: float) -> LoihiSoftIf:
-    """Return neurons whose current can fall a quarter further than on the samples, or as far as a core can have it."""
-    return replace(model, reach=min(max(model.reach, math.ceil(1.25 * thresholds)), REACH))
+def _holding(model: LoihiSoftIf, thresholds: float) -> LoihiSoftIf:
+    """Return neurons whose current holds what inhibits them, so many thresholds a step, however long it lasts.
+
+    They leak as little as keeps it in its range, and where the most is too little, the range is wider.
+    """
+    deepest = MARGIN * thresholds * (DECAY + 1)
+    leak = next((k for k in LEAKS if k >= model.leak and deepest <= k * model.reach), LEAKS[-1])
+    return replace(model, leak=leak, reach=min(max(model.reach, math.ceil(deepest / leak)), REACH))

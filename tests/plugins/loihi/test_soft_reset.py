@@ -100,16 +100,29 @@ def test_the_plan_is_what_nengo_loihi_counts():
     assert len(built) > 3
 
 
-def inhibited(reach):
+def inhibited(neurons):
     graph = row((4,), dense(4, 4), ops.Relu(), dense(4, 2))
     op = graph["dense"].op
     graph.replace("dense", ops.Dense(weight=-np.abs(op.weight) - 1, bias=op.bias))
-    return compiled(graph, neurons=f"loihi-soft-if{{reach={reach}}}", scale=1000.0)
+    return compiled(graph, neurons=neurons, scale=1000.0)
 
 
 def test_a_current_holds_as_many_thresholds_as_it_should():
-    few, x = inhibited(reach=64)
-    many, _ = inhibited(reach=2048)
-    many.program.run({"x": x}, 200)
-    with pytest.raises(LoweringError, match=r"layer 'relu': the current .*; .*loihi-soft-if\{reach=512\}"):
+    for enough in ("loihi-soft-if{reach=2048}", "loihi-soft-if{reach=512 leak=128}"):
+        c, x = inhibited(enough)
+        c.program.run({"x": x}, 300)
+    few, x = inhibited("loihi-soft-if{reach=64}")
+    with pytest.raises(LoweringError, match=r"layer 'relu': the current .*; .*loihi-soft-if\{reach=512 leak=128\}"):
         few.program.run({"x": x}, 600)
+    remedied, x = inhibited("loihi-soft-if{reach=512 leak=128}")
+    remedied.program.run({"x": x}, 600)
+
+
+def test_samples_say_how_much_a_current_leaks_and_it_never_leaves_its_range():
+    graph = row((4,), dense(4, 4), ops.Relu(), dense(4, 2))
+    op = graph["dense"].op
+    graph.replace("dense", ops.Dense(weight=np.abs(op.weight), bias=np.array([1, 0, -3, -9], dtype=np.float32)))
+    c, x = compiled(graph)
+    (node,) = (n for n in c.graph if n.name == "relu")
+    assert node.op.model.leak >= 16
+    c.program.run({"x": x}, 3000)
