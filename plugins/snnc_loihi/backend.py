@@ -40,7 +40,7 @@ class LoihiBackend(Backend):
         {
             "clipping": "--pass 'loihi-set-rates{rate=500}'",
             "floor": "--neurons loihi-soft-if, which has none",
-            "overshoot": "--neurons loihi-soft-if, which forgets nothing",
+            "overshoot": "--neurons loihi-soft-if, which keeps it",
         }
     )
 

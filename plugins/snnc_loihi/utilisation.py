@@ -11,6 +11,7 @@ import numpy as np
 from snnc_loihi.board import BoardFit
 from snnc_loihi.chip_model import ensembles_of
 from snnc_loihi.layer_costs import Limits
+from snnc_loihi.neuron_types import RESET
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _precision(blocks: list[Any]) -> tuple[float, float]:
     """Return (bits for the median weight that is not zero, sign included; largest weight over median weight)."""
     levels, sizes = [], []
     for block in blocks:
-        for synapse in block.synapses:
+        for synapse in (s for s in block.synapses if not (s.label or "").startswith(RESET)):
             weights = np.abs(np.concatenate([w.ravel() for w in synapse.weights])).astype(np.float64)
             weights = weights[weights > 0]
             # a weight is a whole number of these: all have a sign, so that the last of 8 bits is always zero

@@ -60,11 +60,11 @@ class Place(Pass):
         chip = {node.name for node in populations(graph)}
         if not chip:
             raise LoweringError(f"no layer can be on the chip: {_why_none(graph, context)}")
-        endless = [node.name for node in populations(graph) if isinstance(node.op.model, LoihiSoftIf)]
-        if endless and is_temporal(graph):
+        slow = [node.name for node in populations(graph) if isinstance(node.op.model, LoihiSoftIf)]
+        if slow and is_temporal(graph):
             raise UsageError(
-                f"layer {endless[0]!r}: loihi-soft-if neurons never forget what inhibited them, and a stream never "
-                "ends; use loihi-signed-if neurons for temporal models"
+                f"layer {slow[0]!r}: loihi-soft-if neurons remember what inhibited them for longer than a "
+                "stream stays the same; use loihi-signed-if neurons for temporal models"
             )
         before = {node.name: graph.ancestors([node.name]) & chip for node in graph}
         blocks = [n for n in graph if not is_link(n) and not on_chip(n) and n.op.arity != 0 and before[n.name]]
