@@ -127,7 +127,7 @@ def _blocks(widths: list[int], room: int) -> list[list[int]]:
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> str:
-    """Return a text in lines of a width, broken between words, the further ones indented."""
+    """Return a text in lines of a width, broken between words where these fit, the further ones indented."""
     if len(text) <= width:
         return text
     lead = " " * (len(text) - len(text.lstrip()))
@@ -136,7 +136,7 @@ def _wrapped(text: str, width: int, indent: str = "  ") -> str:
         max(width, 8),
         initial_indent=lead,
         subsequent_indent=lead + indent,
-        break_long_words=False,
+        break_long_words=True,  # names may be longer than a line
         break_on_hyphens=False,
     )
     return "\n".join(lines)
