@@ -243,7 +243,7 @@ def compile(
         context = dataclasses.replace(context, tell=lambda line: bar.update(row, description=line))
         showing_errors = shown.inputs if verified or measuring else None
         rehearsed = None
-        if measuring and chosen.rehearses:
+        if build and measuring and chosen.rehearses:
             rehearsed = rehearse(source, planned, context, registry, settings, observer)
         graph, journal = rewrite(source, planned, context, registry, showing_errors, observer=observer)
     chosen.require_accepted(stepwise(graph))
