@@ -217,8 +217,8 @@ def test_temporal_models_have_settings_of_their_own_and_a_slice_a_step_whatever_
     assert filters == {"relu.filtered": 0.01}
 
 
-def test_neurons_that_never_forget_are_refused_for_what_never_ends():
-    with pytest.raises(snnc.SnncError, match="'relu': loihi-soft-if .* a stream never ends; use loihi-signed-if"):
+def test_neurons_that_remember_for_long_are_refused_for_what_changes():
+    with pytest.raises(snnc.SnncError, match="'relu': loihi-soft-if .* remember .*; use loihi-signed-if"):
         snnc.compile(stream(), backend="loihi", neurons="loihi-soft-if", verify=False)
 
 
