@@ -89,7 +89,7 @@ class Emulator:
                 signal = host.model.sig[node].get("out")
                 if x.ndim == 1 and signal is not None and signal in host.signals:
                     host.signals[signal][...] = x
-        with strict(), quiet(), quick(), in_units_of_resets(), refusals(f"network {self._sim.network.label!r}"):
+        with strict(), quiet(), refusals(f"network {self._sim.network.label!r}"):
             self._sim.run_steps(steps)
 
     def probed(self, name: str) -> AnyArray:

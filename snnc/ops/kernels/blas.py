@@ -96,6 +96,16 @@ _reproducible: ContextVar[bool] = ContextVar("reproducible", default=False)
 
 
 @contextmanager
+def during(variable: ContextVar[bool], value: bool) -> Iterator[None]:
+    """Let a variable of the calling thread have a value inside a block."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+@contextmanager
 def reproducible() -> Iterator[None]:
     """Let what is measured inside a block depend neither on the cores, nor on the BLAS, nor on the processor.
 
@@ -104,22 +114,15 @@ def reproducible() -> Iterator[None]:
     they are the same, but for a few in 10^8 that lie between two float32 numbers. The block is the calling thread's,
     and that of the threads among which it shares a batch.
     """
-    token = _reproducible.set(True)
-    try:
-        with one_thread():
-            yield
-    finally:
-        _reproducible.reset(token)
+    with during(_reproducible, True), one_thread():
+        yield
 
 
 @contextmanager
 def in_float32() -> Iterator[None]:
     """Add up in float32 inside a block of ``reproducible``: what comes out does not depend on the order (``exact``)."""
-    token = _reproducible.set(False)
-    try:
+    with during(_reproducible, False):
         yield
-    finally:
-        _reproducible.reset(token)
 
 
 def is_reproducible() -> bool:

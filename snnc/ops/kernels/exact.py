@@ -9,12 +9,11 @@ from contextvars import ContextVar
 import numpy as np
 
 from snnc.ir.types import AnyArray, Array
-from snnc.ops.kernels.blas import is_reproducible
+from snnc.ops.kernels.blas import during, is_reproducible
 from snnc.ops.kernels.spread import spread
 
 BITS = 23
 """A float32 holds every whole number up to 2^24; one bit is left for what rounding adds."""
-
 
 _spikes: ContextVar[bool] = ContextVar("spikes", default=False)
 
@@ -22,11 +21,8 @@ _spikes: ContextVar[bool] = ContextVar("spikes", default=False)
 @contextmanager
 def exact_spikes() -> Iterator[None]:
     """Add up single spikes like this inside a block: in half the time of float64, where that would be needed."""
-    token = _spikes.set(True)
-    try:
+    with during(_spikes, True):
         yield
-    finally:
-        _spikes.reset(token)
 
 
 def is_exact() -> bool:
